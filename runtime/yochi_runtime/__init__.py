@@ -1,0 +1,1 @@
+"""Yochi's runtime: what stands on the box. No torch, no network."""

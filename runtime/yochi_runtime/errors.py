@@ -1,0 +1,71 @@
+"""Everything that can go wrong, as one small tree.
+
+YochiError
+├── UsageError            exit 2: an option or a path that cannot be meant
+└── CannotJudge           exit 3: no judgement can be given; carries its reason
+    ├── FrameError        the picture
+    ├── NoteError         the note
+    ├── BundleError       the bundle or the base language model
+    └── EngineError       a model that failed while it ran
+
+Every message says what was expected, what came, and what to do. Nothing in this tree leads to `proceed`.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why no judgement was given; stable names for logs and machines."""
+
+    FRAME_UNREADABLE = "frame_unreadable"
+    FRAME_TRUNCATED = "frame_truncated"
+    FRAME_TOO_SMALL = "frame_too_small"
+    FRAME_TOO_LARGE = "frame_too_large"
+    NOTE_EMPTY = "note_empty"
+    NOTE_TOO_LONG = "note_too_long"
+    NOTE_UNREADABLE = "note_unreadable"
+    LANGUAGE_NOT_PROVED = "language_not_proved"
+    BUNDLE_MISSING = "bundle_missing"
+    BUNDLE_CHANGED = "bundle_changed"
+    BUNDLE_INVALID = "bundle_invalid"
+    BUNDLE_NEWER = "bundle_newer"
+    BASE_MISSING = "base_missing"
+    BASE_CHANGED = "base_changed"
+    UNPROVED = "unproved"
+    ENGINE_FAILED = "engine_failed"
+    ENGINE_OUTPUT = "engine_output_invalid"
+
+
+class YochiError(Exception):
+    """Root of Yochi's own errors; the message is one line for a person."""
+
+
+class UsageError(YochiError):
+    """The command was called wrongly: unknown value, or a path that does not exist (exit 2)."""
+
+
+class CannotJudge(YochiError):  # noqa: N818 -- it is the verdict's name
+    """No judgement can be given (exit 3).
+
+    `reason` is the machine-readable cause, `str(error)` the line for a person.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class FrameError(CannotJudge):
+    """The picture is missing, unreadable, or outside the accepted sizes."""
+
+
+class NoteError(CannotJudge):
+    """The note is empty, too long, or in a language that this bundle is not proved for."""
+
+
+class BundleError(CannotJudge):
+    """The bundle or the base language model is missing, changed, invalid, or unproved."""
+
+
+class EngineError(CannotJudge):
+    """A model failed while it ran, or gave something that is not a probability."""

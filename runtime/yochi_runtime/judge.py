@@ -1,0 +1,208 @@
+"""The judge: a checked bundle, its two engines, and one judgement after another.
+
+Every fault becomes `cannot_judge` with its reason; nothing that goes wrong leads to `proceed`. The last
+frame's reading is kept, so a new note on the same frame costs only what comes after the picture.
+"""
+
+import logging
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import language as llama
+from . import vision as onnx
+from .base import find_base
+from .bundle import LORA, PACK, VISION, Bundle
+from .errors import CannotJudge, EngineError, NoteError, Reason
+from .evidence import Box, cue_box, note_spans
+from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
+from .inspection import Inspection, Note
+from .judgement import Identities, Judgement, NoteSpan, cannot_judge
+from .opening import is_trusted, prompt_of, read_bundle
+from .prompt import Prompt
+from .reader import Reader, SlotLogits
+from .readout import Readout, read_out, yes_margins
+from .scene import Scene, Seen, Stages
+from .taxonomy import Slot, Source
+from .verdict import Verdict
+
+MAX_THREADS = 4  # more gain nothing for models of this size
+ENGINE = f"onnxruntime {onnx.VERSION} / llama-cpp-python {llama.VERSION}"
+_LOG = logging.getLogger(__name__)
+
+
+class Judge:
+    """Made by `Judge.open`. A context manager; not for several threads at once."""
+
+    def __init__(
+        self, bundle: Bundle, prompt: Prompt, vision: onnx.Vision, language: llama.Language, *, trusted: bool
+    ) -> None:
+        self.bundle = bundle
+        self.trusted = trusted
+        self._prompt, self._vision, self._language = prompt, vision, language
+        self._scene = Scene(vision, Reader(language, prompt))
+        self._loading = Stages()
+
+    @classmethod
+    def open(
+        cls,
+        bundle_path: Path | None = None,
+        *,
+        trust: frozenset[str] = frozenset(),
+        threads: int | None = None,
+    ) -> "Judge":
+        """Check bundle and base model byte by byte, then load them.
+
+        `trust` are sha256 of further manifests to believe; without the shipped one or one of these every
+        judgement is `cannot_judge: unproved`. `threads` defaults to this process's cores, at most four.
+        BundleError or EngineError where it cannot be opened, UsageError where no such folder exists.
+        """
+        loading = Stages()
+        with loading.timed("load"), ExitStack() as opened:
+            bundle = read_bundle(bundle_path)
+            prompt = prompt_of(bundle)
+            base = find_base(bundle.manifest.base)
+            count = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+            language = opened.enter_context(llama.Language(base, bundle.path / LORA, threads=count))
+            vision = opened.enter_context(
+                onnx.Vision(bundle.path / VISION, language.width, len(bundle.pack.cue), threads=count)
+            )
+            judge = cls(bundle, prompt, vision, language, trusted=is_trusted(bundle, trust))
+            opened.pop_all()  # from here on the judge closes them
+        judge._loading = loading
+        return judge
+
+    @property
+    def proved(self) -> bool:
+        """Whether a verdict may be given: a trusted bundle whose exporter's checks all passed."""
+        return self.trusted and self.bundle.manifest.proof.passed
+
+    def judge(self, inspection: Inspection) -> Judgement:
+        """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
+        stages, self._loading = self._loading, Stages()
+        identities = self._identities(inspection)
+        try:
+            return self._guarded(inspection, identities, stages)
+        except CannotJudge as e:
+            _LOG.debug("cannot judge", exc_info=e)
+            self._scene.forget()
+            failed = cannot_judge(e.reason, str(e), identities)
+            return failed.model_copy(
+                update={"timings_ms": dict(stages), "language": _language(inspection.note)}
+            )
+
+    def _guarded(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
+        try:
+            return self._judge(inspection, identities, stages)
+        except CannotJudge:
+            raise
+        except Exception as e:
+            raise EngineError(
+                Reason.ENGINE_FAILED,
+                f"expected a judgement, got {type(e).__name__}: {onnx.one_line(e)}; restart Yochi, report it",
+            ) from e
+
+    def _judge(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
+        note, pack = inspection.note, self.bundle.pack
+        with stages.timed("judge"):
+            self._check_language(note)
+            ids = self._prompt.note(note.text)
+            seen = self._scene.look(inspection.frame, stages)
+            answers = self._scene.read(ids, stages)
+            with stages.timed("verdict"):
+                readout = read_out(self.bundle, seen.look, answers)
+                risks = flagged(pack, readout)
+                verdict = (
+                    verdict_of_risks(self.bundle, readout, risks) if self.proved else Verdict.CANNOT_JUDGE
+                )
+        with stages.timed("evidence"):
+            spans = self._spans(note, risks, answers)
+            factors = risk_factors(pack, readout, spans, self._boxes(risks, readout, seen))
+        return Judgement(
+            verdict=verdict,
+            reasons=() if self.proved else (Reason.UNPROVED,),
+            message=None if self.proved else self._unproved(),
+            factors=factors,
+            slots=readout.slots,
+            advice=advice_of(pack, verdict, factors),
+            language=_language(note),
+            timings_ms=dict(stages),
+            identities=identities,
+        )
+
+    def _check_language(self, note: Note) -> None:
+        proved = self.bundle.manifest.languages
+        if note.language not in proved:
+            raise NoteError(
+                Reason.LANGUAGE_NOT_PROVED,
+                f"expected a note in a language proved for this bundle ({', '.join(proved) or 'none'}), "
+                f"got {note.language}; write it in one of them or call the supervisor",
+            )
+
+    def _spans(self, note: Note, risks: tuple[Slot, ...], whole: SlotLogits) -> dict[str, NoteSpan]:
+        """Reads the note again without each of its clauses, on the frame that is still in the cache."""
+        place = {slot.id: i for i, slot in enumerate(self.bundle.pack.risk_slots)}
+        asked = {place[slot.id]: slot.id for slot in risks if slot.source in NOTE_SOURCES}
+        spans = note_spans(note.raw, list(asked), yes_margins(whole.risks), self._margins)
+        return {asked[i]: span for i, span in spans.items()}
+
+    def _margins(self, text: str) -> NDArray[np.float64] | None:
+        try:
+            ids = self._prompt.note(Note(text).text)
+        except NoteError:
+            return None  # what is left may be no note at all; that says nothing against the whole one
+        return yes_margins(self._scene.read(ids, Stages()).risks)
+
+    def _boxes(self, risks: tuple[Slot, ...], readout: Readout, seen: Seen) -> dict[str, Box | None]:
+        column = {slot.id: i for i, slot in enumerate(self.bundle.pack.cue_slots)}
+        boxes: dict[str, Box | None] = {}
+        for slot in risks:
+            cue = slot.id if slot.source is Source.IMAGE_CONTENT else None
+            if slot.source is Source.COMBINATION and slot.category is not None:
+                trigger = trigger_cue(self.bundle.pack, slot.category, readout)
+                cue = trigger.id if trigger else None
+            if cue is not None:
+                boxes[slot.id] = cue_box(seen.cells[:, column[cue]])
+        return boxes
+
+    def _identities(self, inspection: Inspection) -> Identities:
+        manifest = self.bundle.manifest
+        return Identities(
+            bundle=self.bundle.sha256,
+            base=manifest.base.sha256,
+            pack=manifest.files[PACK].sha256,
+            prompt=manifest.prompt.sha256,
+            frame=inspection.frame.sha256,
+            note=inspection.note.sha256,
+            engine=ENGINE,
+        )
+
+    def _unproved(self) -> str:
+        if not self.trusted:
+            return (
+                f"expected a bundle that this Yochi trusts, got manifest {self.bundle.sha256[:12]}...; "
+                "use the shipped bundle and do not act on these numbers"
+            )
+        return "expected a bundle whose proof passed, got one that failed it; do not act on these numbers"
+
+    def close(self) -> None:
+        """Frees both engines."""
+        self._vision.close()
+        self._language.close()
+
+    def __enter__(self) -> "Judge":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _language(note: Note) -> Literal["en", "ja"] | None:
+    return None if note.language == "other" else note.language

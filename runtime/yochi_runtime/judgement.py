@@ -1,0 +1,116 @@
+"""What Yochi answers: one `Judgement`, the same object on the command line, in logs and for machines."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .errors import Reason
+from .taxonomy import Frozen, Source, Text
+from .verdict import Verdict
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+SCHEMA_VERSION = 1
+CALL_SUPERVISOR = Text(en="Call the supervisor.", ja="監督者を呼ぶこと。")
+GO_ON = Text(en="No risk found above its threshold. Keep watching.", ja="しきい値を超える危険は見つかりません。周囲に注意して進めてください。")
+
+
+class Coverage(StrEnum):
+    """Whether a slot was answered. Only `judged` has a probability; the other two are never read as safe."""
+
+    JUDGED = "judged"
+    NOT_TRAINED = "not_trained"
+    NOT_LOOKED = "not_looked"
+
+
+class SlotResult(Frozen):
+    """One slot: its coverage, and where judged its calibrated probability and threshold (0..1)."""
+
+    id: str
+    coverage: Coverage
+    probability: Probability | None = None
+    threshold: Probability | None = None
+
+    @model_validator(mode="after")
+    def _probability_only_where_judged(self) -> "SlotResult":
+        if (self.coverage is Coverage.JUDGED) != (self.probability is not None):
+            raise ValueError(f"{self.id}: a probability belongs to judged slots and to no others")
+        return self
+
+
+class NoteSpan(Frozen):
+    """Characters [start, end) of the note, and their text."""
+
+    start: int = Field(ge=0)
+    end: int = Field(gt=0)
+    text: str
+
+
+class Evidence(Frozen):
+    """Where a factor shows: a note span, an image box [x0, y0, x1, y1] in 0..1 of the frame, or both."""
+
+    note: NoteSpan | None = None
+    box: tuple[Probability, Probability, Probability, Probability] | None = None
+
+
+class RiskFactor(Frozen):
+    """A risk above its threshold, with its origin and its number."""
+
+    slot: str
+    source: Source
+    category: str
+    name: Text
+    probability: Probability
+    threshold: Probability
+    severity: Literal["S1", "S2"]
+    evidence: Evidence
+    why: Text
+
+
+class Identities(Frozen):
+    """Lower-case sha256 of everything the judgement depends on; None where it was not reached."""
+
+    bundle: str | None = None
+    base: str | None = None
+    pack: str | None = None
+    prompt: str | None = None
+    frame: str | None = None  # of the decoded, upright RGB pixels and their size
+    note: str | None = None  # of the note as it was given, UTF-8
+    engine: str | None = None  # library versions, not a hash
+
+
+class Judgement(Frozen):
+    """One frame and one note, judged. `cannot_judge` carries at least one reason, other verdicts none."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    message: str | None = None  # for cannot_judge: what was expected, what came, what to do
+    factors: tuple[RiskFactor, ...] = ()
+    slots: tuple[SlotResult, ...] = ()
+    advice: Text
+    language: Literal["en", "ja"] | None = None  # of the note
+    decoded_tokens: int = Field(default=0, ge=0)  # tokens sampled before the verdict
+    timings_ms: dict[str, Annotated[float, Field(ge=0)]] = {}
+    identities: Identities = Identities()
+
+    @model_validator(mode="after")
+    def _reasons_belong_to_cannot_judge(self) -> "Judgement":
+        if (self.verdict is Verdict.CANNOT_JUDGE) != bool(self.reasons):
+            raise ValueError("cannot_judge needs a reason, and no other verdict may carry one")
+        return self
+
+    def coverage(self) -> dict[Coverage, list[str]]:
+        """Slot ids by coverage."""
+        return {c: [s.id for s in self.slots if s.coverage is c] for c in Coverage}
+
+
+def cannot_judge(reason: Reason, message: str, identities: Identities | None = None) -> Judgement:
+    """The judgement that says why there is none."""
+    return Judgement(
+        verdict=Verdict.CANNOT_JUDGE,
+        reasons=(reason,),
+        message=message,
+        advice=CALL_SUPERVISOR,
+        identities=identities or Identities(),
+    )

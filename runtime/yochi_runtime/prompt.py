@@ -1,0 +1,179 @@
+"""The prompt: five segments of token ids, with one placeholder where each answer would stand.
+
+    [prefix] [49 image embeddings] [look: cue slots] [sign text] [note] [risk slots ... verdict]
+
+The answer to a slot is read from the logits *before* its placeholder, in the one pass that reads the prompt;
+nothing is decoded. Cue slots stand before the note, so what is seen cannot be talked away by what is written,
+and a still scene keeps its cues in the cache. Segments are always evaluated apart and in this order.
+
+Everything is built from ids, piece by piece, with a tokenizer that has no control tokens: `<|im_end|>` in a
+note is seven characters of text.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import NoteError, Reason, UsageError
+from .taxonomy import Pack
+from .verdict import JUDGED, Verdict
+
+PROMPT_VERSION = "slots-1"
+IMAGE_TOKENS = 49
+MAX_TOKENS = 320  # the whole prompt
+MAX_SIGN_TOKENS = 48
+BOS = 1  # `<|im_start|>` of SmolLM2, as the attention sink; never produced from text
+
+PREFIX, LOOK, SIGN, NOTE = "Factory safety.\nPicture:", "\nSeen:", "\nSign:", "\nNote:"
+ASKED, TOGETHER, SIGNS, VERDICT = "\nAsked, reported:", "\nTogether:", "\nSign says:", "\nVerdict:"
+PLACEHOLDER, YES, NO, UNREAD = " ?", " yes", " no", " -"
+
+
+class Tokenizer(Protocol):
+    """Text to ids; text never becomes a control token."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Token ids of the answers."""
+
+    no: int
+    yes: int
+    verdict: tuple[int, int, int]  # proceed, caution, stop
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The fixed parts of the prompt of one pack and one tokenizer.
+
+    `look_at` and `slots_at` are positions within `look` and `slots`: the logits there answer `pack.cue_slots`
+    and `(*pack.risk_slots, verdict)` in order.
+    """
+
+    prefix: tuple[int, ...]
+    look: tuple[int, ...]
+    look_at: tuple[int, ...]
+    slots: tuple[int, ...]
+    slots_at: tuple[int, ...]
+    sign_head: tuple[int, ...]
+    sign_unread: tuple[int, ...]
+    note_head: tuple[int, ...]
+    answers: Answers
+    tokenizer: Tokenizer
+
+    @property
+    def note_budget(self) -> int:
+        """Tokens left for the note's own text, beside the sign segment as it is while nothing reads signs."""
+        fixed = len(self.prefix) + IMAGE_TOKENS + len(self.look) + len(self.sign_head) + len(self.note_head)
+        return MAX_TOKENS - fixed - len(self.sign_unread) - len(self.slots)
+
+    @property
+    def sha256(self) -> str:
+        """Identity of every id that the prompt is made of."""
+        parts = [
+            PROMPT_VERSION,
+            self.prefix,
+            self.look,
+            self.look_at,
+            self.slots,
+            self.slots_at,
+            self.sign_head,
+        ]
+        parts += [
+            self.sign_unread,
+            self.note_head,
+            (self.answers.no, self.answers.yes, *self.answers.verdict),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def sign(self) -> tuple[int, ...]:
+        """The sign-text segment while nothing reads signs."""
+        return self.sign_head + self.sign_unread
+
+    def note(self, text: str) -> tuple[int, ...]:
+        """The note segment; NoteError when the note alone would burst the prompt."""
+        ids = self.tokenizer.encode(" " + text)
+        if len(ids) > self.note_budget:
+            raise NoteError(
+                Reason.NOTE_TOO_LONG,
+                f"expected a note of at most {self.note_budget} tokens (about {self.note_budget * 3} English "
+                f"or {self.note_budget // 2} Japanese characters), got {len(ids)}; "
+                "shorten it or split it in two",
+            )
+        return (*self.note_head, *ids)
+
+
+def build_prompt(pack: Pack, tokenizer: Tokenizer) -> Prompt:
+    """Lay out the slots of `pack`; UsageError where an answer or the placeholder is not one token."""
+    placeholder = single(tokenizer, PLACEHOLDER)
+    look, look_at = _Segment(tokenizer, placeholder), []
+    look.text(LOOK)
+    for cue in pack.cue:
+        look_at += look.ask(" " + cue.word)
+    slots, slots_at = _Segment(tokenizer, placeholder), []
+    slots.text(ASKED)
+    for category in pack.category:
+        slots_at += slots.ask(" " + category.word, 2 if category.note_content else 1)
+    for head, pairs in ((TOGETHER, pack.combination), (SIGNS, pack.image_text)):
+        if pairs:
+            slots.text(head)
+        for pair in pairs:
+            slots_at += slots.ask(" " + pack.category_of(pair.category).word)
+    slots_at += slots.ask(VERDICT)
+    return Prompt(
+        prefix=(BOS, *tokenizer.encode(PREFIX)),
+        look=tuple(look.ids),
+        look_at=tuple(look_at),
+        slots=tuple(slots.ids),
+        slots_at=tuple(slots_at),
+        sign_head=tuple(tokenizer.encode(SIGN)),
+        sign_unread=tuple(tokenizer.encode(UNREAD)),
+        note_head=tuple(tokenizer.encode(NOTE)),
+        answers=answer_ids(tokenizer),
+        tokenizer=tokenizer,
+    )
+
+
+def answer_ids(tokenizer: Tokenizer) -> Answers:
+    """Single, distinct ids for every answer."""
+    proceed, caution, stop = (single(tokenizer, f" {v}") for v in JUDGED)
+    answers = Answers(single(tokenizer, NO), single(tokenizer, YES), (proceed, caution, stop))
+    ids: Sequence[int] = (answers.no, answers.yes, *answers.verdict)
+    if len(set(ids)) != len(ids):
+        raise UsageError(f"expected five different answer tokens, got {ids}; this tokenizer cannot be used")
+    return answers
+
+
+def verdict_of(index: int) -> Verdict:
+    """The verdict that stands at `index` of the verdict slot's answers."""
+    return JUDGED[index]
+
+
+def single(tokenizer: Tokenizer, text: str) -> int:
+    ids = tokenizer.encode(text)
+    if len(ids) != 1:
+        raise UsageError(f"expected {text!r} to be one token, got {len(ids)}; this tokenizer cannot be used")
+    return ids[0]
+
+
+class _Segment:
+    """Ids under construction."""
+
+    def __init__(self, tokenizer: Tokenizer, placeholder: int) -> None:
+        self.ids: list[int] = []
+        self._tokenizer = tokenizer
+        self._placeholder = placeholder
+
+    def text(self, text: str) -> None:
+        self.ids += self._tokenizer.encode(text)
+
+    def ask(self, text: str, answers: int = 1) -> list[int]:
+        """Append `text` and `answers` placeholders; returns the positions whose next token is an answer."""
+        self.text(text)
+        first = len(self.ids) - 1
+        self.ids += [self._placeholder] * answers
+        return list(range(first, first + answers))

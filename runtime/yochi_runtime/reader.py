@@ -1,0 +1,68 @@
+"""Reads one prompt with the language model, segment by segment, and keeps what does not change.
+
+    prefix | image, look | sign, note, slots
+    kept   | kept while the frame is the same | read for every note
+
+The segments are evaluated apart and in this order whether they are kept or not, so a kept one gives the very
+same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EngineError, Reason
+from .language import Language, Logits
+from .prompt import Prompt
+
+
+@dataclass(frozen=True, eq=False)
+class SlotLogits:
+    """Raw answers after the note: `risks` (risk slots, 2) as (no, yes), `verdict` (3,) in JUDGED's order."""
+
+    risks: Logits
+    verdict: Logits
+
+
+class Reader:
+    """One prompt on one language model. Reads the prefix at once."""
+
+    def __init__(self, language: Language, prompt: Prompt) -> None:
+        self._language, self._prompt = language, prompt
+        language.rewind(0)
+        language.tokens(prompt.prefix)
+        self._after_prefix = language.position
+        self._after_look: int | None = None
+
+    def look(self, embeds: NDArray[np.float32]) -> Logits:
+        """A new frame: (cues, 2) float32 logits (no, yes) from (49, width) embeddings."""
+        self.forget()
+        self._language.rewind(self._after_prefix)
+        self._language.embeddings(embeds)
+        answers = self._prompt.answers
+        logits = self._language.tokens(self._prompt.look, self._prompt.look_at, (answers.no, answers.yes))
+        self._after_look = self._language.position
+        return logits
+
+    def note(self, ids: Sequence[int]) -> None:
+        """Sign and note, right after the frame that was looked at last; an earlier note is forgotten."""
+        if self._after_look is None:
+            raise EngineError(
+                Reason.ENGINE_FAILED, "expected a frame before the note, none was read; judge it again"
+            )
+        self._language.rewind(self._after_look)
+        self._language.tokens(self._prompt.sign())
+        self._language.tokens(ids)
+
+    def slots(self) -> SlotLogits:
+        """The answers after the note."""
+        answers = self._prompt.answers
+        asked = (answers.no, answers.yes, *answers.verdict)
+        logits = self._language.tokens(self._prompt.slots, self._prompt.slots_at, asked)
+        return SlotLogits(risks=logits[:-1, :2], verdict=logits[-1, 2:])
+
+    def forget(self) -> None:
+        """The next frame is new, whatever it is."""
+        self._after_look = None

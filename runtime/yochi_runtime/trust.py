@@ -1,0 +1,15 @@
+"""Which bundle this source ships and trusts.
+
+The hash is that of the shipped `manifest.json`, which names the hash of every other file. It is written here by
+`yochi-export pack --ship`, in the same commit as the bundle.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+SHIPPED_MANIFEST_SHA256 = ""
+
+
+def shipped_bundle() -> Path:
+    """Folder of the bundle that comes with this distribution."""
+    return Path(str(resources.files(__package__))) / "bundles" / "nano"

@@ -1,0 +1,1 @@
+"""Yochi's trainer: records, the nano model, supervised fine-tuning, evaluation."""

@@ -1,0 +1,71 @@
+"""The frozen encoder's features, computed once a picture and kept on disk.
+
+A cache folder holds `tokens.f16` (N, 49, 5120) and `pooled.f32` (N, 2560: mean and maximum over the 14 x 14
+cells, what the linear probe sees) plus `index.json`, which pins the pictures' order and the preparation.
+A killed run goes on where it stopped; a cache of other pictures is refused.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from yochi_runtime.errors import UsageError
+from yochi_runtime.image import GRID, PREPARATION, prepare, read_frame
+
+from . import lite0
+from .progress import Progress
+
+TOKENS = GRID * GRID
+FOLDED = 4 * lite0.CHANNELS
+POOLED = 2 * lite0.CHANNELS
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Features:
+    """Both arrays, in the order of `images`; `tokens` is a read-only memory map."""
+
+    images: tuple[str, ...]
+    tokens: NDArray[np.float16]  # (N, 49, 5120)
+    pooled: NDArray[np.float32]  # (N, 2560)
+
+    def row(self) -> dict[str, int]:
+        return {image: i for i, image in enumerate(self.images)}
+
+
+def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
+    """Features of `root/image` for every image, from `cache` or computed into it."""
+    cache.mkdir(parents=True, exist_ok=True)
+    index = {"preparation": PREPARATION, "images": list(images)}
+    index_file, done_file = cache / "index.json", cache / "done"
+    if index_file.exists() and json.loads(index_file.read_text()) != index:
+        raise UsageError(
+            f"expected the feature cache {cache} to hold these {len(images)} pictures, it holds others; delete it"
+        )
+    done = int(done_file.read_text()) if index_file.exists() and done_file.exists() else 0
+    tokens = _array(cache / "tokens.f16", np.float16, (len(images), TOKENS, FOLDED), fresh=done == 0)
+    pooled = _array(cache / "pooled.f32", np.float32, (len(images), POOLED), fresh=done == 0)
+    index_file.write_text(json.dumps(index))
+    if done < len(images):
+        encoder = lite0.pretrained().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        progress = Progress("features", len(images), done)
+        for start in range(done, len(images), BATCH):
+            chunk = images[start : start + BATCH]
+            pixels = np.concatenate([prepare(read_frame(root / image)) for image in chunk])
+            with torch.inference_mode():
+                maps = encoder(torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last))
+            tokens[start : start + len(chunk)] = lite0.fold(maps).half().numpy()
+            pooled[start : start + len(chunk)] = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).numpy()
+            tokens.flush()
+            pooled.flush()
+            done_file.write_text(str(start + len(chunk)))
+            progress.step(len(chunk))
+    return Features(tuple(images), tokens, np.asarray(pooled))
+
+
+def _array(path: Path, dtype: type, shape: tuple[int, ...], fresh: bool) -> np.memmap:  # type: ignore[type-arg]
+    return np.memmap(path, dtype=dtype, mode="w+" if fresh else "r+", shape=shape)

@@ -1,0 +1,196 @@
+"""The phrase grammar: notes with known labels, in English and Japanese.
+
+`data/phrases.<lang>.txt` holds templates in sections, `{a|b}` being alternatives:
+
+    [note_instruction mechanical]
+    Reach into the {running|moving} {conveyor|belt} and {pull|grab} the {jam|box} out ;; +safeguard_defeat ~ppe
+    [harmless]
+    [combination vehicle]
+
+`+category` must also be named, `~category` is plausible and masked. A note is one or two clauses in a style
+(chat, radio, polite, hasty with typos). The templates of the validation split are never used for training.
+"""
+
+import hashlib
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from yochi_runtime.errors import UsageError
+from yochi_runtime.taxonomy import Pack, Source
+
+Lang = Literal["en", "ja"]
+LANGS: tuple[Lang, Lang] = ("en", "ja")
+VALIDATION_SHARE = 0.1
+_GROUP = re.compile(r"\{([^{}]*)\}")
+_EN_OPEN = ("", "", "", "", "", "Hi, ", "FYI ", "Morning. ", "Note: ", "Heads up: ", "Radio check, ", "Update: ", "Team, ")
+_EN_CLOSE = ("", "", "", "", "", " Thanks.", " Cheers.", " Over.", " Before the shift ends.", " ASAP.", " Ok?")
+_JA_OPEN = ("", "", "", "", "", "お疲れ様です。", "連絡:", "こちら現場、", "了解。", "至急 ", "メモ:", "引き継ぎ。")
+_JA_CLOSE = ("", "", "", "", "", "以上。", "よろしく", "よろしくお願いします。", "どうぞ", "お願いします")
+
+
+@dataclass(frozen=True)
+class Template:
+    """One line of the phrase file. `risks` are slot ids that hold, `maybe` slot ids that are masked."""
+
+    id: str
+    text: str
+    kind: Literal["risk", "harmless", "combination"]
+    risks: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+    combination: str | None = None  # category
+
+    @property
+    def validation(self) -> bool:
+        """Held out by the hash of its text, so that an edit elsewhere moves nothing."""
+        digest = hashlib.sha256(self.text.encode()).digest()
+        return digest[0] < 256 * VALIDATION_SHARE
+
+
+@dataclass(frozen=True)
+class ComposedNote:
+    """A note with its labels; `templates` are the ids it was made of."""
+
+    text: str
+    lang: Lang
+    templates: tuple[str, ...]
+    risks: frozenset[str] = field(default_factory=frozenset)
+    maybe: frozenset[str] = field(default_factory=frozenset)
+    combination: str | None = None
+
+
+@cache
+def templates(lang: Lang, pack: Pack) -> tuple[Template, ...]:
+    """All templates of a language, in file order; UsageError names the line of a mistake."""
+    name = f"phrases.{lang}.txt"
+    text = (resources.files("yochi_train") / "data" / name).read_text(encoding="utf-8")
+    return parse_templates(text, name, pack)
+
+
+def parse_templates(text: str, name: str, pack: Pack) -> tuple[Template, ...]:
+    found: list[Template] = []
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            section = line.strip("[]").split()
+            continue
+        try:
+            found.append(_template(f"{name}:{number}", section, line, pack))
+        except (ValueError, IndexError) as e:
+            raise UsageError(f"{name}:{number}: {e}") from e
+    return tuple(found)
+
+
+def _template(identity: str, section: Sequence[str], line: str, pack: Pack) -> Template:
+    text, _, extra = line.partition(" ;; ")
+    if text.count("{") != text.count("}") or re.search(r"\{[^}]*\{", text):
+        raise ValueError("expected balanced, unnested braces")
+    must = [mark[1:] for mark in extra.split() if mark[0] == "+"]
+    maybe = [mark[1:] for mark in extra.split() if mark[0] == "~"]
+    source = Source.NOTE_CONTENT
+    if section[0] in (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT):
+        source, must = Source(section[0]), [section[1], *must]
+        kind: Literal["risk", "harmless", "combination"] = "risk"
+    elif section[0] in ("harmless", "combination"):
+        kind = "harmless" if section[0] == "harmless" else "combination"
+    else:
+        raise ValueError(f"expected a known section, got [{' '.join(section)}]")
+    slots = [f"{source}:{c}" for c in (*must, *maybe)]
+    # A steering phrase is an instruction wherever it stands.
+    slots = [s if s in pack.slot_index else f"{Source.NOTE_INSTRUCTION}:{s.partition(':')[2]}" for s in slots]
+    unknown = [s for s in slots if s not in pack.slot_index]
+    if unknown:
+        raise ValueError(f"expected categories of the pack, got {unknown[0]}")
+    if kind != "risk":  # a plausible risk of a harmless-looking note may be read either way
+        both = [f"{s}:{c}" for c in maybe for s in (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT)]
+        masked = frozenset(s for s in both if s in pack.slot_index)
+        return Template(identity, text, kind, maybe=masked, combination=section[1] if kind == "combination" else None)
+    return Template(identity, text, kind, frozenset(slots[: len(must)]), frozenset(slots[len(must) :]))
+
+
+def expand(text: str, rng: random.Random) -> str:
+    """One expansion of a template."""
+    return " ".join(_GROUP.sub(lambda m: rng.choice(m[1].split("|")), text).split())
+
+
+class Composer:
+    """Draws notes of one language from the templates of one split."""
+
+    def __init__(self, lang: Lang, pack: Pack, validation: bool, rng: random.Random) -> None:
+        self.lang, self._rng = lang, rng
+        chosen = [t for t in templates(lang, pack) if t.validation == validation]
+        self._harmless = [t for t in chosen if t.kind == "harmless"]
+        self._combination: dict[str, list[Template]] = {}
+        self._risk: dict[str, list[Template]] = {}
+        for t in chosen:
+            if t.combination:
+                self._combination.setdefault(t.combination, []).append(t)
+            for slot in t.risks:
+                self._risk.setdefault(slot, []).append(t)
+        self._decks: dict[str, list[Template]] = {}
+
+    def risk(self) -> ComposedNote:
+        """One or two risks (all slots equally often), sometimes beside a harmless clause."""
+        picked = [self._deal(slot, self._risk[slot]) for slot in self._slots(2 if self._rng.random() < 0.12 else 1)]
+        return self._join(picked, extra=0.3 if len(picked) == 1 else 0.0)
+
+    def harmless(self) -> ComposedNote:
+        return self._join([self._deal("harmless", self._harmless)], extra=0.35)
+
+    def combination(self, category: str) -> ComposedNote:
+        """Harmless by itself; dangerous with one of the category's trigger cues in the picture."""
+        return self._join([self._deal(f"combination {category}", self._combination[category])], extra=0.2)
+
+    def _slots(self, count: int) -> list[str]:
+        return self._rng.sample(sorted(self._risk), count)
+
+    def _deal(self, name: str, pile: list[Template]) -> Template:
+        """Cards from a shuffled deck: every template comes before any comes twice."""
+        deck = self._decks.setdefault(name, [])
+        if not deck:
+            deck.extend(self._rng.sample(pile, len(pile)))
+        return deck.pop()
+
+    def _join(self, picked: list[Template], extra: float) -> ComposedNote:
+        labels = list(picked)
+        if self._rng.random() < extra:
+            picked = [*picked, self._deal("harmless", self._harmless)]
+            self._rng.shuffle(picked)
+        clauses = [expand(t.text, self._rng) for t in picked]
+        text = _english(clauses, self._rng) if self.lang == "en" else _japanese(clauses, self._rng)
+        risks = frozenset().union(*(t.risks for t in labels))
+        maybe = frozenset().union(*(t.maybe for t in picked)) - risks
+        category = next((t.combination for t in labels if t.combination), None)
+        return ComposedNote(text, self.lang, tuple(t.id for t in picked), risks, maybe, category)
+
+
+def _english(clauses: list[str], rng: random.Random) -> str:
+    joint = rng.choice((". ", ". ", "; ", ", then ", " - ", ". Also, ", ", and "))
+    inner = [clauses[0], *(c if joint.startswith(".") else c[:1].lower() + c[1:] for c in clauses[1:])]
+    text = rng.choice(_EN_OPEN) + joint.join(inner)
+    text += rng.choice((".", ".", ".", "", "!"))
+    text += rng.choice(_EN_CLOSE) if text[-1] in ".!" else ""
+    if rng.random() < 0.15:
+        text = text.lower()
+    return _typo(text, rng) if rng.random() < 0.1 else text
+
+
+def _typo(text: str, rng: random.Random) -> str:
+    """One swap, drop or doubling inside the text, as hasty thumbs make."""
+    at = rng.randrange(1, len(text) - 1)
+    return rng.choice(
+        (text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :], text[:at] + text[at + 1 :], text[: at + 1] + text[at:])
+    )
+
+
+def _japanese(clauses: list[str], rng: random.Random) -> str:
+    text = rng.choice(_JA_OPEN) + rng.choice(("。", "。", "、", " ", "。あと、", "。それと")).join(clauses)
+    text += rng.choice(("。", "。", "", "！"))
+    return text + (rng.choice(_JA_CLOSE) if text[-1] in "。！" else "")

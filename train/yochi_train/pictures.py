@@ -1,0 +1,211 @@
+"""Photos with boxes -> pictures with known cues, near-duplicate groups and a split.
+
+Input is a folder with `photos.jsonl`: `image`, `set`, `labelled` (classes annotated in that set), `boxes`
+(`label`, `xyxy` in 0..1), `source`, `licence`. A class outside `labelled` is unknown, never absent. Pictures
+checked by eye (`data/checked.jsonl`) know every cue and whether they are safe.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, Field, ValidationError
+from yochi_runtime.errors import UsageError
+from yochi_runtime.image import read_frame
+from yochi_runtime.taxonomy import Pack
+
+from .progress import Progress
+
+Split = Literal["train", "val", "test"]
+SHARES: dict[Split, float] = {"test": 0.2, "val": 0.1, "train": 0.7}
+NEAR = 4  # bits of a 64-bit difference hash within which two pictures count as one
+_PERSON_SIGNS = {"hard_hat", "no_hard_hat", "no_head_wear", "vest", "no_vest", "mask", "no_mask", "gloves"}
+_HEAD = {"hard_hat", "no_hard_hat", "no_head_wear"}
+_NOT_BY_EYE = {"no_vest"}  # the two pairs of eyes disagreed on who needs one
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class PhotoBox(BaseModel):
+    label: str
+    xyxy: tuple[float, float, float, float]
+
+
+class Photo(BaseModel):
+    """One line of photos.jsonl."""
+
+    image: str
+    set: str
+    labelled: list[str]
+    boxes: list[PhotoBox]
+    source: str = ""
+    licence: str = ""
+    width: int = Field(default=0, ge=0)
+    height: int = Field(default=0, ge=0)
+
+
+class Checked(BaseModel):
+    """One line of data/checked.jsonl: what a pair of eyes saw."""
+
+    id: str
+    cues: list[str]
+    verdict: Literal["safe", "not_safe", "unsure"]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with what is known of it. `cues[c]` is 1 seen, 0 absent; a cue that is not a key is unknown."""
+
+    image: str
+    set: str
+    group: int
+    split: Split
+    cues: dict[str, int]
+    by_eye: dict[str, int]  # cues known from the check alone: what cross-set scores use
+    boxes: tuple[tuple[str, tuple[float, float, float, float]], ...]
+    boxed: tuple[str, ...]  # cues whose boxes are complete in this picture
+    checked: Literal["safe", "not_safe", "unsure", ""]
+    source: str
+    licence: str
+
+
+def read_photos(root: Path) -> list[Photo]:
+    """All rows of root/photos.jsonl; UsageError names file and line of a bad one."""
+    file = root / "photos.jsonl"
+    if not file.is_file():
+        raise UsageError(f"expected {file} (one JSON object a photo), found none; see train/README.md for its form")
+    return [_row(Photo, line, f"{file}:{n}") for n, line in enumerate(file.read_text("utf-8").splitlines(), 1) if line]
+
+
+def read_checked() -> dict[str, Checked]:
+    """Pictures checked by eye, by picture id (file name without its ending)."""
+    text = (resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")
+    rows = [_row(Checked, line, f"checked.jsonl:{n}") for n, line in enumerate(text.splitlines(), 1) if line]
+    return {row.id: row for row in rows}
+
+
+def _row(model: type[Row], line: str, where: str) -> Row:
+    try:
+        return model.model_validate_json(line)
+    except ValidationError as e:
+        first = e.errors()[0]
+        raise UsageError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e
+
+
+def build_pictures(root: Path, pack: Pack) -> list[Picture]:
+    """Read, hash, group and label every photo of `root`."""
+    photos, checked = read_photos(root), read_checked()
+    groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]))
+    return [_picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)]
+
+
+def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Picture:
+    ids = [c.id for c in pack.cue]
+    labels = {b.label for b in photo.boxes}
+    cues = {c: int(c in labels) for c in ids if c in photo.labelled}
+    if "person" in ids and "person" not in labels:
+        if labels & _PERSON_SIGNS:
+            cues["person"] = 1  # a worn or missing helmet is on somebody
+        elif photo.set == "site":
+            cues.pop("person", None)  # that set boxes equipment and leaves most people out
+    by_eye = _by_eye(check, ids) if check else {}
+    return Picture(
+        image=photo.image,
+        set=photo.set,
+        group=group,
+        split=split_of(group),
+        cues={**by_eye, **cues},
+        by_eye={c: v for c, v in by_eye.items() if c not in photo.labelled},
+        boxes=tuple((b.label, b.xyxy) for b in photo.boxes if b.label in ids),
+        boxed=tuple(c for c in ids if c in photo.labelled and c in cues),
+        checked=check.verdict if check else "",
+        source=photo.source,
+        licence=photo.licence,
+    )
+
+
+def _by_eye(check: Checked, ids: Iterable[str]) -> dict[str, int]:
+    """Cues from a check. Head wear on small figures is easily missed: absent only where nobody is seen."""
+    seen = set(check.cues)
+    known = {c: int(c in seen) for c in ids if c not in _NOT_BY_EYE}
+    if "person" in seen:
+        known = {c: v for c, v in known.items() if v or c not in _HEAD}
+    return known
+
+
+def split_of(group: int) -> Split:
+    """The split of a near-duplicate group, by hash: the same for any number of pictures."""
+    point = int.from_bytes(hashlib.sha256(f"yochi-{group}".encode()).digest()[:4], "big") / 2**32
+    if point < SHARES["test"]:
+        return "test"
+    return "val" if point < SHARES["test"] + SHARES["val"] else "train"
+
+
+def difference_hashes(root: Path, images: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """64-bit difference hashes of the pictures and of their mirror images.
+
+    A bit says whether a pixel is brighter than its right neighbour on 9 x 8 gray pixels.
+    """
+    progress = Progress("near-duplicate hashes", len(images))
+    plain, mirrored = np.zeros(len(images), np.uint64), np.zeros(len(images), np.uint64)
+    for i, image in enumerate(images):
+        gray = Image.fromarray(read_frame(root / image).rgb).convert("L").resize((9, 8), Image.Resampling.BILINEAR)
+        pixels = np.asarray(gray, dtype=np.int16)
+        plain[i], mirrored[i] = _bits(pixels), _bits(pixels[:, ::-1])
+        progress.step()
+    return plain, mirrored
+
+
+def _bits(pixels: NDArray[np.int16]) -> np.uint64:
+    return np.uint64(np.packbits((pixels[:, 1:] > pixels[:, :-1]).ravel()).view(">u8")[0])
+
+
+def near_duplicate_groups(plain: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> list[int]:
+    """Connected components of "within NEAR bits, or so when mirrored"; each named by its smallest hash."""
+    parent = np.arange(len(plain))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = int(parent[i])
+        return i
+
+    for i in range(len(plain)):
+        later = plain[i + 1 :]
+        near = np.bitwise_count(later ^ plain[i]) <= NEAR
+        near |= np.bitwise_count(later ^ mirrored[i]) <= NEAR
+        for j in np.flatnonzero(near):
+            parent[root(i + 1 + int(j))] = root(i)
+    roots = [root(i) for i in range(len(plain))]
+    smallest: dict[int, int] = {}
+    for r, value in zip(roots, plain, strict=True):
+        smallest[r] = min(int(value), smallest.get(r, int(value)))
+    return [smallest[r] for r in roots]
+
+
+def write_pictures(pictures: Iterable[Picture], file: Path) -> None:
+    with file.open("w", encoding="utf-8") as out:
+        for picture in pictures:
+            out.write(json.dumps(picture.__dict__, ensure_ascii=False) + "\n")
+
+
+def read_pictures(file: Path) -> list[Picture]:
+    """What `write_pictures` wrote."""
+    rows = (json.loads(line) for line in file.read_text("utf-8").splitlines())
+    return [
+        Picture(
+            **{
+                **row,
+                "boxes": tuple((label, (xyxy[0], xyxy[1], xyxy[2], xyxy[3])) for label, xyxy in row["boxes"]),
+                "boxed": tuple(row["boxed"]),
+            }
+        )
+        for row in rows
+    ]

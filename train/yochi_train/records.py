@@ -1,0 +1,151 @@
+"""Pairs of pictures and notes, in packs that share a picture.
+
+The training file is written in packs of `PACK_NOTES` records with the same picture: the trainer reads a picture
+once and several notes against it, as the box does with a still scene.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import Pack
+
+from .grammar import LANGS, ComposedNote, Composer, Lang
+from .narratives import Narrative, as_note
+from .pictures import Picture, Split
+from .progress import Progress
+from .truth import pair_slots, pair_verdict
+
+PACK_NOTES = 5
+SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a known "proceed"
+NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
+_SET_WEIGHT = {"fire": 0.7, "site": 1.6}  # pictures of a set against the others
+
+
+class NoteSource:
+    """Deals notes of a split in both languages."""
+
+    def __init__(self, pack: Pack, split: Split, narratives: Sequence[Narrative], seed: int) -> None:
+        self._pack = pack
+        self._rng = random.Random(f"{seed}-{split}-notes")
+        held = split != "train"
+        self._composers = {lang: Composer(lang, pack, held, self._rng) for lang in LANGS}
+        self._narratives: dict[Lang, dict[str, list[Narrative]]] = {lang: {} for lang in LANGS}
+        for n in narratives:
+            if n.validation == held:
+                self._narratives[n.lang].setdefault(n.category, []).append(n)
+
+    def draw(self, kind: str, lang: Lang, category: str = "") -> ComposedNote:
+        composer = self._composers[lang]
+        if kind == "combination":
+            return composer.combination(category)
+        if kind == "narrative":
+            by_category = self._narratives[lang]
+            return as_note(self._rng.choice(by_category[self._rng.choice(sorted(by_category))]), self._pack)
+        return composer.risk() if kind == "risk" else composer.harmless()
+
+    def has_narratives(self, lang: Lang) -> bool:
+        return bool(self._narratives[lang])
+
+
+def build_records(
+    pictures: Sequence[Picture], pack: Pack, split: Split, count: int, seed: int, narratives: Sequence[Narrative] = ()
+) -> Iterator[Record]:
+    """`count` records (rounded down to whole packs) for one split; the same for the same arguments."""
+    rng = random.Random(f"{seed}-{split}")
+    notes = NoteSource(pack, split, narratives, seed)
+    deck = _PictureDeck([p for p in pictures if p.split == split], rng)
+    progress = Progress(f"{split} records", count)
+    for number in range(count // PACK_NOTES):
+        picture = deck.deal()
+        for place, (kind, lang, category) in enumerate(_plan(picture, pack, notes, rng)):
+            note = notes.draw(kind, lang, category)
+            yield pair(f"{split}-{number:05d}-{place}", picture, note, kind, pack)
+            progress.step()
+
+
+def _plan(picture: Picture, pack: Pack, notes: NoteSource, rng: random.Random) -> list[tuple[str, Lang, str]]:
+    """Kind, language and combination category of each note of a pack."""
+    kinds = ["risk", "risk", "harmless", "combination"]
+    free = "harmless" if picture.checked == "safe" or rng.random() < 0.4 else "risk"
+    langs: list[Lang] = ["en", "ja", *(rng.choice(LANGS) for _ in range(PACK_NOTES - 2))]
+    rng.shuffle(langs)
+    if free == "risk" and notes.has_narratives(langs[-1]) and rng.random() < NARRATIVE_SHARE:
+        free = "narrative"
+    return [(kind, lang, _category(picture, pack, rng)) for kind, lang in zip([*kinds, free], langs, strict=True)]
+
+
+def _category(picture: Picture, pack: Pack, rng: random.Random) -> str:
+    """A combination whose truth is known for this picture, dangerous ones first in half of the cases."""
+    dangerous = [p.category for p in pack.combination if any(picture.cues.get(c) == 1 for c in p.cues)]
+    absent = [p.category for p in pack.combination if all(picture.cues.get(c) == 0 for c in p.cues)]
+    if dangerous and (not absent or rng.random() < 0.65):
+        return rng.choice(dangerous)
+    return rng.choice(absent or [p.category for p in pack.combination])
+
+
+def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: Pack) -> Record:
+    slots = pair_slots(picture, note, pack, kind)
+    return Record.model_validate(
+        {
+            "id": identity,
+            "image": picture.image,
+            "note": note.text,
+            "lang": note.lang,
+            "kind": kind,
+            "slots": slots,
+            "verdict": pair_verdict(picture, slots, note.maybe, pack),
+            "picture_group": picture.group,
+            "templates": note.templates,
+            "split": picture.split,
+        }
+    )
+
+
+class _PictureDeck:
+    """Deals pictures: a share of safe ones, the others by set weight, each pile without repetition."""
+
+    def __init__(self, pictures: Sequence[Picture], rng: random.Random) -> None:
+        self._rng = rng
+        self._safe = [p for p in pictures if p.checked == "safe"]
+        self._other = [p for p in pictures if p.checked != "safe"]
+        self._piles: dict[bool, list[Picture]] = {True: [], False: []}
+
+    def deal(self) -> Picture:
+        safe = bool(self._safe) and self._rng.random() < SAFE_SHARE
+        pile = self._piles[safe]
+        if not pile:
+            source = self._safe if safe else [p for p in self._other if self._keep(p)] or self._other
+            pile.extend(self._rng.sample(source, len(source)))
+        return pile.pop()
+
+    def _keep(self, picture: Picture) -> bool:
+        return self._rng.random() < _SET_WEIGHT.get(picture.set, 1.0)
+
+
+def write_records(records: Iterator[Record], file: Path) -> int:
+    """One JSON object a line, written beside and moved into place when complete."""
+    partial = file.with_suffix(".partial")
+    count = 0
+    with partial.open("w", encoding="utf-8") as out:
+        for record in records:
+            out.write(record.model_dump_json() + "\n")
+            count += 1
+    partial.replace(file)
+    return count
+
+
+def read_records(file: Path) -> list[Record]:
+    """Every record of `file`; a bad line is an error with its number."""
+    from yochi_runtime.errors import UsageError
+
+    found = []
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        try:
+            found.append(Record.model_validate(json.loads(line)))
+        except ValueError as e:
+            raise UsageError(f"{file}:{number}: {str(e).splitlines()[0]}") from e
+    return cast("list[Record]", found)

@@ -1,0 +1,53 @@
+"""Settings of a training run: one frozen model, one TOML file."""
+
+import difflib
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from yochi_runtime.errors import UsageError
+
+
+class SftSettings(BaseModel):
+    """Every field of `yochi-train sft SETTINGS.toml OUT`; paths are relative to the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    records: Path  # folder from `yochi-train records photos`
+    photos: Path  # folder the records' images are relative to
+    features: Path  # cache of the frozen encoder's features
+    seed: int = 0
+    steps: int = Field(default=700, gt=0)
+    packs: int = Field(default=3, gt=0)  # pictures a step; each brings its pack of notes
+    lora_rank: int = Field(default=16, gt=0)
+    lora_from_layer: int = Field(default=8, ge=0)  # layers below stay as they are
+    lora_rate: float = Field(default=8e-4, gt=0)  # peak learning rate
+    projector_rate: float = Field(default=3e-4, gt=0)
+    projector_steps: int = Field(default=150, ge=0)  # after these the projector is frozen, which saves a third
+    warmup: int = Field(default=20, ge=0)  # steps
+    risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
+    checkpoint_every: int = Field(default=50, gt=0)  # steps
+    threads: int = Field(default=2, gt=0)
+
+
+def read_settings(path: Path) -> SftSettings:
+    """From TOML; an unknown key fails with the nearest known one."""
+    if not path.is_file():
+        raise UsageError(f"expected a settings file (TOML) at {path}, found none")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as e:
+        raise UsageError(f"{path}: expected TOML, got: {e}") from e
+    for key in data:
+        if key not in SftSettings.model_fields:
+            near = difflib.get_close_matches(key, SftSettings.model_fields, 1)
+            raise UsageError(f"{path}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    try:
+        settings = SftSettings.model_validate(data)
+    except ValidationError as e:
+        first = e.errors()[0]
+        raise UsageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e
+    here = path.parent
+    return settings.model_copy(
+        update={name: here / getattr(settings, name) for name in ("records", "photos", "features")}
+    )

@@ -1,0 +1,53 @@
+"""What follows for a pair from what is known of its picture and of its note. Pure functions."""
+
+from collections.abc import Mapping
+
+from yochi_runtime.record import Truth
+from yochi_runtime.taxonomy import Pack, Source
+from yochi_runtime.verdict import Verdict, highest, of_severity
+
+from .grammar import ComposedNote
+from .pictures import Picture
+
+NOTE_SOURCES = (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT)
+
+
+def pair_slots(picture: Picture, note: ComposedNote, pack: Pack, kind: str) -> dict[str, int]:
+    """Known slots of the pair: cues, note risks, combinations."""
+    slots = {f"cue:{cue}": value for cue, value in picture.cues.items()}
+    for slot in pack.risk_slots:
+        if slot.source in NOTE_SOURCES and slot.id not in note.maybe:
+            slots[slot.id] = int(slot.id in note.risks)
+    for pair in pack.combination:
+        value = _combination(picture.cues, note, pair.category, pair.cues, kind)
+        if value is not None:
+            slots[f"{Source.COMBINATION}:{pair.category}"] = value
+    return slots
+
+
+def _combination(
+    cues: Mapping[str, int], note: ComposedNote, category: str, triggers: tuple[str, ...], kind: str
+) -> int | None:
+    """1 with a trigger in the picture, 0 where every trigger is known to be absent or the note is harmless."""
+    if kind == "harmless":
+        return 0
+    if note.combination != category:
+        # a note that is risky by itself, or made for another machine, may or may not combine
+        return 0 if all(cues.get(c) == 0 for c in triggers) else None
+    if any(cues.get(c) == 1 for c in triggers):
+        return 1
+    return 0 if all(cues.get(c) == 0 for c in triggers) else None
+
+
+def pair_verdict(picture: Picture, slots: Mapping[str, int], maybe: frozenset[str], pack: Pack) -> Truth | None:
+    """Known only if a known risk makes it stop or caution, or the picture was checked safe and nothing is open."""
+    risky = [s for s in pack.slots if s.category and slots.get(s.id) == 1]
+    worst = highest(of_severity(pack.category_of(s.category or "").severity) for s in risky)
+    if worst is Verdict.STOP:
+        return "stop"
+    combinations_open = any(f"{Source.COMBINATION}:{p.category}" not in slots for p in pack.combination)
+    if worst is Verdict.CAUTION:
+        return None if combinations_open and not picture.checked else "caution"
+    if picture.checked == "safe" and not maybe and not combinations_open:
+        return "proceed"
+    return None
