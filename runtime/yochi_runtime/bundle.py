@@ -171,7 +171,7 @@ def parse_manifest(data: bytes) -> Manifest:
         raise BundleError(
             Reason.BUNDLE_INVALID, f"{MANIFEST}: {where}: {first['msg']}; get the bundle again"
         ) from e
-    for name in (*manifest.files, manifest.base.file):
+    for name in (*manifest.files, manifest.base.file, manifest.proof.report):
         if not SAFE_NAME.fullmatch(name):
             raise BundleError(
                 Reason.BUNDLE_INVALID,

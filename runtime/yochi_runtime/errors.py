@@ -44,7 +44,7 @@ class UsageError(YochiError):
     """The command was called wrongly: unknown value, or a path that does not exist (exit 2)."""
 
 
-class CannotJudge(YochiError):  # noqa: N818 -- it is the verdict's name
+class CannotJudge(YochiError):
     """No judgement can be given (exit 3).
 
     `reason` is the machine-readable cause, `str(error)` the line for a person.

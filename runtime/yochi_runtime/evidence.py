@@ -1,8 +1,8 @@
 """Where a factor shows: a box from the cue scores of the 7 x 7 cells, and the note's clause that carries it.
 
 The box is the connected patch of cells (4-neighbourhood) around the strongest one that score at least half
-of it. The clause is the one whose removal lowers the slot most (leave-one-out occlusion, Zeiler & Fergus 2014,
-arXiv 1311.2901, on clauses instead of pixels). Removal is measured on the margin logit(yes) - logit(no): it
+of it. The clause is the one whose removal lowers the slot most: occlusion (Zeiler & Fergus 2014,
+arXiv 1311.2901) on clauses instead of pixels. Removal is measured on the margin logit(yes) - logit(no): it
 orders like the probability and does not saturate.
 """
 

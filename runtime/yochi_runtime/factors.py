@@ -96,11 +96,11 @@ def _seen(pack: Pack, slot: Slot, readout: Readout) -> Text | None:
     return next(c.name for c in pack.cue if f"cue:{c.id}" == cue.id)
 
 
-def quote(text: str) -> str:
-    """One line of at most MAX_QUOTE characters that cannot steer a terminal or turn the writing direction."""
+def quote(text: str, length: int = MAX_QUOTE) -> str:
+    """One line of at most `length` characters that cannot steer a terminal or turn the writing direction."""
     line = " ".join(text.split())
     visible = "".join(c for c in line if c == _ZERO_WIDTH_JOINER or unicodedata.category(c)[0] != "C")
-    return visible if len(visible) <= MAX_QUOTE else visible[: MAX_QUOTE - 1] + "…"
+    return visible if len(visible) <= length else visible[: length - 1] + "…"
 
 
 def verdict_of_risks(bundle: Bundle, readout: Readout, risks: Sequence[Slot]) -> Verdict:

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from yochi_devices.decode import MAX_FILE_BYTES, MAX_PIXELS, Fault, PictureError, decode_rgb
-from yochi_devices.frame import Rgb
+from yochi_devices.decode import MAX_FILE_BYTES as MAX_FILE_BYTES
+from yochi_devices.decode import MAX_PIXELS as MAX_PIXELS
+from yochi_devices.decode import Fault, PictureError, decode_rgb
+from yochi_devices.frame import Rgb as Rgb
 
 from .errors import FrameError, Reason, UsageError
 

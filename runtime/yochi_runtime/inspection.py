@@ -17,7 +17,7 @@ from .image import Frame
 MAX_NOTE_CHARACTERS = 2_000  # before tokenization; the token budget in `prompt` is what usually binds
 Language = Literal["en", "ja", "other"]
 
-_INVISIBLE = ("Cf", "Mn", "Me", "Zs")  # joiners, marks, variation selectors: nothing by themselves
+_VISIBLE = "LNPS"  # letters, numbers, punctuation, symbols; joiners and marks alone say nothing
 _JAPANESE = ((0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xFF66, 0xFF9F))
 
 
@@ -34,7 +34,7 @@ class Note:
                 f"expected a note of at most {MAX_NOTE_CHARACTERS:,} characters, got {len(self.raw):,}; "
                 "shorten it to what is to be done and what was seen",
             )
-        if all(unicodedata.category(c) in _INVISIBLE for c in self.text):
+        if not any(unicodedata.category(c)[0] in _VISIBLE for c in self.text):
             raise NoteError(
                 Reason.NOTE_EMPTY, "expected a note, got an empty one; write what is to be done here"
             )

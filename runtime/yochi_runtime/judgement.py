@@ -1,7 +1,7 @@
 """What Yochi answers: one `Judgement`, the same object on the command line, in logs and for machines."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,9 +10,12 @@ from .taxonomy import Frozen, Source, Text
 from .verdict import Verdict
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 CALL_SUPERVISOR = Text(en="Call the supervisor.", ja="監督者を呼ぶこと。")
-GO_ON = Text(en="No risk found above its threshold. Keep watching.", ja="しきい値を超える危険は見つかりません。周囲に注意して進めてください。")
+GO_ON = Text(
+    en="No risk found above its threshold. Keep watching.",
+    ja="しきい値を超える危険は見つかりません。周囲に注意して進めてください。",
+)
 
 
 class Coverage(StrEnum):
@@ -91,7 +94,7 @@ class Judgement(Frozen):
     advice: Text
     language: Literal["en", "ja"] | None = None  # of the note
     decoded_tokens: int = Field(default=0, ge=0)  # tokens sampled before the verdict
-    timings_ms: dict[str, Annotated[float, Field(ge=0)]] = {}
+    timings_ms: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     identities: Identities = Identities()
 
     @model_validator(mode="after")

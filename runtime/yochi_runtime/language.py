@@ -30,7 +30,7 @@ CONTEXT = 512  # positions; a prompt has at most 320
 MAX_ASKED = 64  # positions of one segment whose logits are kept
 Logits = NDArray[np.float32]
 _SEQUENCE = 0
-_ERROR, _CONTINUED = 3, 5  # ggml's log levels
+_ERROR, _CONTINUED = 4, 5  # ggml_log_level of ggml.h (the binding's comment has older ones)
 
 
 class _Log:
@@ -139,7 +139,7 @@ class Language:
         if rows.ndim != 2 or rows.shape[1] != self.width or not np.isfinite(rows).all():
             raise EngineError(
                 Reason.ENGINE_FAILED,
-                f"expected finite embeddings (n, {self.width}), got {rows.shape} or NaN; get the bundle again",
+                f"expected finite embeddings (n, {self.width}), got {rows.shape} or NaN; export it again",
             )
         self._check_asked(len(rows), ())
         dense = np.ascontiguousarray(rows, dtype=np.float32)
@@ -173,7 +173,7 @@ class Language:
         if len(asked) > MAX_ASKED or any(not 0 <= a < count for a in asked):
             raise EngineError(
                 Reason.ENGINE_FAILED,
-                f"expected at most {MAX_ASKED} asked positions below {count}, got {len(asked)}; shrink the pack",
+                f"expected up to {MAX_ASKED} asked positions below {count}, got {len(asked)}; cut the pack",
             )
 
     @contextmanager

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from . import trust as shipped
+from .base import find_base
 from .bundle import TOKENIZER, Bundle, open_bundle
 from .errors import BundleError, Reason, UsageError
 from .image import PREPARATION
@@ -52,7 +53,40 @@ def prompt_of(bundle: Bundle) -> Prompt:
     if prompt.sha256 != manifest.prompt.sha256:
         raise BundleError(
             Reason.BUNDLE_INVALID,
-            f"expected the prompt {manifest.prompt.sha256[:12]}..., got {prompt.sha256[:12]}... from pack and tokenizer; "
-            "use the Yochi that this bundle was trained with",
+            f"expected the prompt {manifest.prompt.sha256[:12]}..., "
+            f"got {prompt.sha256[:12]}... from pack and tokenizer; use the Yochi it was trained with",
         )
     return prompt
+
+
+def describe(bundle: Bundle) -> str:
+    """Name, identity, trust, languages and slots, line by line."""
+    manifest, untrained = bundle.manifest, bundle.not_trained()
+    size = sum(entry.bytes for entry in manifest.files.values())
+    trained = [slot for slot in manifest.slots if slot not in untrained]
+    lines = {
+        "bundle": f"{manifest.name} {manifest.version} ({bundle.path})",
+        "sha256": bundle.sha256,
+        "trusted": "yes" if is_trusted(bundle) else "no: every judgement will be cannot_judge",
+        "proof": "passed" if manifest.proof.passed else "failed: every judgement will be cannot_judge",
+        "languages": ", ".join(manifest.languages) or "none",
+        "pack": f"{manifest.pack_id} {bundle.pack.version}",
+        "prompt": f"{manifest.prompt.version} {manifest.prompt.sha256[:12]}",
+        "base": f"{manifest.base.file} from {manifest.base.package}",
+        "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files",
+        f"trained ({len(trained)})": ", ".join(trained),
+        f"not trained ({len(untrained)})": ", ".join(s for s in manifest.slots if s in untrained) or "none",
+    }
+    return "\n".join(f"{name + ':':18} {value}" for name, value in lines.items())
+
+
+def verify(path: Path | None) -> str:
+    """One line when bundle, prompt and base model are what the manifest says; BundleError otherwise."""
+    bundle = read_bundle(path)
+    prompt_of(bundle)
+    find_base(bundle.manifest.base)
+    trusted = "trusted" if is_trusted(bundle) else "not trusted by this Yochi"
+    proved = "proof passed" if bundle.manifest.proof.passed else "proof failed"
+    return (
+        f"{bundle.path}: {len(bundle.manifest.files)} files and the base model are whole; {trusted}, {proved}"
+    )

@@ -1,8 +1,9 @@
 """From raw answers to calibrated probabilities.
 
 A slot: p = sigmoid((logit(yes) - logit(no)) / temperature + bias) (Platt 1999, "Probabilistic outputs for
-support vector machines"). The verdict: softmax of its three logits / temperature (Guo et al. 2017, arXiv 1706.04599).
-Slots that were not trained, or that nothing reads yet, keep their coverage and get no probability.
+support vector machines"). The verdict: softmax of its three logits / temperature (Guo et al. 2017,
+arXiv 1706.04599). Slots that were not trained, or that nothing reads yet, keep their coverage and get no
+probability.
 """
 
 from collections.abc import Iterator

@@ -117,9 +117,8 @@ class Pack(Frozen):
             if doubled:
                 raise ValueError(f"{what} ids must be unique; {', '.join(doubled)} come twice")
         categories, cues = {c.id for c in self.category}, {c.id for c in self.cue}
-        named = {c.risk for c in self.cue if c.risk} | {
-            c.category for c in (*self.combination, *self.image_text)
-        }
+        named = {c.risk for c in self.cue if c.risk}
+        named |= {c.category for c in self.combination} | {c.category for c in self.image_text}
         if named - categories:
             raise ValueError(f"unknown categories: {', '.join(sorted(named - categories))}")
         used = {cue for c in self.combination for cue in c.cues}

@@ -60,7 +60,7 @@ class Vision:
             )
 
     def see(self, pixels: Pixels) -> Sight:
-        """`pixels` (1, 3, 448, 448) float32 from `image.prepare`. EngineError unless all numbers are sound."""
+        """`pixels` (1, 3, 448, 448) float32 from `image.prepare`. EngineError unless all is sound."""
         try:
             found = dict(
                 zip(self._shapes, self._session.run(list(self._shapes), {PIXELS: pixels}), strict=True)

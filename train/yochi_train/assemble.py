@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from yochi_runtime.base import find_base
+from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.taxonomy import pack_text, parse_pack
 
 from . import lite0
-from .base_model import BASE, load_language, load_tokenizer
+from .base_model import load_language, load_tokenizer
 from .nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 
 
 def assemble(pack_file: Path | None = None, base: Path | None = None) -> tuple[YochiNanoForConditionalGeneration, YochiNanoProcessor]:
     """An untrained nano (pretrained encoder and language model, random projector) and its processor."""
-    base = base or find_base(BASE)
+    base = base or find_base(NANO_BASE)
     text = pack_text(pack_file)
     language = load_language(base)
     config = YochiNanoConfig(

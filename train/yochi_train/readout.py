@@ -26,7 +26,7 @@ class SlotReader:
     """Reads slots with `body` (a LlamaModel, with or without LoRA) and its token embeddings."""
 
     def __init__(self, body: nn.Module, embeddings: nn.Embedding, prompt: Prompt) -> None:
-        self._body, self._embeddings, self._prompt = body, embeddings, prompt
+        self._body, self._embeddings, self.prompt = body, embeddings, prompt
 
     def read(self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
         """images (B, 49, H); token ids of each of N notes' segments (from Prompt.note); owner (N,): its picture.
@@ -49,7 +49,7 @@ class SlotReader:
         return self._look(images)[0]
 
     def _look(self, images: Tensor) -> tuple[Tensor, DynamicCache, int]:
-        p = self._prompt
+        p = self.prompt
         batch = images.shape[0]
         prefix = self._embed(p.prefix).expand(batch, -1, -1)
         look = self._embed(p.look).expand(batch, -1, -1)
@@ -60,7 +60,7 @@ class SlotReader:
 
     def _answer(self, notes: Sequence[Sequence[int]], owner: Tensor, cache: DynamicCache, length: int) -> Tensor:
         """Hidden states (n, R + 1, H) before the placeholders of risk slots and verdict."""
-        p = self._prompt
+        p = self.prompt
         rows = [[*p.sign(), *note, *p.slots] for note in notes]
         longest = max(map(len, rows))
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=owner.device)
@@ -78,11 +78,11 @@ class SlotReader:
         return out
 
     def _yes_no(self, hidden: Tensor) -> Tensor:
-        a = self._prompt.answers
+        a = self.prompt.answers
         return (hidden @ self._embeddings.weight[[a.no, a.yes]].T).float()
 
     def _verdict(self, hidden: Tensor) -> Tensor:
-        return (hidden @ self._embeddings.weight[list(self._prompt.answers.verdict)].T).float()
+        return (hidden @ self._embeddings.weight[list(self.prompt.answers.verdict)].T).float()
 
 
 def _repeat(cache: DynamicCache, owner: Tensor) -> DynamicCache:

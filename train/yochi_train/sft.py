@@ -18,6 +18,7 @@ import transformers
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from yochi_runtime.errors import UsageError
+from yochi_runtime.inspection import Note
 from yochi_runtime.record import Record
 
 from .align import align, speak_words
@@ -81,7 +82,7 @@ class Trainer:
         records = [record for pack in packs for record in pack]
         owner = torch.tensor([i for i, pack in enumerate(packs) for _ in pack])
         images = self._images([pack[0] for pack in packs])
-        notes = [self.processor.prompt.note(r.note) for r in records]
+        notes = [self.processor.prompt.note(Note(r.note).text) for r in records]
         logits = self.reader.read(images, notes, owner)
         target = targets(records, [pack[0] for pack in packs], self.processor.pack)
         loss, parts = readout_loss(logits, target, self.processor.pack, self.settings.risk_positive_weight)

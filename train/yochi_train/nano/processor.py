@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers.feature_extraction_utils import BatchFeature
 from yochi_runtime.image import Frame, prepare
+from yochi_runtime.inspection import Note
 from yochi_runtime.prompt import BOS, IMAGE_TOKENS, Prompt, build_prompt
 from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
 from yochi_runtime.tokens import TextTokenizer
@@ -38,7 +39,7 @@ class YochiNanoProcessor:
         """Every segment in order, the image as 49 image tokens."""
         p = self.prompt
         image = [self.image_token_id] * IMAGE_TOKENS
-        return [*p.prefix, *image, *p.look, *p.sign(), *p.note(note), *p.slots]
+        return [*p.prefix, *image, *p.look, *p.sign(), *p.note(Note(note).text), *p.slots]
 
     def text(self, text: str) -> BatchFeature:
         """Plain text without a picture: input_ids (1, T), attention_mask (1, T)."""

@@ -1,0 +1,1 @@
+"""Yochi's benchmarks: the scores that training and export use (numpy only), and what a device measures."""

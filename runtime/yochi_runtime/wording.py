@@ -1,0 +1,139 @@
+"""Every fixed word that a person reads, in both languages."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import Reason
+from .taxonomy import Source, Text
+from .verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The words of one language; `number`, `span`, `box` and `timings` are formats."""
+
+    lang: Literal["en", "ja"]
+    verdicts: dict[Verdict, str]
+    sources: dict[Source, str]
+    stages: dict[str, str]
+    risks: str
+    no_risks: str
+    not_judged: str
+    number: str
+    span: str
+    box: str
+    advice: str
+    not_trained: str
+    not_looked: str
+    timings: str
+    comma: str
+    disclaimer: str
+
+
+ENGLISH = Wording(
+    lang="en",
+    verdicts={
+        Verdict.STOP: "STOP",
+        Verdict.CAUTION: "CAUTION",
+        Verdict.PROCEED: "PROCEED",
+        Verdict.CANNOT_JUDGE: "CANNOT JUDGE",
+    },
+    sources={
+        Source.IMAGE_CONTENT: "picture",
+        Source.IMAGE_TEXT: "sign in the picture",
+        Source.NOTE_INSTRUCTION: "note, instruction",
+        Source.NOTE_CONTENT: "note, report",
+        Source.COMBINATION: "note with picture",
+    },
+    stages={
+        stage: stage
+        for stage in ("load", "decode", "prepare", "vision", "look", "note", "slots", "verdict", "evidence")
+    },
+    risks="Risks above their threshold:",
+    no_risks="No risk above its threshold.",
+    not_judged="Nothing was judged.",
+    number="{p:.2f} (threshold {threshold:.2f})",
+    span="note: characters {start} to {end}",
+    box="picture: {x0} to {x1} % from the left, {y0} to {y1} % from the top",
+    advice="Do: ",
+    not_trained="Not trained, so not judged: ",
+    not_looked="Not looked at: ",
+    timings="Time: {judge:.0f} ms to the verdict ({parts}); besides: {rest}",
+    comma=", ",
+    disclaimer="Yochi advises. It is not a safety function.",
+)
+
+JAPANESE = Wording(
+    lang="ja",
+    verdicts={
+        Verdict.STOP: "停止",
+        Verdict.CAUTION: "注意",
+        Verdict.PROCEED: "進行可",
+        Verdict.CANNOT_JUDGE: "判定不能",
+    },
+    sources={
+        Source.IMAGE_CONTENT: "画像",
+        Source.IMAGE_TEXT: "画像内の掲示",
+        Source.NOTE_INSTRUCTION: "メモの指示",
+        Source.NOTE_CONTENT: "メモの報告",
+        Source.COMBINATION: "メモと画像の組み合わせ",
+    },
+    stages={
+        "load": "読み込み",
+        "decode": "画像の読み取り",
+        "prepare": "前処理",
+        "vision": "画像認識",
+        "look": "画像の確認",
+        "note": "メモ",
+        "slots": "回答",
+        "verdict": "判定",
+        "evidence": "根拠",
+    },
+    risks="しきい値以上の危険：",
+    no_risks="しきい値以上の危険はありません。",
+    not_judged="判定は行われていません。",
+    number="{p:.2f}（しきい値 {threshold:.2f}）",
+    span="メモの {start}～{end} 文字目",
+    box="画像の左から {x0}～{x1} %、上から {y0}～{y1} %",
+    advice="対応：",
+    not_trained="未学習のため判定していない項目：",
+    not_looked="確認していない項目：",
+    timings="所要時間：判定まで {judge:.0f} ms（{parts}）、ほかに {rest}",
+    comma="、",
+    disclaimer="Yochi は助言を行うもので、安全機能ではありません。",
+)
+
+REASONS: dict[Reason, Text] = {
+    Reason.FRAME_UNREADABLE: Text(en="The picture cannot be read.", ja="画像を読み取れません。"),
+    Reason.FRAME_TRUNCATED: Text(en="The picture is broken.", ja="画像が壊れています。撮り直してください。"),
+    Reason.FRAME_TOO_SMALL: Text(en="The picture is too small.", ja="画像が小さすぎます。"),
+    Reason.FRAME_TOO_LARGE: Text(en="The picture is too large.", ja="画像が大きすぎます。"),
+    Reason.NOTE_EMPTY: Text(en="The note is empty.", ja="メモが空です。作業内容を書いてください。"),
+    Reason.NOTE_TOO_LONG: Text(en="The note is too long.", ja="メモが長すぎます。短くしてください。"),
+    Reason.NOTE_UNREADABLE: Text(en="The note cannot be read.", ja="メモを読み取れません。"),
+    Reason.LANGUAGE_NOT_PROVED: Text(
+        en="Yochi is not proved for this language.", ja="このメモの言語は検証されていません。"
+    ),
+    Reason.BUNDLE_MISSING: Text(en="The model bundle is missing.", ja="モデル一式が見つかりません。"),
+    Reason.BUNDLE_CHANGED: Text(en="The model bundle was changed.", ja="モデル一式が改変されています。"),
+    Reason.BUNDLE_INVALID: Text(en="The model bundle is not valid.", ja="モデル一式が正しくありません。"),
+    Reason.BUNDLE_NEWER: Text(
+        en="The model bundle is newer than Yochi.", ja="モデル一式が Yochi より新しい形式です。"
+    ),
+    Reason.BASE_MISSING: Text(
+        en="The base language model is missing.", ja="基盤の言語モデルが見つかりません。"
+    ),
+    Reason.BASE_CHANGED: Text(
+        en="The base language model was changed.", ja="基盤の言語モデルが改変されています。"
+    ),
+    Reason.UNPROVED: Text(
+        en="The model is not proved; the numbers below are no judgement.",
+        ja="モデルが検証されていません。以下の数値は判定ではありません。",
+    ),
+    Reason.ENGINE_FAILED: Text(en="A model failed while it ran.", ja="モデルの実行に失敗しました。"),
+    Reason.ENGINE_OUTPUT: Text(en="A model gave invalid numbers.", ja="モデルの出力が正しくありません。"),
+}
+
+
+def wording(lang: Literal["en", "ja"]) -> Wording:
+    return JAPANESE if lang == "ja" else ENGLISH

@@ -1,0 +1,120 @@
+"""Raw answers to many records: from a bundle on the box's own runtime, or from the trained model in torch.
+
+Both give the same arrays, so that calibration, scores and parity are arithmetic on files.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from yochi_runtime.base import find_base
+from yochi_runtime.bundle import LORA, VISION
+from yochi_runtime.image import Frame, prepare, read_frame
+from yochi_runtime.inspection import Note
+from yochi_runtime.language import Language
+from yochi_runtime.opening import prompt_of, read_bundle
+from yochi_runtime.reader import Reader
+from yochi_runtime.record import Record
+from yochi_runtime.scene import Scene, Stages
+from yochi_runtime.vision import Vision
+
+from .progress import Progress
+from .readout import SlotReader
+
+GRAY = Frame(np.full((64, 64, 3), 127, np.uint8))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """float32 logits in the order of the records: `cues` (N, C, 2) and `risks` (N, R, 2) as (no, yes), `verdict`
+    (N, 3) as (proceed, caution, stop)."""
+
+    cues: NDArray[np.float32]
+    risks: NDArray[np.float32]
+    verdict: NDArray[np.float32]
+
+    def margins(self) -> NDArray[np.float64]:
+        """(N, C + R) logit(yes) - logit(no), cues first, as `pack.slots` without the verdict."""
+        both = np.concatenate([self.cues, self.risks], axis=1).astype(np.float64)
+        margins: NDArray[np.float64] = both[..., 1] - both[..., 0]
+        return margins
+
+    def save(self, file: Path) -> None:
+        np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, file: Path) -> "Answers":
+        with np.load(file) as data:
+            return cls(data["cues"], data["risks"], data["verdict"])
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Answers":
+        return Answers(self.cues[rows], self.risks[rows], self.verdict[rows])
+
+
+class Vector(Protocol):
+    """One record's answers, without the leading axis."""
+
+    def __call__(self, record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+
+
+def from_bundle(
+    bundle: Path, records: Sequence[Record], photos: Path, threads: int = 2, blind_image: bool = False
+) -> Answers:
+    """On the runtime: ONNX Runtime and llama.cpp, segment by segment, as `yochi judge` does.
+
+    `blind_image` shows a gray picture instead of each record's own.
+    """
+    opened = read_bundle(bundle)
+    prompt = prompt_of(opened)
+    with ExitStack() as stack:
+        base = find_base(opened.manifest.base)
+        language = stack.enter_context(Language(base, bundle / LORA, threads=threads))
+        cues = len(opened.pack.cue)
+        vision = stack.enter_context(Vision(bundle / VISION, language.width, cues, threads=threads))
+        scene = Scene(vision, Reader(language, prompt))
+
+        def answer(record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+            frame = GRAY if blind_image else read_frame(photos / record.image)
+            look = scene.look(frame, Stages()).look
+            after = scene.read(prompt.note(Note(record.note).text), Stages())
+            return look, after.risks, after.verdict
+
+        return _collect("answers on the box", records, answer)
+
+
+def from_torch(reader: SlotReader, tower: torch.nn.Module, records: Sequence[Record], photos: Path) -> Answers:
+    """In torch, from the same decoded and prepared pixels. `tower` is the VisionTower, unquantized."""
+    last: dict[str, torch.Tensor] = {}
+
+    def answer(record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        with torch.inference_mode():
+            if record.image not in last:
+                last.clear()
+                last[record.image] = tower(torch.from_numpy(prepare(read_frame(photos / record.image))))[0]
+            logits = reader.read(last[record.image], [reader.prompt.note(Note(record.note).text)], torch.zeros(1, dtype=torch.long))
+        return logits.cues[0].numpy(), logits.risks[0].numpy(), logits.verdict[0].numpy()
+
+    return _collect("answers in torch", records, answer)
+
+
+def _collect(what: str, records: Sequence[Record], answer: Vector) -> Answers:
+    """Asks picture by picture, so that a picture is looked at once; returns the records' order."""
+    order = sorted(range(len(records)), key=lambda i: (records[i].image, i))
+    rows: dict[int, tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]] = {}
+    for i in _shown(what, order):
+        rows[i] = answer(records[i])
+    parts = [rows[i] for i in range(len(records))]
+    cues, risks, verdict = (np.stack([part[k] for part in parts]).astype(np.float32) for k in range(3))
+    return Answers(cues, risks, verdict)
+
+
+def _shown(what: str, order: Sequence[int]) -> Iterator[int]:
+    progress = Progress(what, len(order))
+    for i in order:
+        yield i
+        progress.step()

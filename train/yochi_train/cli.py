@@ -1,0 +1,69 @@
+"""`yochi-train`: records, sft, evaluate. Thin: every command is one call into the package."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from yochi_runtime.cli import run_app
+
+app = typer.Typer(help="Make training records, fine-tune yochi-nano, and score a bundle.", no_args_is_help=True)
+records_app = typer.Typer(help="Training records: pairs of pictures and notes with known truth.", no_args_is_help=True)
+app.add_typer(records_app, name="records")
+
+Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
+PackFile = Annotated[Path | None, typer.Option("--pack", help="Taxonomy pack (TOML); the factory pack if not given.")]
+
+
+@records_app.command("photos")
+def records_photos(
+    data: Annotated[Path, typer.Argument(help="Folder with photos.jsonl and its images.")],
+    out: Annotated[Path, typer.Argument(help="New folder for pictures.jsonl, train.jsonl, val.jsonl.")],
+    count: Annotated[int, typer.Option(help="Training records; a tenth as many for validation.")] = 15000,
+    narratives: Annotated[Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")] = None,
+    seed: Seed = 0,
+    pack: PackFile = None,
+) -> None:
+    """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group."""
+    from .photo_records import make_records
+
+    typer.echo(make_records(data, out, count=count, narratives=narratives, seed=seed, pack_file=pack))
+
+
+@app.command()
+def sft(
+    settings: Annotated[Path, typer.Argument(help="Settings of the run (TOML); see train/recipes/nano.toml.")],
+    out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
+    pack: PackFile = None,
+) -> None:
+    """Fine-tune the slot readout (LoRA and projector) on records."""
+    from .assemble import assemble
+    from .settings import read_settings
+    from .sft import train
+
+    chosen = read_settings(settings)
+    model, processor = assemble(pack)
+    typer.echo(f"model: {train(chosen, model, processor, out)}")
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle to score, on the box's own runtime.")],
+    records: Annotated[Path, typer.Argument(help="Folder from `records photos`: its test split is used.")],
+    out: Annotated[Path, typer.Argument(help="Folder for evaluation.json and evaluation.md.")],
+    photos: Annotated[Path, typer.Option(help="Folder the pictures are relative to.")],
+    features: Annotated[Path, typer.Option(help="Cache of encoder features, for the linear probe.")],
+    seed: Seed = 0,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+) -> None:
+    """Score cues, notes, verdicts and combinations on held-out pictures and hand-written notes."""
+    from .evaluate import evaluate_bundle
+
+    typer.echo(evaluate_bundle(bundle, records, out, photos, features, seed=seed, resamples=resamples))
+
+
+def main() -> None:
+    """Entry point."""
+    run: Callable[[typer.Typer], int] = run_app
+    sys.exit(run(app))

@@ -1,0 +1,116 @@
+"""`yochi-train evaluate`: what a bundle reaches on held-out pictures and hand-written notes, on the box's runtime.
+
+Writes `evaluation.json` (tables, bars, languages) and `evaluation.md`. Nothing here is fitted to the test split.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from yochi_runtime.opening import read_bundle
+from yochi_runtime.record import Record
+
+from .answers import Answers, from_bundle
+from .features import encode_folder
+from .pictures import Picture, read_photos, read_pictures
+from .scored import score
+from .tables import Bar, Table, bars_met, markdown
+from .tables_notes import note_tables
+from .tables_pairs import combination_table, verdict_table
+from .tables_pictures import cross_set_table, cue_table
+from .testset import TestSet, blind
+
+COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
+
+
+@dataclass
+class Report:
+    """evaluation.json."""
+
+    command: str
+    tables: list[Table] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    languages: dict[str, bool] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How intervals are made."""
+
+    seed: int
+    resamples: int
+
+
+def evaluate_bundle(
+    bundle: Path, records: Path, out: Path, photos: Path, features: Path, *, seed: int, resamples: int
+) -> str:
+    """Score `bundle` on the test split of `records`; returns the tables as text."""
+    opened = read_bundle(bundle)
+    pictures = read_pictures(records / "pictures.jsonl")
+    sets = TestSet(pictures, opened.pack, seed).build()
+    sets["image-blind"], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
+    out.mkdir(parents=True, exist_ok=True)
+    scored = {}
+    for name, rows in sets.items():
+        answers = _answers(bundle, name, rows, photos, out)
+        scored[name] = score(opened, rows, answers)
+    cached = encode_folder(photos, [p.image for p in read_photos(photos)], features)
+    draws = Draws(seed, resamples)
+    report = Report(COMMAND)
+    test, checked = [p for p in pictures if p.split == "test"], [p for p in pictures if p.by_eye]
+    of_test = _answers(bundle, "pictures", [picture_record(p) for p in test], photos, out)
+    of_checked = _answers(bundle, "checked", [picture_record(p) for p in checked], photos, out)
+    cue = cue_table(opened, pictures, of_test, cached, draws.seed, draws.resamples)
+    for table, bars in (cue, cross_set_table(opened, of_checked, checked)):
+        report.tables.append(table)
+        report.bars += bars
+    notes, report.languages = note_tables(scored["notes"], draws.seed, draws.resamples)
+    for table, bars in (
+        *notes,
+        verdict_table(scored["verdicts"], draws.seed, draws.resamples),
+        combination_table(scored, draws.seed, draws.resamples),
+    ):
+        report.tables.append(table)
+        report.bars += bars
+    return _write(report, out)
+
+
+def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out: Path) -> Answers:
+    """Cached beside the report under the manifest's hash, so that a killed evaluation goes on."""
+    opened = read_bundle(bundle)
+    file = out / "answers" / f"{opened.sha256[:16]}-{name}.npz"
+    if file.exists():
+        return Answers.load(file)
+    file.parent.mkdir(exist_ok=True)
+    answers = from_bundle(bundle, rows, photos, blind_image=name == "image-blind")
+    answers.save(file)
+    return answers
+
+
+def picture_record(picture: Picture) -> Record:
+    """The picture with an all but empty note, which its cue slots cannot see."""
+    return Record.model_validate(
+        {
+            "id": picture.image,
+            "image": picture.image,
+            "note": "-",
+            "lang": "en",
+            "kind": "harmless",
+            "slots": {f"cue:{cue}": value for cue, value in picture.cues.items()},
+            "verdict": None,
+            "picture_group": picture.group,
+            "templates": ("none",),
+            "split": picture.split,
+        }
+    )
+
+
+def _write(report: Report, out: Path) -> str:
+    text = markdown(report.command, report.tables, report.bars)
+    (out / "evaluation.md").write_text(text, encoding="utf-8")
+    body = json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
+    (out / "evaluation.json").write_text(body, encoding="utf-8")
+    return f"{text}\n{bars_met(report.bars)}"
+

@@ -1,0 +1,57 @@
+"""`yochi-train records photos`: one folder of photos in, one folder of records out."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from yochi_runtime.errors import UsageError
+from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import load_pack, pack_text, sha256_text
+
+from .narratives import read_narratives
+from .pictures import Picture, build_pictures, write_pictures
+from .records import build_records, write_records
+
+VALIDATION_SHARE = 10  # one validation record for so many training records
+MIN_COUNT = 50
+
+
+def make_records(
+    data: Path, out: Path, *, count: int, narratives: Path | None, seed: int, pack_file: Path | None
+) -> str:
+    """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml and card.json; returns a line for the screen."""
+    if count < MIN_COUNT:
+        raise UsageError(f"expected --count of at least {MIN_COUNT}, got {count}")
+    pack = load_pack(pack_file)
+    told = read_narratives(narratives) if narratives else []
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = build_pictures(data, pack)
+    write_pictures(pictures, out / "pictures.jsonl")
+    text = pack_text(pack_file)
+    (out / "pack.toml").write_text(text, encoding="utf-8")
+    parts: dict[str, list[Record]] = {}
+    for split, share in (("train", count), ("val", max(MIN_COUNT, count // VALIDATION_SHARE))):
+        parts[split] = list(build_records(pictures, pack, "val" if split == "val" else "train", share, seed, told))
+        write_records(iter(parts[split]), out / f"{split}.jsonl")
+    card = data_card(pictures, parts, sha256_text(text), seed)
+    (out / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+    return f"{sum(map(len, parts.values()))} records on {len(pictures)} pictures: {out}"
+
+
+def data_card(pictures: list[Picture], parts: dict[str, list[Record]], pack: str, seed: int) -> dict[str, object]:
+    """What the records are made of: counts, sources and rights."""
+    return {
+        "pack": pack,
+        "seed": seed,
+        "pictures": dict(Counter(f"{p.split} {p.set}" for p in pictures)),
+        "near_duplicate_groups": len({p.group for p in pictures}),
+        "checked_by_eye": dict(Counter(p.checked for p in pictures if p.checked)),
+        "sources": dict(Counter(f"{p.source} ({p.licence})" for p in pictures)),
+        "records": {
+            split: {
+                "kind": dict(Counter(f"{r.kind} {r.lang}" for r in rows)),
+                "verdict": dict(Counter(str(r.verdict) for r in rows)),
+            }
+            for split, rows in parts.items()
+        },
+    }

@@ -1,0 +1,83 @@
+"""Records with what a bundle said of them: calibrated probabilities, thresholds, verdicts, in arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from yochi_bench.intervals import Resamples, linked, resample
+from yochi_runtime.bundle import Bundle
+from yochi_runtime.factors import flagged, verdict_of_risks
+from yochi_runtime.reader import SlotLogits
+from yochi_runtime.readout import read_out
+from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import Slot, Source
+from yochi_runtime.verdict import Verdict
+
+from .answers import Answers
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """N records and S slots (cues, risks; without the verdict).
+
+    `probability` (N, S), NaN where a slot is not judged; `threshold` (S,); `truth` (N, S) 1, 0 or -1 unknown;
+    `verdicts` as the box would give them.
+    """
+
+    records: tuple[Record, ...]
+    slots: tuple[Slot, ...]
+    probability: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    truth: NDArray[np.int8]
+    verdicts: tuple[Verdict, ...]
+
+    def columns(self, source: Source) -> list[int]:
+        return [i for i, slot in enumerate(self.slots) if slot.source is source]
+
+    def column(self, slot: str) -> int:
+        return next(i for i, s in enumerate(self.slots) if s.id == slot)
+
+    def take(self, rows: Sequence[int]) -> "Scored":
+        keep = list(rows)
+        return replace(
+            self,
+            records=tuple(self.records[i] for i in keep),
+            probability=self.probability[keep],
+            truth=self.truth[keep],
+            verdicts=tuple(self.verdicts[i] for i in keep),
+        )
+
+    def where(self, **wanted: object) -> "Scored":
+        """The records whose attributes have these values."""
+        return self.take(
+            [i for i, r in enumerate(self.records) if all(getattr(r, k) == v for k, v in wanted.items())]
+        )
+
+    def flagged(self, columns: Sequence[int]) -> NDArray[np.bool_]:
+        """(N,): any of these slots at or above its threshold; a slot that is not judged flags nothing."""
+        hit: NDArray[np.bool_] = (self.probability[:, columns] >= self.threshold[columns]).any(axis=1)
+        return hit
+
+    def resamples(self, seed: int, count: int) -> Resamples:
+        """Bootstrap draws over picture groups and note templates."""
+        groups = [r.picture_group for r in self.records]
+        return resample(
+            {"pictures": groups, "templates": linked([r.templates for r in self.records])}, seed=seed, count=count
+        )
+
+
+def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored:
+    """Through the runtime's own readout and verdict functions."""
+    slots = (*bundle.pack.cue_slots, *bundle.pack.risk_slots)
+    probability = np.full((len(records), len(slots)), np.nan)
+    verdicts = []
+    for i in range(len(records)):
+        readout = read_out(bundle, answers.cues[i], SlotLogits(answers.risks[i], answers.verdict[i]))
+        verdicts.append(verdict_of_risks(bundle, readout, flagged(bundle.pack, readout)))
+        for j, result in enumerate(readout.slots[:-1]):
+            if result.probability is not None:
+                probability[i, j] = result.probability
+    threshold = np.array([bundle.calibration.slots[slot.id].threshold for slot in slots])
+    truth = np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
+    return Scored(tuple(records), slots, probability, threshold, truth, tuple(verdicts))

@@ -1,0 +1,149 @@
+"""The test records: held-out pictures with notes written by hand, which share no template with the grammar.
+
+`data/test_notes.<lang>.jsonl` was written before training by people who had not seen the phrase file. Four sets:
+
+- `notes`: every risky or harmless note once, on a picture with no known risk (the note slots are what counts);
+- `verdicts`: harmless notes on pictures checked safe (proceed) and on pictures with a known risk, risky notes on
+  any picture, combination notes where the truth is known;
+- `combinations`: crossed pairs: pictures A, B and notes a, b, each pair dangerous in one crossing and harmless in
+  the other, so that neither the picture nor the note alone tells;
+- `quadruples`: dangerous pair, same note with a harmless picture, same picture with a harmless note, neither.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from typing import Literal
+
+from pydantic import BaseModel
+from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import Pack, Source
+
+from .grammar import LANGS, ComposedNote, Lang
+from .pictures import Picture
+from .records import pair
+
+SETS = ("notes", "verdicts", "combinations", "quadruples")
+BLIND_NOTE = {"en": "Have a look here.", "ja": "ここを確認。"}
+SAFE_PER_NOTE, RISKY_PICTURE_SHARE = 2, 0.5
+
+
+class HandNote(BaseModel):
+    """One line of the test notes; `also` are plausible (source, category) pairs that are not scored."""
+
+    text: str
+    kind: Literal["risk", "harmless", "combination"]
+    note_instruction: list[str]
+    note_content: list[str]
+    also: list[tuple[str, str]] = []
+    category: str | None = None
+
+
+def hand_notes(lang: Lang, pack: Pack) -> list[tuple[ComposedNote, str]]:
+    """(note, kind) of every hand-written note of a language, in file order."""
+    text = (resources.files("yochi_train") / "data" / f"test_notes.{lang}.jsonl").read_text("utf-8")
+    found = []
+    for number, line in enumerate(text.splitlines()):
+        row = HandNote.model_validate(json.loads(line))
+        risks = {f"{Source.NOTE_INSTRUCTION}:{c}" for c in row.note_instruction}
+        risks |= {f"{Source.NOTE_CONTENT}:{c}" for c in row.note_content}
+        maybe = {f"{source}:{category}" for source, category in row.also} & set(pack.slot_index)
+        note = ComposedNote(
+            row.text, lang, (f"hand.{lang}:{number}",), frozenset(risks), frozenset(maybe - risks), row.category
+        )
+        found.append((note, row.kind))
+    return found
+
+
+class TestSet:
+    """Draws every set from the test split; the same for the same seed."""
+
+    __test__ = False  # pytest: not a test class
+
+    def __init__(self, pictures: Sequence[Picture], pack: Pack, seed: int) -> None:
+        self._pack, self._rng = pack, random.Random(f"{seed}-test")
+        self._pictures = [p for p in pictures if p.split == "test"]
+        self._safe = [p for p in self._pictures if p.checked == "safe" and not self._risky(p)]
+        self._dangerous = [p for p in self._pictures if self._risky(p)]
+        self._calm = [p for p in self._pictures if not self._risky(p)]
+        self._notes = {lang: hand_notes(lang, pack) for lang in LANGS}
+
+    def build(self) -> dict[str, list[Record]]:
+        draws = (self._notes_set, self._verdicts, self._combinations, self._quadruples)
+        return {name: list(draw()) for name, draw in zip(SETS, draws, strict=True)}
+
+    def _risky(self, picture: Picture) -> bool:
+        return any(s.category and picture.cues.get(s.cue or "") == 1 for s in self._pack.cue_slots)
+
+    def _kind(self, lang: Lang, kind: str) -> list[ComposedNote]:
+        return [note for note, k in self._notes[lang] if k == kind]
+
+    def _notes_set(self) -> Iterator[Record]:
+        for lang in LANGS:
+            for i, (note, kind) in enumerate(self._notes[lang]):
+                if kind != "combination":
+                    yield pair(f"notes-{lang}-{i:03d}", self._rng.choice(self._calm), note, kind, self._pack)
+
+    def _verdicts(self) -> Iterator[Record]:
+        """Only records whose verdict is known."""
+        for lang in LANGS:
+            for i, (note, kind) in enumerate(self._notes[lang]):
+                for j, picture in enumerate(self._verdict_pictures(note, kind)):
+                    record = pair(f"verdict-{lang}-{i:03d}-{j}", picture, note, kind, self._pack)
+                    if record.verdict is not None:
+                        yield record
+
+    def _verdict_pictures(self, note: ComposedNote, kind: str) -> list[Picture]:
+        if kind == "risk":
+            return [self._rng.choice(self._safe if self._rng.random() < 0.5 else self._pictures)]
+        if kind == "combination":
+            return [self._with_trigger(note.combination or ""), self._rng.choice(self._safe)]
+        risky = [self._rng.choice(self._dangerous)] if self._rng.random() < RISKY_PICTURE_SHARE else []
+        return [*self._rng.sample(self._safe, SAFE_PER_NOTE), *risky]
+
+    def _combinations(self) -> Iterator[Record]:
+        for lang in LANGS:
+            for i, note in enumerate(self._kind(lang, "combination")):
+                others = [n for n in self._kind(lang, "combination") if n.combination != note.combination]
+                other = self._rng.choice(others)
+                a, b = self._crossing(note.combination or "", other.combination or "")
+                crossed = ((a, note), (b, other), (b, note), (a, other))
+                for j, (picture, chosen) in enumerate(crossed):
+                    yield pair(f"crossed-{lang}-{i:03d}-{j}", picture, chosen, "combination", self._pack)
+
+    def _quadruples(self) -> Iterator[Record]:
+        for lang in LANGS:
+            harmless = self._kind(lang, "harmless")
+            for i, note in enumerate(self._kind(lang, "combination")):
+                calm = self._rng.choice(harmless)
+                a, b = self._with_trigger(note.combination or ""), self._without_trigger(note.combination or "")
+                for j, (picture, chosen) in enumerate(((a, note), (b, note), (a, calm), (b, calm))):
+                    kind = "combination" if chosen is note else "harmless"
+                    yield pair(f"quadruple-{lang}-{i:03d}-{j}", picture, chosen, kind, self._pack)
+
+    def _triggers(self, category: str) -> tuple[str, ...]:
+        return next(p.cues for p in self._pack.combination if p.category == category)
+
+    def _has(self, picture: Picture, category: str) -> bool:
+        return any(picture.cues.get(c) == 1 for c in self._triggers(category))
+
+    def _lacks(self, picture: Picture, category: str) -> bool:
+        return all(picture.cues.get(c) == 0 for c in self._triggers(category))
+
+    def _with_trigger(self, category: str) -> Picture:
+        return self._rng.choice([p for p in self._calm if self._has(p, category)])
+
+    def _without_trigger(self, category: str) -> Picture:
+        return self._rng.choice([p for p in self._calm if self._lacks(p, category)])
+
+    def _crossing(self, first: str, second: str) -> tuple[Picture, Picture]:
+        """A with `first`'s triggers and none of `second`'s, B the other way round."""
+        a = [p for p in self._calm if self._has(p, first) and self._lacks(p, second)]
+        b = [p for p in self._calm if self._has(p, second) and self._lacks(p, first)]
+        return self._rng.choice(a), self._rng.choice(b)
+
+
+def blind(records: Sequence[Record]) -> list[Record]:
+    """The same records with one and the same note: what the picture alone can tell."""
+    return [record.model_copy(update={"note": BLIND_NOTE[record.lang]}) for record in records]
