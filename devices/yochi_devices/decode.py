@@ -5,6 +5,7 @@ byte, CMYK by Pillow's conversion, gray by repetition.
 """
 
 import io
+import logging
 import warnings
 from enum import Enum, auto
 from typing import BinaryIO
@@ -18,6 +19,9 @@ MAX_PIXELS = 50_000_000
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # What cameras and people's phones write. Pillow knows more, but some of those run other programs (EPS).
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "AVIF")
+
+# Pillow also logs some of the errors it raises; without a handler Python would print them on stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class Fault(Enum):

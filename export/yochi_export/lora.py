@@ -1,8 +1,8 @@
 """PEFT LoRA adapter -> GGUF LoRA, applied by llama.cpp at run time on the untouched base file.
 
-llama.cpp rotates neighbouring rows of q and k together, transformers rotates halves (Su et al. 2021, RoFormer,
-arXiv 2104.09864, both forms). A base GGUF has its q and k rows permuted for that, so the rows of the LoRA's B
-of q and k are permuted the same way. The scale alpha / rank is applied by llama.cpp.
+llama.cpp rotates neighbouring rows of q and k together, transformers rotates halves (Su et al. 2021,
+RoFormer, arXiv 2104.09864, both forms). A base GGUF has its q and k rows permuted for that, so the rows of
+the LoRA's B of q and k are permuted the same way. The scale alpha / rank is applied by llama.cpp.
 """
 
 import json
@@ -52,13 +52,17 @@ def write_lora(adapter: Path, base: Path, out: Path) -> None:
 def _config(adapter: Path) -> dict[str, Any]:
     file = adapter / CONFIG
     if not file.is_file():
-        raise UsageError(f"expected a PEFT adapter with {CONFIG} in {adapter}, found none; check the run folder")
+        raise UsageError(
+            f"expected a PEFT adapter with {CONFIG} in {adapter}, found none; check the run folder"
+        )
     config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     # Each of these changes the arithmetic in a way that llama.cpp's LoRA does not know.
     refused = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias")
     foreign = [key for key in refused if config.get(key)]
     if config.get("peft_type") != "LORA" or foreign:
-        raise UsageError(f"expected a plain LoRA in {file}, got {config.get('peft_type')} with {foreign}; train it plain")
+        raise UsageError(
+            f"expected a plain LoRA in {file}, got {config.get('peft_type')} with {foreign}; train it plain"
+        )
     return config
 
 
@@ -69,10 +73,15 @@ def _heads(base: Path) -> dict[str, int]:
     def count(key: str) -> int:
         field = reader.get_field(key.format(arch="llama"))
         if field is None:
-            raise UsageError(f"expected {key.format(arch='llama')} in {base.name}, found none; give a llama GGUF")
+            raise UsageError(
+                f"expected {key.format(arch='llama')} in {base.name}, found none; give a llama GGUF"
+            )
         return int(field.contents())
 
-    return {"attn_q": count(gguf.Keys.Attention.HEAD_COUNT), "attn_k": count(gguf.Keys.Attention.HEAD_COUNT_KV)}
+    return {
+        "attn_q": count(gguf.Keys.Attention.HEAD_COUNT),
+        "attn_k": count(gguf.Keys.Attention.HEAD_COUNT_KV),
+    }
 
 
 def _matrices(adapter: Path, heads: dict[str, int]) -> dict[str, Matrix]:
@@ -82,7 +91,9 @@ def _matrices(adapter: Path, heads: dict[str, int]) -> dict[str, Matrix]:
         found = _NAME.fullmatch(name)
         tensor = TENSORS.get(found[2]) if found else None
         if found is None or tensor is None:
-            raise UsageError(f"expected LoRA weights of {', '.join(TENSORS)}, got {name}; train on those modules")
+            raise UsageError(
+                f"expected LoRA weights of {', '.join(TENSORS)}, got {name}; train on those modules"
+            )
         matrix: Matrix = value.astype(np.float32)
         if found[3] == "B" and tensor in heads:
             matrix = permute(matrix, heads[tensor])
@@ -91,7 +102,9 @@ def _matrices(adapter: Path, heads: dict[str, int]) -> dict[str, Matrix]:
 
 
 def permute(rows: Matrix, heads: int) -> Matrix:
-    """(out, n) rows from transformers' order (halves of a head) to llama.cpp's (pairs), as its converter does."""
+    """(out, n) rows from transformers' order (halves of a head) to llama.cpp's (pairs), as its converter
+    does.
+    """
     out, width = rows.shape
     halves = rows.reshape(heads, 2, out // heads // 2, width)
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(out, width))
@@ -101,5 +114,7 @@ def _half(name: str, matrix: Matrix) -> NDArray[np.float16]:
     with np.errstate(over="ignore"):
         half = matrix.astype(np.float16)
     if not np.isfinite(half).all():
-        raise UsageError(f"expected {name} to fit float16, its largest value is {np.abs(matrix).max()}; train it anew")
+        raise UsageError(
+            f"expected {name} to fit float16, its largest value is {np.abs(matrix).max()}; train it anew"
+        )
     return half

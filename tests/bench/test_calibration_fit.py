@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from yochi_bench import calibration
@@ -60,6 +60,7 @@ def test_platt_lowers_the_calibration_error() -> None:
     assert after < 0.02 < before
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.floats(-20, 20), st.booleans()), max_size=25))
 def test_platt_stands_at_the_minimum_and_is_finite(data: list[tuple[float, bool]]) -> None:
     m, y = np.array([x for x, _ in data]), np.array([t for _, t in data], dtype=bool)
@@ -175,6 +176,7 @@ def test_threshold_for_a_recall_by_hand() -> None:
     assert calibration.for_recall(p, truth, 1.0).value == pytest.approx(0.1)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=40), st.floats(0.01, 1.0))
 def test_a_threshold_does_what_it_says(data: list[tuple[int, bool]], target: float) -> None:
     p, truth = np.array([x for x, _ in data]) / 20, np.array([t for _, t in data] + [True])
@@ -187,6 +189,7 @@ def test_a_threshold_does_what_it_says(data: list[tuple[int, bool]], target: flo
     assert calibration.for_recall(p, truth, target).recall >= target
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=40))
 def test_no_other_threshold_has_a_better_f1(data: list[tuple[int, bool]]) -> None:
     p, truth = np.array([x for x, _ in data]) / 20, np.array([t for _, t in data])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yochi_bench import intervals, scores
 
-ONE_SIDED = [(0, 10, 0.2589), (1, 10, 0.3942), (2, 20, 0.2826), (0, 100, 0.0295), (5, 50, 0.1996)]
+ONE_SIDED = [(0, 10, 0.2589), (1, 10, 0.3942), (2, 20, 0.2826), (0, 100, 0.0295), (5, 50, 0.1988)]
 TWO_SIDED = [(0, 10, 0.0, 0.3085), (1, 10, 0.0025, 0.4450), (5, 10, 0.1871, 0.8129), (10, 10, 0.6915, 1.0)]
 
 
@@ -26,11 +26,13 @@ def test_clopper_pearson_against_the_published_table(hits: int, of: int, low: fl
     assert intervals.clopper_pearson(hits, of) == pytest.approx((low, high), abs=5e-5)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 5_000))
 def test_upper_limit_of_nothing_has_a_closed_form(trials: int) -> None:
     assert intervals.upper_limit(0, trials) == pytest.approx(1 - 0.05 ** (1 / trials), rel=1e-9)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 300), st.data())
 def test_limits_enclose_the_proportion_and_mirror(trials: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, trials))

@@ -4,7 +4,7 @@ import math
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yochi_bench import verdicts
 from yochi_bench.cells import Cell, cell, five_cells
@@ -43,6 +43,7 @@ def test_members_of_the_enum_are_verdicts() -> None:
     assert verdicts.row([Verdict.STOP], [Verdict.PROCEED])["miss"].value == 1.0
 
 
+@settings(deadline=None, max_examples=50)
 @given(truths)
 def test_constant_judges_have_closed_forms(truth: list[str | None]) -> None:
     stop, caution, proceed = (truth.count(word) for word in ("stop", "caution", "proceed"))

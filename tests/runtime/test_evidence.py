@@ -8,7 +8,7 @@ from yochi_runtime.evidence import MAX_CLAUSES, clauses, cue_box, note_spans, wi
 from yochi_runtime.inspection import Note
 
 
-def cells(**scores: float) -> np.ndarray:  # type: ignore[type-arg]
+def cells(**scores: float) -> np.ndarray:
     """(49,) zeros but for `r<row>c<column>=score`."""
     grid = np.zeros((7, 7), dtype=np.float32)
     for name, score in scores.items():
@@ -31,7 +31,7 @@ BOXES = [
 
 
 @pytest.mark.parametrize(("scores", "box"), BOXES)
-def test_box(scores: np.ndarray, box: tuple[float, ...] | None) -> None:  # type: ignore[type-arg]
+def test_box(scores: np.ndarray, box: tuple[float, ...] | None) -> None:
     assert cue_box(scores) == (box if box is None else pytest.approx(box, abs=1e-6))
 
 
@@ -113,7 +113,7 @@ MARGINS = {
 }
 
 
-def read(text: str) -> np.ndarray:  # type: ignore[type-arg]
+def read(text: str) -> np.ndarray:
     return np.array(MARGINS[text])
 
 
@@ -128,7 +128,7 @@ def test_each_clause_is_read_once_for_all_slots() -> None:
     asked: list[str] = []
     raw = "mop it, reach in, go home"
 
-    def counted(text: str) -> np.ndarray:  # type: ignore[type-arg]
+    def counted(text: str) -> np.ndarray:
         asked.append(text)
         return read(text)
 

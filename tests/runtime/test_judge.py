@@ -1,5 +1,6 @@
 """The judge from end to end, on a tiny bundle and the real engines."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from yochi_runtime import trust
 from yochi_runtime.errors import BundleError, EngineError, Reason, UsageError
-from yochi_runtime.image import Frame
+from yochi_runtime.image import Frame, Pixels
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import CALL_SUPERVISOR, GO_ON, Coverage, Judgement
@@ -16,9 +17,9 @@ from yochi_runtime.language import Language
 from yochi_runtime.prompt import BOS
 from yochi_runtime.taxonomy import Source
 from yochi_runtime.verdict import Verdict
-from yochi_runtime.vision import Vision
+from yochi_runtime.vision import Sight, Vision
 
-from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
+from tests.fixtures.tiny_bundle import TinyBundle, make_bundle, write_manifest
 from tests.fixtures.tokenizer import CONTROL
 
 from .conftest import noise
@@ -168,7 +169,12 @@ def test_frames_and_notes_both_matter(tiny_judge: Judge) -> None:
 def test_the_same_frame_is_seen_once(tiny_judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     see = Vision.see
-    monkeypatch.setattr(Vision, "see", lambda self, pixels: seen.append(1) or see(self, pixels))
+
+    def counted(self: Vision, pixels: Pixels) -> Sight:
+        seen.append(1)
+        return see(self, pixels)
+
+    monkeypatch.setattr(Vision, "see", counted)
     for note in ("one", "two", "three"):
         judged(tiny_judge, note)
     judged(tiny_judge, "four", noise(5))
@@ -207,13 +213,13 @@ def test_emoji_are_judged(tiny_judge: Judge) -> None:
     assert judged(tiny_judge, "Hot 🔥👷‍♀️ surface!").verdict is Verdict.PROCEED
 
 
-@pytest.mark.parametrize("settings", [{}, {"passed": False}])
+@pytest.mark.parametrize("passed", [True, False])
 def test_an_unproved_bundle_shows_numbers_and_no_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, bool]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: bool
 ) -> None:
-    made = make_bundle(tmp_path, flags=["note_content:fall"], **settings)
+    made = make_bundle(tmp_path, flags=["note_content:fall"], passed=passed)
     monkeypatch.setenv("YOCHI_BASE", str(made.base))
-    trusted = frozenset({made.sha256}) if settings else frozenset({"0" * 64, ""})
+    trusted = frozenset({made.sha256}) if not passed else frozenset({"0" * 64, ""})
     with Judge.open(made.folder, trust=trusted, threads=1) as judge:
         found = judged(judge)
     assert (found.verdict, found.reasons) == (Verdict.CANNOT_JUDGE, (Reason.UNPROVED,))
@@ -309,10 +315,6 @@ def test_a_bundle_for_another_runtime_is_refused(
 
 
 def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import json
-
-    from tests.fixtures.tiny_bundle import write_manifest
-
     made = make_bundle(tmp_path)
     monkeypatch.setenv("YOCHI_BASE", str(made.base))
     (made.folder / "tokenizer.json").write_text("{}")

@@ -1,7 +1,8 @@
 """The llama.cpp engine on a tiny random model: parity, rewinding, and everything that must be refused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gguf
 import llama_cpp
@@ -104,7 +105,7 @@ def test_a_full_context_is_refused(language: Language) -> None:
 
 
 @pytest.mark.parametrize("rows", [np.zeros((2, WIDTH + 1)), np.zeros(WIDTH), np.full((1, WIDTH), np.nan)])
-def test_foreign_embeddings_are_refused(language: Language, rows: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_foreign_embeddings_are_refused(language: Language, rows: np.ndarray) -> None:
     with pytest.raises(EngineError, match="finite embeddings"):
         language.embeddings(rows.astype(np.float32))
 
@@ -143,16 +144,25 @@ def test_a_lora_of_another_model_is_an_error(base: Path, tmp_path: Path) -> None
 def test_every_batch_is_freed_even_after_a_failure(
     language: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, freed = [], []
-    init, free = llama_cpp.llama_batch_init, llama_cpp.llama_batch_free
-    monkeypatch.setattr(llama_cpp, "llama_batch_init", lambda *a: made.append(1) or init(*a))
-    monkeypatch.setattr(llama_cpp, "llama_batch_free", lambda b: freed.append(1) or free(b))
+    calls: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        real = getattr(llama_cpp, name)
+
+        def call(*arguments: Any) -> Any:
+            calls.append(name)
+            return real(*arguments)
+
+        return call
+
+    for name in ("llama_batch_init", "llama_batch_free"):
+        monkeypatch.setattr(llama_cpp, name, counted(name))
     monkeypatch.setattr(llama_cpp, "llama_decode", lambda *_: -1)
     with pytest.raises(EngineError, match="status -1"):
         language.tokens(IDS)
     with pytest.raises(EngineError, match="status -1"):
         language.embeddings(np.zeros((2, WIDTH), dtype=np.float32))
-    assert (len(made), len(freed)) == (2, 2)
+    assert calls == 2 * ["llama_batch_init", "llama_batch_free"]
     assert language.position == 0
 
 

@@ -28,7 +28,7 @@ def bundle_with(folder: Path, calibrations: dict[str, tuple[float, float, float]
     return Bundle(made.path, made.sha256, made.manifest, made.pack, Calibration.model_validate(slots))
 
 
-def flat(bundle: Bundle) -> tuple[np.ndarray, SlotLogits]:  # type: ignore[type-arg]
+def flat(bundle: Bundle) -> tuple[np.ndarray, SlotLogits]:
     look = np.zeros((len(bundle.pack.cue), 2), dtype=np.float32)
     risks = np.zeros((len(bundle.pack.risk_slots), 2), dtype=np.float32)
     return look, SlotLogits(risks=risks, verdict=np.zeros(3, dtype=np.float32))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from yochi_runtime.errors import EngineError, Reason
 from yochi_runtime.image import prepare
@@ -21,8 +22,9 @@ def test_it_sees_49_cells_row_by_row(tmp_path: Path) -> None:
     with Vision(tmp_path / "vision.onnx", WIDTH, CUES, threads=1) as vision:
         sight = vision.see(prepare(frame))
         again = vision.see(prepare(frame))
-    assert (sight.embeds.shape, sight.embeds.dtype) == ((49, WIDTH), np.float32)
-    assert (sight.cells.shape, sight.cells.dtype) == ((49, CUES), np.float32)
+    assert sight.embeds.shape == (49, WIDTH)
+    assert sight.cells.shape == (49, CUES)
+    assert sight.embeds.dtype == sight.cells.dtype == np.dtype(np.float32)
     assert sight.embeds.tobytes() == again.embeds.tobytes()
     assert 0 <= sight.cells.min() < sight.cells.max() <= 1
 
@@ -67,7 +69,7 @@ def test_outputs_for_another_model_are_refused(tmp_path: Path, width: int, cues:
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((1, 3, 4, 4)), np.zeros(7)])
-def test_foreign_pixels_are_an_engine_error(tmp_path: Path, pixels: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_foreign_pixels_are_an_engine_error(tmp_path: Path, pixels: np.ndarray) -> None:
     write_vision(tmp_path / "vision.onnx", CUES)
     with (
         Vision(tmp_path / "vision.onnx", WIDTH, CUES, threads=1) as vision,
@@ -83,8 +85,6 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_graph_with_other_names_is_refused(tmp_path: Path) -> None:
-    import onnx
-
     write_vision(tmp_path / "vision.onnx", CUES)
     model = onnx.load(str(tmp_path / "vision.onnx"))
     model.graph.input[0].name = model.graph.node[0].input[0] = "image"

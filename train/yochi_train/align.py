@@ -28,7 +28,11 @@ from .progress import Progress
 PROBE_C = 0.003  # inverse L2 strength on standardized features
 EPOCHS, BATCH, RATE = 12, 64, 2e-3
 COVERED = 0.3  # share of a cell that a box must cover to make the cell positive
-CELL_WEIGHT, PICTURE_WEIGHT, MLP_WEIGHT = 1.0, 0.7, 0.3  # of the three parts of an image embedding at the start
+CELL_WEIGHT, PICTURE_WEIGHT, MLP_WEIGHT = (
+    1.0,
+    0.7,
+    0.3,
+)  # of the three parts of an image embedding at the start
 
 
 def cue_labels(pictures: Sequence[Picture], pack: Pack) -> NDArray[np.int8]:
@@ -89,21 +93,26 @@ def align(
     _fit_cells(projector, features, rows, torch.from_numpy(cell_labels(pictures, pack)), seed)
 
 
-def _fit_cells(projector: CueProjector, features: Features, rows: NDArray[np.int64], labels: Tensor, seed: int) -> None:
+def _fit_cells(
+    projector: CueProjector, features: Features, rows: NDArray[np.int64], labels: Tensor, seed: int
+) -> None:
     positives, negatives = (labels == 1).sum((0, 1)), (labels == 0).sum((0, 1))
     weight = (negatives / positives.clamp(min=1)).clamp(1, 10).float()
     optimizer = torch.optim.AdamW(
         [*projector.cell_head.parameters(), *projector.norm.parameters()], lr=RATE, weight_decay=0.05
     )
     generator = torch.Generator().manual_seed(seed)
-    steps = EPOCHS * (len(rows) // BATCH)
+    batch = min(BATCH, len(rows))
+    steps = EPOCHS * (len(rows) // batch)
     progress = Progress("cue heads", steps)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for _ in range(EPOCHS):
         order = torch.randperm(len(rows), generator=generator)
-        for start in range(0, len(rows) - BATCH + 1, BATCH):
-            chosen = np.sort(order[start : start + BATCH].numpy())
-            logits = projector.cell_head(projector.norm(torch.from_numpy(features.tokens[rows[chosen]]).float()))
+        for start in range(0, len(rows) - batch + 1, batch):
+            chosen = np.sort(order[start : start + batch].numpy())
+            logits = projector.cell_head(
+                projector.norm(torch.from_numpy(features.tokens[rows[chosen]]).float())
+            )
             target = labels[chosen]
             losses = functional.binary_cross_entropy_with_logits(
                 logits, target.clamp(min=0).float(), pos_weight=weight, reduction="none"

@@ -31,8 +31,10 @@ GRAY = Frame(np.full((64, 64, 3), 127, np.uint8))
 
 @dataclass(frozen=True)
 class Answers:
-    """float32 logits in the order of the records: `cues` (N, C, 2) and `risks` (N, R, 2) as (no, yes), `verdict`
-    (N, 3) as (proceed, caution, stop)."""
+    """float32 logits in the order of the records.
+
+    `cues` (N, C, 2) and `risks` (N, R, 2) as (no, yes), `verdict` (N, 3) as (proceed, caution, stop).
+    """
 
     cues: NDArray[np.float32]
     risks: NDArray[np.float32]
@@ -59,7 +61,9 @@ class Answers:
 class Vector(Protocol):
     """One record's answers, without the leading axis."""
 
-    def __call__(self, record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+    def __call__(
+        self, record: Record
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
 
 
 def from_bundle(
@@ -87,7 +91,9 @@ def from_bundle(
         return _collect("answers on the box", records, answer)
 
 
-def from_torch(reader: SlotReader, tower: torch.nn.Module, records: Sequence[Record], photos: Path) -> Answers:
+def from_torch(
+    reader: SlotReader, tower: torch.nn.Module, records: Sequence[Record], photos: Path
+) -> Answers:
     """In torch, from the same decoded and prepared pixels. `tower` is the VisionTower, unquantized."""
     last: dict[str, torch.Tensor] = {}
 
@@ -96,7 +102,11 @@ def from_torch(reader: SlotReader, tower: torch.nn.Module, records: Sequence[Rec
             if record.image not in last:
                 last.clear()
                 last[record.image] = tower(torch.from_numpy(prepare(read_frame(photos / record.image))))[0]
-            logits = reader.read(last[record.image], [reader.prompt.note(Note(record.note).text)], torch.zeros(1, dtype=torch.long))
+            logits = reader.read(
+                last[record.image],
+                [reader.prompt.note(Note(record.note).text)],
+                torch.zeros(1, dtype=torch.long),
+            )
         return logits.cues[0].numpy(), logits.risks[0].numpy(), logits.verdict[0].numpy()
 
     return _collect("answers in torch", records, answer)

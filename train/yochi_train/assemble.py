@@ -10,7 +10,9 @@ from .base_model import load_language, load_tokenizer
 from .nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 
 
-def assemble(pack_file: Path | None = None, base: Path | None = None) -> tuple[YochiNanoForConditionalGeneration, YochiNanoProcessor]:
+def assemble(
+    pack_file: Path | None = None, base: Path | None = None
+) -> tuple[YochiNanoForConditionalGeneration, YochiNanoProcessor]:
     """An untrained nano (pretrained encoder and language model, random projector) and its processor."""
     base = base or find_base(NANO_BASE)
     text = pack_text(pack_file)
@@ -22,4 +24,5 @@ def assemble(pack_file: Path | None = None, base: Path | None = None) -> tuple[Y
     model.language.load_state_dict(language.state_dict())
     model.language.tie_weights()
     model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
-    return model.eval(), YochiNanoProcessor(load_tokenizer(base), text, config.image_token_id)
+    model.eval()  # type: ignore[no-untyped-call]
+    return model, YochiNanoProcessor(load_tokenizer(base), text, config.image_token_id)

@@ -1,7 +1,7 @@
 """The base language model out of its GGUF: dequantized weights, and a tokenizer without control tokens.
 
-SmolLM2-135M-Instruct comes as Q4_1. We train on exactly these dequantized values, so that the LoRA fits the very
-file that the box runs.
+SmolLM2-135M-Instruct comes as Q4_1. We train on exactly these dequantized values, so that the LoRA fits the
+very file that the box runs.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.tokens import TextTokenizer
 
+
 def load_language(path: Path | None = None) -> LlamaForCausalLM:
     """(fp32) SmolLM2 as transformers knows it, from the checked GGUF (or `path`)."""
     path = path or find_base(NANO_BASE)
@@ -24,11 +25,12 @@ def load_language(path: Path | None = None) -> LlamaForCausalLM:
     model = LlamaForCausalLM(LlamaConfig(**clean))
     model.load_state_dict(loaded.state_dict())
     model.tie_weights()
-    return model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
 
 
 def load_tokenizer(path: Path | None = None) -> TextTokenizer:
-    """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges, digits one by one, no added tokens."""
+    """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges; single digits, no added tokens."""
     reader = gguf.GGUFReader(path or find_base(NANO_BASE))
 
     def strings(key: str) -> list[str]:

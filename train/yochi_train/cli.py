@@ -8,12 +8,18 @@ from typing import Annotated
 import typer
 from yochi_runtime.cli import run_app
 
-app = typer.Typer(help="Make training records, fine-tune yochi-nano, and score a bundle.", no_args_is_help=True)
-records_app = typer.Typer(help="Training records: pairs of pictures and notes with known truth.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make training records, fine-tune yochi-nano, and score a bundle.", no_args_is_help=True
+)
+records_app = typer.Typer(
+    help="Training records: pairs of pictures and notes with known truth.", no_args_is_help=True
+)
 app.add_typer(records_app, name="records")
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
-PackFile = Annotated[Path | None, typer.Option("--pack", help="Taxonomy pack (TOML); the factory pack if not given.")]
+PackFile = Annotated[
+    Path | None, typer.Option("--pack", help="Taxonomy pack (TOML); the factory pack if not given.")
+]
 
 
 @records_app.command("photos")
@@ -21,7 +27,9 @@ def records_photos(
     data: Annotated[Path, typer.Argument(help="Folder with photos.jsonl and its images.")],
     out: Annotated[Path, typer.Argument(help="New folder for pictures.jsonl, train.jsonl, val.jsonl.")],
     count: Annotated[int, typer.Option(help="Training records; a tenth as many for validation.")] = 15000,
-    narratives: Annotated[Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")] = None,
+    narratives: Annotated[
+        Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")
+    ] = None,
     seed: Seed = 0,
     pack: PackFile = None,
 ) -> None:
@@ -33,7 +41,9 @@ def records_photos(
 
 @app.command()
 def sft(
-    settings: Annotated[Path, typer.Argument(help="Settings of the run (TOML); see train/recipes/nano.toml.")],
+    settings: Annotated[
+        Path, typer.Argument(help="Settings of the run (TOML); see train/recipes/nano.toml.")
+    ],
     out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
     pack: PackFile = None,
 ) -> None:

@@ -66,7 +66,7 @@ PAINTERS: dict[str, Painter] = {
 
 
 def draw_photos(out: Path, count: int, seed: int = 0) -> None:
-    """`count` pictures with photos.jsonl and checked.jsonl (a third of the pictures, the harmless ones safe)."""
+    """`count` pictures with photos.jsonl and checked.jsonl (two thirds of them, the harmless ones safe)."""
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     photos, checked = [], []
@@ -99,7 +99,8 @@ def _picture(labels: list[str], rng: random.Random) -> tuple[Image.Image, list[d
     noise = Image.new("RGB", (9, 8))
     noise.putdata([tuple(rng.randrange(40, 200) for _ in range(3)) for _ in range(72)])
     image = noise.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    draw, boxes = ImageDraw.Draw(image), []
+    draw = ImageDraw.Draw(image)
+    boxes: list[dict[str, object]] = []
     for label in labels:
         size = rng.randrange(50, 110)
         x, y = rng.randrange(SIDE - size), rng.randrange(SIDE - size)

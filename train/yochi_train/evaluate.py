@@ -1,6 +1,7 @@
-"""`yochi-train evaluate`: what a bundle reaches on held-out pictures and hand-written notes, on the box's runtime.
+"""`yochi-train evaluate`: what a bundle reaches on held-out pictures and hand-written notes.
 
-Writes `evaluation.json` (tables, bars, languages) and `evaluation.md`. Nothing here is fitted to the test split.
+Judged on the box's own runtime. Writes `evaluation.json` (tables, bars, languages) and `evaluation.md`.
+Nothing here is fitted to the test split.
 """
 
 import json
@@ -113,4 +114,3 @@ def _write(report: Report, out: Path) -> str:
     body = json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
     (out / "evaluation.json").write_text(body, encoding="utf-8")
     return f"{text}\n{bars_met(report.bars)}"
-

@@ -44,14 +44,15 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
     index_file, done_file = cache / "index.json", cache / "done"
     if index_file.exists() and json.loads(index_file.read_text()) != index:
         raise UsageError(
-            f"expected the feature cache {cache} to hold these {len(images)} pictures, it holds others; delete it"
+            f"expected the feature cache {cache} to hold these {len(images)} pictures, it holds others; "
+            "delete it"
         )
     done = int(done_file.read_text()) if index_file.exists() and done_file.exists() else 0
     tokens = _array(cache / "tokens.f16", np.float16, (len(images), TOKENS, FOLDED), fresh=done == 0)
     pooled = _array(cache / "pooled.f32", np.float32, (len(images), POOLED), fresh=done == 0)
     index_file.write_text(json.dumps(index))
     if done < len(images):
-        encoder = lite0.pretrained().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        encoder = lite0.pretrained().to(memory_format=torch.channels_last)
         progress = Progress("features", len(images), done)
         for start in range(done, len(images), BATCH):
             chunk = images[start : start + BATCH]
@@ -64,6 +65,7 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
             pooled.flush()
             done_file.write_text(str(start + len(chunk)))
             progress.step(len(chunk))
+    tokens.setflags(write=False)
     return Features(tuple(images), tokens, np.asarray(pooled))
 
 

@@ -3,7 +3,7 @@
 `data/phrases.<lang>.txt` holds templates in sections, `{a|b}` being alternatives:
 
     [note_instruction mechanical]
-    Reach into the {running|moving} {conveyor|belt} and {pull|grab} the {jam|box} out ;; +safeguard_defeat ~ppe
+    Reach into the {running|moving} {conveyor|belt} and {pull|grab} the {jam|box} ;; +safeguard_defeat ~ppe
     [harmless]
     [combination vehicle]
 
@@ -26,11 +26,13 @@ from yochi_runtime.taxonomy import Pack, Source
 Lang = Literal["en", "ja"]
 LANGS: tuple[Lang, Lang] = ("en", "ja")
 VALIDATION_SHARE = 0.1
+HARMLESS_FACTOR = 10  # harmless templates are one section, not one a category
 _GROUP = re.compile(r"\{([^{}]*)\}")
-_EN_OPEN = ("", "", "", "", "", "Hi, ", "FYI ", "Morning. ", "Note: ", "Heads up: ", "Radio check, ", "Update: ", "Team, ")
-_EN_CLOSE = ("", "", "", "", "", " Thanks.", " Cheers.", " Over.", " Before the shift ends.", " ASAP.", " Ok?")
-_JA_OPEN = ("", "", "", "", "", "お疲れ様です。", "連絡:", "こちら現場、", "了解。", "至急 ", "メモ:", "引き継ぎ。")
-_JA_CLOSE = ("", "", "", "", "", "以上。", "よろしく", "よろしくお願いします。", "どうぞ", "お願いします")
+_RAW = ("",) * 5  # most notes begin and end without a formula
+_EN_OPEN = (*_RAW, "Hi, ", "FYI ", "Morning. ", "Note: ", "Heads up: ", "Radio check, ", "Update: ", "Team, ")
+_EN_CLOSE = (*_RAW, " Thanks.", " Cheers.", " Over.", " Before the shift ends.", " ASAP.", " Ok?")
+_JA_OPEN = (*_RAW, "お疲れ様です。", "連絡:", "こちら現場、", "了解。", "至急 ", "メモ:", "引き継ぎ。")
+_JA_CLOSE = (*_RAW, "以上。", "よろしく", "よろしくお願いします。", "どうぞ", "お願いします")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ def _template(identity: str, section: Sequence[str], line: str, pack: Pack) -> T
     if kind != "risk":  # a plausible risk of a harmless-looking note may be read either way
         both = [f"{s}:{c}" for c in maybe for s in (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT)]
         masked = frozenset(s for s in both if s in pack.slot_index)
-        return Template(identity, text, kind, maybe=masked, combination=section[1] if kind == "combination" else None)
+        return Template(
+            identity, text, kind, maybe=masked, combination=section[1] if kind == "combination" else None
+        )
     return Template(identity, text, kind, frozenset(slots[: len(must)]), frozenset(slots[len(must) :]))
 
 
@@ -134,11 +138,14 @@ class Composer:
                 self._combination.setdefault(t.combination, []).append(t)
             for slot in t.risks:
                 self._risk.setdefault(slot, []).append(t)
-        self._decks: dict[str, list[Template]] = {}
+        self._decks: dict[tuple[str, int | None], list[Template]] = {}
+        self.variety: int | None = None  # templates a slot that may be dealt; None: all
 
     def risk(self) -> ComposedNote:
         """One or two risks (all slots equally often), sometimes beside a harmless clause."""
-        picked = [self._deal(slot, self._risk[slot]) for slot in self._slots(2 if self._rng.random() < 0.12 else 1)]
+        picked = [
+            self._deal(slot, self._risk[slot]) for slot in self._slots(2 if self._rng.random() < 0.12 else 1)
+        ]
         return self._join(picked, extra=0.3 if len(picked) == 1 else 0.0)
 
     def harmless(self) -> ComposedNote:
@@ -152,10 +159,12 @@ class Composer:
         return self._rng.sample(sorted(self._risk), count)
 
     def _deal(self, name: str, pile: list[Template]) -> Template:
-        """Cards from a shuffled deck: every template comes before any comes twice."""
-        deck = self._decks.setdefault(name, [])
+        """Cards from a shuffled deck: every template that may be dealt comes before any comes twice."""
+        deck = self._decks.setdefault((name, self.variety), [])
         if not deck:
-            deck.extend(self._rng.sample(pile, len(pile)))
+            size = self.variety and self.variety * (HARMLESS_FACTOR if name == "harmless" else 1)
+            chosen = sorted(pile, key=lambda t: hashlib.sha256(t.text.encode()).digest())[:size]
+            deck.extend(self._rng.sample(chosen, len(chosen)))
         return deck.pop()
 
     def _join(self, picked: list[Template], extra: float) -> ComposedNote:
@@ -186,7 +195,11 @@ def _typo(text: str, rng: random.Random) -> str:
     """One swap, drop or doubling inside the text, as hasty thumbs make."""
     at = rng.randrange(1, len(text) - 1)
     return rng.choice(
-        (text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :], text[:at] + text[at + 1 :], text[: at + 1] + text[at:])
+        (
+            text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :],
+            text[:at] + text[at + 1 :],
+            text[: at + 1] + text[at:],
+        )
     )
 
 

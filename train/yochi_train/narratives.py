@@ -1,7 +1,7 @@
 """Real accident narratives as notes that report (`note_content`).
 
-Japanese ones carry an accident-type code (事故の型), which is a category for free; English ones are labelled by
-words that leave little doubt. Only short texts are used; categories other than the labelled one are unknown.
+Japanese ones carry an accident-type code (事故の型), which is a category for free; English ones are labelled
+by words that leave little doubt. Only short texts are used; categories other than the labelled are unknown.
 """
 
 import json
@@ -17,16 +17,29 @@ from .grammar import ComposedNote, Lang
 MAX_CHARACTERS: dict[Lang, int] = {"en": 200, "ja": 60}
 # Japanese type codes -> category. 11 is heat and cold: heat stroke is strain, the rest burns.
 _TYPE = {1: "fall", 2: "slip_trip", 4: "load", 5: "load", 7: "mechanical", 8: "mechanical", 12: "substance"}
-_TYPE |= {13: "electrical", 14: "thermal_fire", 15: "stored_energy", 16: "thermal_fire", 17: "vehicle", 19: "ergonomic"}
+_TYPE |= {
+    13: "electrical",
+    14: "thermal_fire",
+    15: "stored_energy",
+    16: "thermal_fire",
+    17: "vehicle",
+    19: "ergonomic",
+}
 _WORDS = (
     ("electrical", r"electric(al)? shock|shocked|electrocut|arc flash"),
     ("thermal_fire", r"\bburn(s|ed|t)\b|\bfire\b|flames?|explo(ded|sion)|scald"),
     ("fall", r"fell (off|from) (a |the |his |her )?(ladder|roof|platform|truck|scaffold|top|step)"),
     ("slip_trip", r"\b(slipped|tripped)\b(?!.*ladder)"),
-    ("mechanical", r"(finger|hand|arm|glove|thumb)s? (was |were |got |became )?(caught|pinched|mashed) (in|between)"),
+    (
+        "mechanical",
+        r"(finger|hand|arm|glove|thumb)s? (was |were |got |became )?(caught|pinched|mashed) (in|between)",
+    ),
     ("ergonomic", r"(felt|strain|pain|pop).*(back|shoulder|knee)|(back|shoulder|knee).*(strain|pain)"),
     ("substance", r"inhal|chemical (burn|splash)|acid|fumes|carbon monoxide"),
-    ("vehicle", r"(haul truck|forklift|loader|dozer|shuttle car|mantrip).*(struck|ran over|hit|rolled|overturn)"),
+    (
+        "vehicle",
+        r"(haul truck|forklift|loader|dozer|shuttle car|mantrip).*(struck|ran over|hit|rolled|overturn)",
+    ),
     ("load", r"(rock|block|roof|beam|pipe|load) (fell|came down|dropped|rolled)"),
 )
 

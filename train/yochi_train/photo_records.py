@@ -19,7 +19,7 @@ MIN_COUNT = 50
 def make_records(
     data: Path, out: Path, *, count: int, narratives: Path | None, seed: int, pack_file: Path | None
 ) -> str:
-    """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml and card.json; returns a line for the screen."""
+    """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen."""
     if count < MIN_COUNT:
         raise UsageError(f"expected --count of at least {MIN_COUNT}, got {count}")
     pack = load_pack(pack_file)
@@ -31,14 +31,20 @@ def make_records(
     (out / "pack.toml").write_text(text, encoding="utf-8")
     parts: dict[str, list[Record]] = {}
     for split, share in (("train", count), ("val", max(MIN_COUNT, count // VALIDATION_SHARE))):
-        parts[split] = list(build_records(pictures, pack, "val" if split == "val" else "train", share, seed, told))
+        parts[split] = list(
+            build_records(pictures, pack, "val" if split == "val" else "train", share, seed, told)
+        )
         write_records(iter(parts[split]), out / f"{split}.jsonl")
     card = data_card(pictures, parts, sha256_text(text), seed)
-    (out / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+    (out / "card.json").write_text(
+        json.dumps(card, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8"
+    )
     return f"{sum(map(len, parts.values()))} records on {len(pictures)} pictures: {out}"
 
 
-def data_card(pictures: list[Picture], parts: dict[str, list[Record]], pack: str, seed: int) -> dict[str, object]:
+def data_card(
+    pictures: list[Picture], parts: dict[str, list[Record]], pack: str, seed: int
+) -> dict[str, object]:
     """What the records are made of: counts, sources and rights."""
     return {
         "pack": pack,

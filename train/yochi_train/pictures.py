@@ -61,7 +61,7 @@ class Checked(BaseModel):
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with what is known of it. `cues[c]` is 1 seen, 0 absent; a cue that is not a key is unknown."""
+    """A picture and what is known of it. `cues[c]` is 1 seen, 0 absent; one that is not a key is unknown."""
 
     image: str
     set: str
@@ -80,8 +80,14 @@ def read_photos(root: Path) -> list[Photo]:
     """All rows of root/photos.jsonl; UsageError names file and line of a bad one."""
     file = root / "photos.jsonl"
     if not file.is_file():
-        raise UsageError(f"expected {file} (one JSON object a photo), found none; see train/README.md for its form")
-    return [_row(Photo, line, f"{file}:{n}") for n, line in enumerate(file.read_text("utf-8").splitlines(), 1) if line]
+        raise UsageError(
+            f"expected {file} (one JSON object a photo), found none; see train/README.md for its form"
+        )
+    return [
+        _row(Photo, line, f"{file}:{n}")
+        for n, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if line
+    ]
 
 
 def read_checked(root: Path) -> dict[str, Checked]:
@@ -89,7 +95,9 @@ def read_checked(root: Path) -> dict[str, Checked]:
     texts = [(resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")]
     if (root / "checked.jsonl").is_file():
         texts.append((root / "checked.jsonl").read_text("utf-8"))
-    lines = [(f"checked.jsonl:{n}", line) for text in texts for n, line in enumerate(text.splitlines(), 1) if line]
+    lines = [
+        (f"checked.jsonl:{n}", line) for text in texts for n, line in enumerate(text.splitlines(), 1) if line
+    ]
     return {row.id: row for row in (_row(Checked, line, where) for where, line in lines)}
 
 
@@ -105,7 +113,9 @@ def build_pictures(root: Path, pack: Pack) -> list[Picture]:
     """Read, hash, group and label every photo of `root`."""
     photos, checked = read_photos(root), read_checked(root)
     groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]))
-    return [_picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)]
+    return [
+        _picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)
+    ]
 
 
 def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Picture:
@@ -158,7 +168,11 @@ def difference_hashes(root: Path, images: list[str]) -> tuple[NDArray[np.uint64]
     progress = Progress("near-duplicate hashes", len(images))
     plain, mirrored = np.zeros(len(images), np.uint64), np.zeros(len(images), np.uint64)
     for i, image in enumerate(images):
-        gray = Image.fromarray(read_frame(root / image).rgb).convert("L").resize((9, 8), Image.Resampling.BILINEAR)
+        gray = (
+            Image.fromarray(read_frame(root / image).rgb)
+            .convert("L")
+            .resize((9, 8), Image.Resampling.BILINEAR)
+        )
         pixels = np.asarray(gray, dtype=np.int16)
         plain[i], mirrored[i] = _bits(pixels), _bits(pixels[:, ::-1])
         progress.step()

@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 class Progress:
-    """Counts up to `total`. Redraws in place on a terminal; elsewhere prints a line every `interval` seconds."""
+    """Counts up to `total`. Redraws in place on a terminal; elsewhere a line every `interval` seconds."""
 
     def __init__(
         self,

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
+from transformers.cache_utils import CacheLayerMixin
 from yochi_runtime.prompt import Prompt
+
+LENGTH_GROUPS = 2
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,15 @@ class SlotReader:
         self._body, self._embeddings, self.prompt = body, embeddings, prompt
 
     def read(self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
-        """images (B, 49, H); token ids of each of N notes' segments (from Prompt.note); owner (N,): its picture.
+        """images (B, 49, H); token ids of each of N notes (from Prompt.note); owner (N,): its picture.
 
         Notes are grouped by length inside, so that short ones do not pay for long ones.
         """
         cues, cache, length = self._look(images)
         order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
-        halves = [order[: len(order) // 2], order[len(order) // 2 :]] if len(order) > 3 else [order]
+        size = -(-len(order) // LENGTH_GROUPS)
         risks: list[Tensor] = [torch.empty(0)] * len(notes)
-        for chosen in halves:
+        for chosen in (order[i : i + size] for i in range(0, len(order), size)):
             hidden = self._answer([notes[i] for i in chosen], owner[torch.tensor(chosen)], cache, length)
             for row, i in zip(hidden, chosen, strict=True):
                 risks[i] = row
@@ -58,7 +61,9 @@ class SlotReader:
         at = torch.tensor(p.look_at) + embeds.shape[1] - len(p.look)
         return self._yes_no(output.last_hidden_state[:, at]), output.past_key_values, embeds.shape[1]
 
-    def _answer(self, notes: Sequence[Sequence[int]], owner: Tensor, cache: DynamicCache, length: int) -> Tensor:
+    def _answer(
+        self, notes: Sequence[Sequence[int]], owner: Tensor, cache: DynamicCache, length: int
+    ) -> Tensor:
         """Hidden states (n, R + 1, H) before the placeholders of risk slots and verdict."""
         p = self.prompt
         rows = [[*p.sign(), *note, *p.slots] for note in notes]
@@ -89,5 +94,8 @@ def _repeat(cache: DynamicCache, owner: Tensor) -> DynamicCache:
     """A new cache whose row n is the picture of note n; gradients flow back into the shared rows."""
     repeated = DynamicCache()
     for i, layer in enumerate(cache.layers):
+        assert isinstance(layer, CacheLayerMixin)
+        assert layer.keys is not None
+        assert layer.values is not None
         repeated.update(layer.keys[owner], layer.values[owner], i)
     return repeated

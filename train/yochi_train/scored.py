@@ -56,14 +56,21 @@ class Scored:
 
     def flagged(self, columns: Sequence[int]) -> NDArray[np.bool_]:
         """(N,): any of these slots at or above its threshold; a slot that is not judged flags nothing."""
-        hit: NDArray[np.bool_] = (self.probability[:, columns] >= self.threshold[columns]).any(axis=1)
-        return hit
+        hits: NDArray[np.bool_] = self.probability[:, columns] >= self.threshold[columns]
+        return np.asarray(hits.any(axis=1))
+
+    def highest(self, columns: Sequence[int]) -> NDArray[np.float64]:
+        """(N,): the largest probability of these slots; 0 where none of them is judged."""
+        highest: NDArray[np.float64] = np.nan_to_num(self.probability[:, columns]).max(axis=1)
+        return highest
 
     def resamples(self, seed: int, count: int) -> Resamples:
         """Bootstrap draws over picture groups and note templates."""
         groups = [r.picture_group for r in self.records]
         return resample(
-            {"pictures": groups, "templates": linked([r.templates for r in self.records])}, seed=seed, count=count
+            {"pictures": groups, "templates": linked([r.templates for r in self.records])},
+            seed=seed,
+            count=count,
         )
 
 

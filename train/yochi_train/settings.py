@@ -17,13 +17,13 @@ class SftSettings(BaseModel):
     photos: Path  # folder the records' images are relative to
     features: Path  # cache of the frozen encoder's features
     seed: int = 0
-    steps: int = Field(default=700, gt=0)
-    packs: int = Field(default=3, gt=0)  # pictures a step; each brings its pack of notes
+    steps: int = Field(default=640, gt=0)
+    packs: int = Field(default=2, gt=0)  # pictures a step; each brings its pack of notes
     lora_rank: int = Field(default=16, gt=0)
-    lora_from_layer: int = Field(default=8, ge=0)  # layers below stay as they are
-    lora_rate: float = Field(default=8e-4, gt=0)  # peak learning rate
+    lora_from_layer: int = Field(default=10, ge=0)  # layers below stay as they are
+    lora_rate: float = Field(default=1e-3, gt=0)  # peak learning rate
     projector_rate: float = Field(default=3e-4, gt=0)
-    projector_steps: int = Field(default=150, ge=0)  # after these the projector is frozen, which saves a third
+    projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
     warmup: int = Field(default=20, ge=0)  # steps
     risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
     checkpoint_every: int = Field(default=50, gt=0)  # steps
@@ -41,7 +41,9 @@ def read_settings(path: Path) -> SftSettings:
     for key in data:
         if key not in SftSettings.model_fields:
             near = difflib.get_close_matches(key, SftSettings.model_fields, 1)
-            raise UsageError(f"{path}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            raise UsageError(
+                f"{path}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
     try:
         settings = SftSettings.model_validate(data)
     except ValidationError as e:

@@ -1,8 +1,8 @@
 """Supervised fine-tuning of the slot readout: LoRA on the language model, projector on the vision side.
 
-A run folder holds `run.json` (settings, data and base hashes, versions), `log.jsonl` (a line a step),
-`checkpoint.pt` (the newest, written beside and moved into place) and at the end `model/`. A killed run goes on
-from its checkpoint and reaches the same weights as an undisturbed one (CPU, same thread count).
+A run folder holds `run.json` (settings, hashes of the records, versions), `log.jsonl` (a line a step),
+`checkpoint.pt` (the newest, written beside and moved into place) and at the end `model/`. A killed run goes
+on from its checkpoint and reaches the same weights as an undisturbed one (CPU, same thread count).
 """
 
 import hashlib
@@ -50,7 +50,9 @@ class Trainer:
         self.features, self.records = features, records
         self._row = features.row()
         self.projector = model.vision.projector
-        self.language = get_peft_model(model.language, lora_config(settings, model.config.text_config.num_hidden_layers))
+        self.language = get_peft_model(
+            model.language, lora_config(settings, model.config.text_config.num_hidden_layers)
+        )
         self.lora = [p for p in self.language.parameters() if p.requires_grad]
         body = self.language.get_base_model().model
         self.reader = SlotReader(body, body.embed_tokens, processor.prompt)
@@ -87,7 +89,9 @@ class Trainer:
         target = targets(records, [pack[0] for pack in packs], self.processor.pack)
         loss, parts = readout_loss(logits, target, self.processor.pack, self.settings.risk_positive_weight)
         if not torch.isfinite(loss):
-            raise UsageError(f"expected a finite loss, got {loss.item()} at step {self.step}; lower the learning rates")
+            raise UsageError(
+                f"expected a finite loss, got {loss.item()} at step {self.step}; lower the learning rates"
+            )
         self._schedule()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -138,6 +142,7 @@ class Trainer:
     def _resume(self) -> None:
         file = self.out / "checkpoint.pt"
         if not file.exists():
+            _cut_log(self.out / "log.jsonl", 0)
             return
         state = torch.load(file, weights_only=True)
         self.step = state["step"]
@@ -160,9 +165,9 @@ def lora_config(settings: SftSettings, layers: int) -> LoraConfig:
 
 
 def _cut_log(file: Path, step: int) -> None:
-    """Steps after the checkpoint will be made again."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    file.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step), encoding="utf-8")
+    """Steps after the checkpoint will be made again; the last line may be torn. The log has a line a step."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    file.write_text("".join(f"{line}\n" for line in lines[:step]), encoding="utf-8")
 
 
 def train(
@@ -175,9 +180,13 @@ def train(
     pictures = read_pictures(settings.records / "pictures.jsonl")
     records = read_records(settings.records / "train.jsonl")
     _pin_run(settings, out)
-    features = encode_folder(settings.photos, [p.image for p in read_photos(settings.photos)], settings.features)
+    features = encode_folder(
+        settings.photos, [p.image for p in read_photos(settings.photos)], settings.features
+    )
     if not (out / "checkpoint.pt").exists():
-        prepare_projector(model, processor, features, [p for p in pictures if p.split == "train"], settings.seed)
+        prepare_projector(
+            model, processor, features, [p for p in pictures if p.split == "train"], settings.seed
+        )
     trainer = Trainer(model, processor, settings, features, records, out)
     trainer.run()
     return save_model(trainer, out / "model")
@@ -192,7 +201,7 @@ def prepare_projector(
 ) -> None:
     """Cue heads on the frozen features, cue vectors in the language model's words."""
     projector = model.vision.projector
-    speak_words(projector, model.get_input_embeddings().weight, processor.pack, processor.text_tokenizer)
+    speak_words(projector, model.language.model.embed_tokens.weight, processor.pack, processor.text_tokenizer)
     align(projector, features, pictures, processor.pack, seed)
 
 
@@ -205,7 +214,9 @@ def save_model(trainer: Trainer, folder: Path) -> Path:
     save_file(trainer.projector.state_dict(), folder / "projector.safetensors")
     trainer.processor.save_pretrained(folder)
     counts = dict(_positives(trainer.records))
-    (folder / "positives.json").write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / "positives.json").write_text(
+        json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
     return folder
 
 
@@ -222,7 +233,9 @@ def _positives(records: Sequence[Record]) -> Iterator[tuple[str, int]]:
 
 def _pin_run(settings: SftSettings, out: Path) -> None:
     """Write what the run is made of; a folder with another run in it is refused."""
-    data = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(settings.records.glob("*.jsonl"))}
+    data = {
+        f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(settings.records.glob("*.jsonl"))
+    }
     paths = {"records", "photos", "features", "threads", "checkpoint_every"}
     run = {
         "settings": settings.model_dump(mode="json", exclude=paths),
@@ -237,5 +250,7 @@ def _pin_run(settings: SftSettings, out: Path) -> None:
     text = json.dumps(run, indent=1, sort_keys=True) + "\n"
     file = out / "run.json"
     if file.exists() and file.read_text(encoding="utf-8") != text:
-        raise UsageError(f"expected {out} to be empty or to hold this very run, it holds another; choose a new folder")
+        raise UsageError(
+            f"expected {out} to be empty or to hold this very run, it holds another; choose a new folder"
+        )
     file.write_text(text, encoding="utf-8")

@@ -71,4 +71,6 @@ def _rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def bars_met(bars: Sequence[Bar]) -> str:
     missed = [bar.name for bar in bars if not bar.met]
-    return f"{len(bars) - len(missed)} of {len(bars)} bars met" + (f"; missed: {', '.join(missed)}" if missed else "")
+    return f"{len(bars) - len(missed)} of {len(bars)} bars met" + (
+        f"; missed: {', '.join(missed)}" if missed else ""
+    )

@@ -17,8 +17,13 @@ NAMES = {"en": "English", "ja": "Japanese"}
 
 def note_tables(scored: Scored, seed: int, count: int) -> tuple[list[Section], dict[str, bool]]:
     """Both tables, and which languages passed all of their bars."""
-    risk = Table("Hand-written notes: is there a risk, by source", ["language", "source", "notes", "risky", "F1", "AUROC"])
-    which = Table("Hand-written notes: which category", ["language", "notes", "macro-F1", "weakest", "strongest"])
+    risk = Table(
+        "Hand-written notes: is there a risk, by source",
+        ["language", "source", "notes", "risky", "F1", "AUROC"],
+    )
+    which = Table(
+        "Hand-written notes: which category", ["language", "notes", "macro-F1", "weakest", "strongest"]
+    )
     bars, passed = [], {}
     for lang in ("en", "ja"):
         part = scored.where(lang=lang)
@@ -28,14 +33,18 @@ def note_tables(scored: Scored, seed: int, count: int) -> tuple[list[Section], d
             columns = part.columns(source)
             truth, mask = any_truth(part.truth[:, columns])
             f1 = bootstrap(weighted_f1(part.flagged(columns), truth, mask), draws)
-            ranked = auroc(np.nanmax(part.probability[:, columns], axis=1), truth, mask)
+            ranked = auroc(part.highest(columns), truth, mask)
             risky = f"{int((truth & mask).sum())}"
-            risk.rows.append([NAMES[lang], source.value, str(int(mask.sum())), risky, interval(f1), number(ranked)])
+            risk.rows.append(
+                [NAMES[lang], source.value, str(int(mask.sum())), risky, interval(f1), number(ranked)]
+            )
             own.append(at_least(f"notes {lang}: {source.value} F1", f1.point, SOURCE_F1[lang]))
             risk.caption = f"Drawn over {clusters(f1)}."
         said, truth, mask, names = categories(part)
         macro = bootstrap(weighted_macro_f1(said, truth, mask), draws)
-        each = sorted((float(f1_of(said[:, i], truth[:, i], mask[:, i])), name) for i, name in enumerate(names))
+        each = sorted(
+            (float(f1_of(said[:, i], truth[:, i], mask[:, i])), name) for i, name in enumerate(names)
+        )
         ends = [f"{name} {value:.2f}" for value, name in (each[0], each[-1])]
         which.rows.append([NAMES[lang], str(len(part.records)), interval(macro), *ends])
         own.append(at_least(f"notes {lang}: category macro-F1", macro.point, CATEGORY_F1[lang]))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from yochi_bench.intervals import bootstrap
 from yochi_bench.scores import weighted_auroc
 from yochi_bench.verdicts import MODEL, RATES, Rate
@@ -53,8 +52,7 @@ def combination_table(scored: Mapping[str, Scored], seed: int, count: int) -> Se
         part = scored[name]
         columns = part.columns(Source.COMBINATION)
         truth = (part.truth[:, columns] == 1).any(axis=1)
-        score = np.nanmax(part.probability[:, columns], axis=1)
-        area = bootstrap(weighted_auroc(score, truth), part.resamples(seed, count))
+        area = bootstrap(weighted_auroc(part.highest(columns), truth), part.resamples(seed, count))
         points[name] = area.point
         table.rows.append([words, str(len(truth)), str(int(truth.sum())), interval(area)])
         table.caption = f"Drawn over {clusters(area)}."

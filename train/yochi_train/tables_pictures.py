@@ -1,4 +1,4 @@
-"""Cue tables: against a linear probe on the same frozen features, and on pictures of other sets checked by eye."""
+"""Cue tables: against a linear probe on the same frozen features, and on other sets, checked by eye."""
 
 from collections.abc import Sequence
 
@@ -31,27 +31,44 @@ def cue_table(
         "Cues on held-out pictures, against a linear probe on the same frozen features",
         ["cue", "positives", "negatives", "AUROC", "probe", "difference"],
     )
-    probes, truth, margins = _probes(bundle, train, test, features), cue_labels(test, bundle.pack), answers.margins()
+    probes, truth, margins = (
+        _probes(bundle, train, test, features),
+        cue_labels(test, bundle.pack),
+        answers.margins(),
+    )
     draws = ""
     bars = []
     for c, cue in enumerate(bundle.pack.cue):
         known = truth[:, c] >= 0
         positives = int((truth[:, c] == 1).sum())
         if not _judged(bundle, c) or min(positives, int(known.sum()) - positives) < MIN_TEST:
-            table.rows.append([cue.id, str(positives), str(int(known.sum()) - positives), "not scored", "", ""])
+            table.rows.append(
+                [cue.id, str(positives), str(int(known.sum()) - positives), "not scored", "", ""]
+            )
             continue
         y, groups = truth[known, c], [p.group for p, k in zip(test, known, strict=True) if k]
         model, probe = margins[known, c], probes[known, c]
         difference = paired_difference(
-            weighted_auroc(model, y), weighted_auroc(probe, y), resample({"pictures": groups}, seed=seed, count=count)
+            weighted_auroc(model, y),
+            weighted_auroc(probe, y),
+            resample({"pictures": groups}, seed=seed, count=count),
         )
         draws = clusters(difference)
         ours, theirs = number(auroc(model, y)), number(auroc(probe, y))
         table.rows.append(
             [cue.id, str(positives), str(int(known.sum()) - positives), ours, theirs, interval(difference)]
         )
-        bars.append(Bar(f"cue {cue.id}: not below the probe", interval(difference), "interval reaches 0", difference.high >= 0))
-    table.caption = f"Split by near-duplicate group; last row drawn over {draws}. The probe is refitted by this command."
+        bars.append(
+            Bar(
+                f"cue {cue.id}: not below the probe",
+                interval(difference),
+                "interval reaches 0",
+                difference.high >= 0,
+            )
+        )
+    table.caption = (
+        f"Split by near-duplicate group; last row drawn over {draws}. The probe is refitted by this command."
+    )
     return table, bars
 
 
@@ -73,10 +90,8 @@ def _probes(
     return values
 
 
-def cross_set_table(
-    bundle: Bundle, answers: Answers, checked: Sequence[Picture]
-) -> Section:
-    """Each cue on pictures of sets that were not annotated for it, by what eyes saw. `answers` are of `checked`."""
+def cross_set_table(bundle: Bundle, answers: Answers, checked: Sequence[Picture]) -> Section:
+    """Each cue on pictures of sets not annotated for it, by what eyes saw. `answers` are of `checked`."""
     table = Table(
         "Cues on other sets, checked by eye",
         ["cue", "photos", "of which not trained on", "positives", "AUROC", "false alarms", "missed"],
@@ -95,9 +110,24 @@ def cross_set_table(
         score = number(auroc(margins[rows, c], y)) if min(y.sum(), len(y) - y.sum()) >= MIN_TEST else "-"
         alarms, missed = int((said & (y == 0)).sum()), int((~said & (y == 1)).sum())
         table.rows.append(
-            [cue.id, str(len(rows)), str(held), str(int(y.sum())), score, f"{alarms}/{int((y == 0).sum())}", f"{missed}/{int(y.sum())}"]
+            [
+                cue.id,
+                str(len(rows)),
+                str(held),
+                str(int(y.sum())),
+                score,
+                f"{alarms}/{int((y == 0).sum())}",
+                f"{missed}/{int(y.sum())}",
+            ]
         )
-        bars.append(Bar(f"cue {cue.id}: photos of other sets", str(len(rows)), f">= {MIN_OTHER}", len(rows) >= MIN_OTHER))
+        bars.append(
+            Bar(
+                f"cue {cue.id}: photos of other sets",
+                str(len(rows)),
+                f">= {MIN_OTHER}",
+                len(rows) >= MIN_OTHER,
+            )
+        )
     return table, bars
 
 

@@ -1,12 +1,13 @@
 """The test records: held-out pictures with notes written by hand, which share no template with the grammar.
 
-`data/test_notes.<lang>.jsonl` was written before training by people who had not seen the phrase file. Four sets:
+`data/test_notes.<lang>.jsonl` was written before training by people who had not seen the phrase file.
+Four sets:
 
-- `notes`: every risky or harmless note once, on a picture with no known risk (the note slots are what counts);
-- `verdicts`: harmless notes on pictures checked safe (proceed) and on pictures with a known risk, risky notes on
-  any picture, combination notes where the truth is known;
-- `combinations`: crossed pairs: pictures A, B and notes a, b, each pair dangerous in one crossing and harmless in
-  the other, so that neither the picture nor the note alone tells;
+- `notes`: every risky or harmless note once, on a picture with no known risk (its note slots are scored);
+- `verdicts`: harmless notes on pictures checked safe (proceed) and on pictures with a known risk, risky notes
+  on any picture, combination notes where the truth is known;
+- `combinations`: crossed pairs: pictures A, B and notes a, b, dangerous in one crossing and harmless in the
+  other, so that neither the picture nor the note alone tells;
 - `quadruples`: dangerous pair, same note with a harmless picture, same picture with a harmless note, neither.
 """
 
@@ -43,14 +44,19 @@ class HandNote(BaseModel):
 def hand_notes(lang: Lang, pack: Pack) -> list[tuple[ComposedNote, str]]:
     """(note, kind) of every hand-written note of a language, in file order."""
     text = (resources.files("yochi_train") / "data" / f"test_notes.{lang}.jsonl").read_text("utf-8")
-    found = []
+    found: list[tuple[ComposedNote, str]] = []
     for number, line in enumerate(text.splitlines()):
         row = HandNote.model_validate(json.loads(line))
         risks = {f"{Source.NOTE_INSTRUCTION}:{c}" for c in row.note_instruction}
         risks |= {f"{Source.NOTE_CONTENT}:{c}" for c in row.note_content}
         maybe = {f"{source}:{category}" for source, category in row.also} & set(pack.slot_index)
         note = ComposedNote(
-            row.text, lang, (f"hand.{lang}:{number}",), frozenset(risks), frozenset(maybe - risks), row.category
+            row.text,
+            lang,
+            (f"hand.{lang}:{number}",),
+            frozenset(risks),
+            frozenset(maybe - risks),
+            row.category,
         )
         found.append((note, row.kind))
     return found
@@ -117,7 +123,10 @@ class TestSet:
             harmless = self._kind(lang, "harmless")
             for i, note in enumerate(self._kind(lang, "combination")):
                 calm = self._rng.choice(harmless)
-                a, b = self._with_trigger(note.combination or ""), self._without_trigger(note.combination or "")
+                a, b = (
+                    self._with_trigger(note.combination or ""),
+                    self._without_trigger(note.combination or ""),
+                )
                 for j, (picture, chosen) in enumerate(((a, note), (b, note), (a, calm), (b, calm))):
                     kind = "combination" if chosen is note else "harmless"
                     yield pair(f"quadruple-{lang}-{i:03d}-{j}", picture, chosen, kind, self._pack)

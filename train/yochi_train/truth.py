@@ -28,7 +28,10 @@ def pair_slots(picture: Picture, note: ComposedNote, pack: Pack, kind: str) -> d
 def _combination(
     cues: Mapping[str, int], note: ComposedNote, category: str, triggers: tuple[str, ...], kind: str
 ) -> int | None:
-    """1 with a trigger in the picture, 0 where every trigger is known to be absent or the note is harmless."""
+    """1 with a trigger in the picture, 0 where all are known to be absent or the note is harmless.
+
+    None where it is unknown.
+    """
     if kind == "harmless":
         return 0
     if note.combination != category:
@@ -39,8 +42,10 @@ def _combination(
     return 0 if all(cues.get(c) == 0 for c in triggers) else None
 
 
-def pair_verdict(picture: Picture, slots: Mapping[str, int], maybe: frozenset[str], pack: Pack) -> Truth | None:
-    """Known only if a known risk makes it stop or caution, or the picture was checked safe and nothing is open."""
+def pair_verdict(
+    picture: Picture, slots: Mapping[str, int], maybe: frozenset[str], pack: Pack
+) -> Truth | None:
+    """Known only where a known risk makes it stop or caution, or a picture checked safe leaves no doubt."""
     risky = [s for s in pack.slots if s.category and slots.get(s.id) == 1]
     worst = highest(of_severity(pack.category_of(s.category or "").severity) for s in risky)
     if worst is Verdict.STOP:

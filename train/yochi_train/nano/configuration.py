@@ -5,7 +5,7 @@ from typing import Any
 from transformers import LlamaConfig, PretrainedConfig
 
 
-class YochiNanoConfig(PretrainedConfig):
+class YochiNanoConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
     """A frozen EfficientNet-Lite0, a projector with cue heads, and a Llama-shaped language model.
 
     `cues`: the pack's cue ids in order. `image_token_id`: the input id that an image embedding replaces,

@@ -11,7 +11,7 @@ from .configuration import YochiNanoConfig
 from .vision import VisionTower
 
 
-class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
     """An ordinary causal language model that also takes `pixel_values` (B, 3, 448, 448)."""
 
     config_class = YochiNanoConfig
@@ -26,7 +26,7 @@ class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         text = config.text_config
         self.vision = VisionTower(len(config.cues), config.projector_size, text.hidden_size)
         self.language = LlamaForCausalLM(text)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def get_input_embeddings(self) -> torch.nn.Module:
         module: torch.nn.Module = self.language.get_input_embeddings()
@@ -36,7 +36,7 @@ class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         self.language.set_input_embeddings(value)
 
     def get_output_embeddings(self) -> torch.nn.Module:
-        module: torch.nn.Module = self.language.get_output_embeddings()
+        module: torch.nn.Module = self.language.get_output_embeddings()  # type: ignore[no-untyped-call]
         return module
 
     def embed(self, input_ids: Tensor, pixel_values: Tensor | None) -> Tensor:
@@ -50,7 +50,9 @@ class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         image, _ = self.vision(pixel_values.to(self.vision.projector.fc1.weight.dtype))
         where = input_ids == self.config.image_token_id
         if int(where.sum()) != image.shape[0] * image.shape[1]:
-            raise ValueError(f"expected {image.shape[1]} image tokens a picture, got {int(where.sum())} in all")
+            raise ValueError(
+                f"expected {image.shape[1]} image tokens a picture, got {int(where.sum())} in all"
+            )
         return embeds.masked_scatter(where[..., None], image.to(embeds.dtype))
 
     def forward(
@@ -67,10 +69,11 @@ class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         output: CausalLMOutputWithPast = self.language(inputs_embeds=inputs_embeds, **kwargs)
         return output
 
-    def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
+    def prepare_inputs_for_generation(self, input_ids: Tensor, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Pixels go in with the prompt and never again."""
         pixels = kwargs.pop("pixel_values", None)
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(input_ids, **kwargs)
+        prepare: Any = super().prepare_inputs_for_generation  # typed for transformers' own classes alone
+        inputs: dict[str, Any] = prepare(input_ids, *args, **kwargs)
         past = kwargs.get("past_key_values")
         if pixels is not None and (past is None or past.get_seq_length() == 0):
             inputs["pixel_values"] = pixels

@@ -44,7 +44,9 @@ class YochiNanoProcessor:
     def text(self, text: str) -> BatchFeature:
         """Plain text without a picture: input_ids (1, T), attention_mask (1, T)."""
         ids = [BOS, *self.text_tokenizer.encode(text)]
-        return BatchFeature({"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)})
+        return BatchFeature(
+            {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
+        )
 
     def decode(self, ids: Any) -> str:
         return self.text_tokenizer.decode([int(i) for i in ids])

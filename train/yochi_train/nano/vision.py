@@ -1,8 +1,8 @@
 """The vision half: frozen encoder, cue heads, projector. This is what is exported to ONNX.
 
-The projector is LLaVA-1.5's two-layer MLP (Liu et al. 2023) with one addition: each cell's cue scores, and the
-whole picture's, are added as learned word-like vectors. The language model then reads "fork" off a cell instead
-of having to discover what a forklift looks like from a few thousand pictures.
+The projector is LLaVA-1.5's two-layer MLP (Liu et al. 2023) with one addition: each cell's cue scores, and
+the whole picture's, are added as learned word-like vectors. The language model then reads "fork" off a cell
+instead of having to discover what a forklift looks like from a few thousand pictures.
 """
 
 import torch
@@ -34,7 +34,7 @@ class CueProjector(nn.Module):
         self.picture_words = nn.Parameter(torch.zeros(cues, size))
 
     def heads(self, tokens: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """tokens (B, 49, 5120), pooled (B, 2560) -> normed tokens, cell logits (B, 49, C), picture logits (B, C)."""
+        """tokens (B, 49, 5120), pooled (B, 2560) -> normed tokens, cell (B, 49, C), picture logits (B, C)."""
         x = self.norm(tokens)
         picture = self.picture_head((pooled - self.pooled_mean) / self.pooled_std)
         return x, self.cell_head(x), picture

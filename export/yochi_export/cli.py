@@ -1,0 +1,218 @@
+"""`yochi-export`: a training run becomes a bundle. Thin: every command is one call into the package.
+
+Exit 0: done. 1: the bundle is not the model that was trained. 2: called wrongly, one line on stderr. 3: the
+bundle, the base model or an engine fails. 130: interrupted.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from yochi_runtime.cli import run_app
+from yochi_runtime.errors import UsageError
+
+# torch, transformers and the engines take a while to load: imported where they are used.
+
+app = typer.Typer(
+    help="Export a training run: ONNX, GGUF, quantization, calibration, parity, bundle.", no_args_is_help=True
+)
+VERSION = "0.1.0"
+
+Run = Annotated[Path, typer.Argument(help="Run folder of `yochi-train sft`, finished.")]
+BundleFolder = Annotated[Path, typer.Argument(help="Bundle folder.")]
+Records = Annotated[Path, typer.Argument(help="Folder from `yochi-train records photos`.")]
+Photos = Annotated[Path, typer.Option(help="Folder the records' pictures are relative to.")]
+Count = Annotated[int, typer.Option(min=1, help="Records to compare; below 500 nothing is proved.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the engines.")]
+Languages = Annotated[
+    str | None,
+    typer.Option(help='Languages proved for notes, such as "en,ja" (default: those the evaluation proves).'),
+]
+Evaluation = Annotated[Path | None, typer.Option(help="evaluation.json of `yochi-train evaluate`.")]
+Version = Annotated[str, typer.Option(help="Version of the bundle.")]
+
+
+@app.command("onnx")
+def onnx_command(
+    run: Run, out: Annotated[Path, typer.Argument(help="Folder for vision.onnx (float32).")]
+) -> None:
+    """Export the vision tower as one ONNX graph, batch norms folded."""
+    from .trained import RunFolder
+    from .vision import export_vision
+
+    trained = RunFolder(run).load()
+    export_vision(trained.tower, out / "vision.onnx")
+    typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
+
+
+@app.command()
+def quantize(
+    onnx_dir: Annotated[
+        Path, typer.Argument(metavar="ONNX_DIR", help="Folder with vision.onnx from `onnx`.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for int8.onnx, half.onnx and quantize.json.")],
+    frames: Annotated[Path, typer.Option(help="Folder with real pictures to calibrate on.")],
+) -> None:
+    """Try the int8 recipes and float16 storage; keep the best of each and print what they cost."""
+    from .forms import make_forms
+    from .frames import pictures_in
+
+    source = _there(onnx_dir / "vision.onnx", "run: yochi-export onnx")
+    _print(make_forms(source, out, pictures_in(frames)).as_json(), out / "quantize.json")
+
+
+@app.command()
+def lora(run: Run, out: Annotated[Path, typer.Argument(help="Folder for lora.gguf.")]) -> None:
+    """Write the LoRA as GGUF for the base language model."""
+    from yochi_runtime.base import NANO_BASE, find_base
+
+    from .lora import write_lora
+    from .trained import RunFolder
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_lora(RunFolder(run).adapter, find_base(NANO_BASE), out / "lora.gguf")
+    typer.echo(f"{out / 'lora.gguf'}: {(out / 'lora.gguf').stat().st_size} bytes")
+
+
+@app.command()
+def calibrate(
+    bundle: BundleFolder,
+    records: Records,
+    photos: Photos,
+    out: Annotated[Path, typer.Option(help="Folder for calibration.json and the answers.")],
+    threads: Threads = 2,
+) -> None:
+    """Fit temperatures, biases and thresholds on the validation records, on the box's own engines."""
+    from yochi_runtime.bundle import CALIBRATION, open_bundle
+
+    from .answering import calibrate_bundle
+
+    opened = open_bundle(bundle)
+    found = calibrate_bundle(opened, records, photos, out / f"{opened.sha256[:16]}.npz", threads)
+    (out / CALIBRATION).write_text(found.calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    typer.echo(json.dumps(found.chosen.rates, indent=1))
+
+
+@app.command()
+def parity(
+    run: Run,
+    bundle: BundleFolder,
+    records: Records,
+    photos: Photos,
+    out: Annotated[Path, typer.Option(help="Folder for parity.json and the answers.")],
+    count: Count = 500,
+    threads: Threads = 2,
+) -> None:
+    """Compare a bundle with torch, record by record. Exit 1 unless it passes."""
+    from yochi_runtime.bundle import open_bundle
+
+    from .answering import compare_bundle, validation_records
+    from .parity import spread
+    from .trained import RunFolder
+
+    known = validation_records(records)
+    asked = [known[i] for i in spread(len(known), count)]
+    opened = open_bundle(bundle)
+    found = compare_bundle(RunFolder(run), opened, asked, photos, out / opened.sha256[:16], threads)
+    _print(found.as_json(), out / "parity.json")
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def pack(
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Argument(help="Folder of the new bundle.")],
+    calibration: Annotated[Path | None, typer.Option(help="calibration.json of `calibrate`.")] = None,
+    parity_file: Annotated[Path | None, typer.Option("--parity", help="parity.json of `parity`.")] = None,
+    evaluation: Evaluation = None,
+    languages: Languages = None,
+    card: Annotated[Path | None, typer.Option(help="Model card instead of the rendered one.")] = None,
+    version: Annotated[str | None, typer.Option(help="Version of the bundle (default: as it is).")] = None,
+) -> None:
+    """Write a bundle again with another calibration, proof, evaluation, list of languages or card."""
+    from .repack import Changes, repack
+
+    changes = Changes(calibration, parity_file, evaluation, _list(languages), card, version)
+    typer.echo(_line(repack(bundle, out, changes)))
+
+
+@app.command()
+def ship(bundle: BundleFolder) -> None:
+    """Make a bundle the one that comes with this source, and pin its hash."""
+    from yochi_runtime.bundle import open_bundle
+
+    from .pack import ship as ship_bundle
+
+    opened = open_bundle(bundle)
+    typer.echo(f"{ship_bundle(opened)}: {_line(opened)}")
+
+
+@app.command("all")
+def all_command(
+    run: Run,
+    out: Annotated[Path, typer.Argument(help="Folder of the export; a killed one goes on in it.")],
+    records: Annotated[Path, typer.Option(help="Folder from `yochi-train records photos`.")],
+    photos: Photos,
+    count: Count = 500,
+    languages: Languages = None,
+    evaluation: Evaluation = None,
+    version: Version = VERSION,
+    threads: Threads = 2,
+    ship_it: Annotated[bool, typer.Option("--ship", help="Ship the bundle with this source.")] = False,
+) -> None:
+    """Everything in order: graph, LoRA, quantization, calibration, parity, bundle. Exit 1 unless it is
+    proved.
+    """
+    from .pack import ship as ship_bundle
+    from .stages import Order, export_all
+    from .trained import RunFolder
+
+    order = Order(RunFolder(run), out, records, photos, version, count, threads, _list(languages), evaluation)
+    bundle = export_all(order, lambda text: typer.echo(f"export: {text}", err=True))
+    if ship_it:
+        ship_bundle(bundle)
+    typer.echo(f"{bundle.path}: {_line(bundle)}")
+    if not bundle.manifest.proof.passed:
+        raise typer.Exit(1)
+
+
+def _line(bundle: Any) -> str:
+    proof = "proved" if bundle.manifest.proof.passed else "UNPROVED: it will judge nothing"
+    return f"manifest {bundle.sha256}, {proof}, languages: {', '.join(bundle.manifest.languages) or 'none'}"
+
+
+def _list(languages: str | None) -> tuple[str, ...] | None:
+    if languages is None:
+        return None
+    found = tuple(sorted({part.strip() for part in languages.split(",")} - {""}))
+    foreign = [language for language in found if language not in ("en", "ja")]
+    if foreign:
+        raise UsageError(f"expected en and ja in --languages, got {', '.join(foreign)}")
+    return found
+
+
+def _there(path: Path, otherwise: str) -> Path:
+    if not path.is_file():
+        raise UsageError(f"expected {path}, found none; {otherwise}")
+    return path
+
+
+def _print(numbers: dict[str, Any], file: Path) -> None:
+    text = json.dumps(numbers, indent=1, sort_keys=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text + "\n", encoding="utf-8")
+    typer.echo(text)
+
+
+def main() -> None:
+    """Entry point."""
+    run: Callable[[typer.Typer], int] = run_app
+    sys.exit(run(app))
+
+
+if __name__ == "__main__":
+    main()

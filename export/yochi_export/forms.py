@@ -1,0 +1,74 @@
+"""Chooses the small form of the vision graph: int8 recipes tried on real frames, float16 storage beside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from yochi_runtime.vision import CELLS, EMBEDS
+from yochi_train.progress import Progress
+
+from .frames import prepared
+from .measure import Cost, measure
+from .parity import Parity
+from .quantize import RECIPES, Recipe, to_half, to_int8
+
+Form = Literal["int8", "half"]
+CALIBRATION_FRAMES, MEASURED_FRAMES = 48, 16
+FLOAT, HALF = "float", "half"
+
+
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """`costs` by name: float, half, and every int8 recipe; `best` is the recipe nearest to float."""
+
+    costs: dict[str, Cost]
+    best: str
+
+    @property
+    def int8_is_faster(self) -> bool:
+        return self.costs[self.best].ms < self.costs[HALF].ms
+
+    def as_json(self) -> dict[str, Any]:
+        return {"costs": {name: cost.as_json() for name, cost in self.costs.items()}, "best_int8": self.best}
+
+
+def make_forms(
+    source: Path, out: Path, pictures: Sequence[Path], recipes: Sequence[Recipe] = RECIPES
+) -> Forms:
+    """Write `out/int8.onnx` (the best recipe) and `out/half.onnx`; measure all against the float `source`."""
+    out.mkdir(parents=True, exist_ok=True)
+    frames = prepared(pictures, CALIBRATION_FRAMES)
+    graphs = {FLOAT: source, HALF: out / "half.onnx"}
+    to_half(source, graphs[HALF])
+    progress = Progress("int8 recipes", len(recipes))
+    for recipe in recipes:
+        graphs[recipe.name] = out / f"{recipe.name}.onnx"
+        to_int8(source, graphs[recipe.name], frames, recipe)
+        progress.step(note=recipe.name)
+    costs = measure(graphs, _others(pictures), *output_sizes(source))
+    best = min((recipe.name for recipe in recipes), key=lambda name: costs[name].embeds_error)
+    for recipe in recipes:
+        if recipe.name != best:
+            graphs[recipe.name].unlink()
+    graphs[best].replace(out / "int8.onnx")
+    return Forms(costs, best)
+
+
+def _others(pictures: Sequence[Path]) -> list[NDArray[np.float32]]:
+    """Frames to measure on, beside the ones that set the ranges where there are enough."""
+    return prepared(pictures, MEASURED_FRAMES, offset=len(pictures) // CALIBRATION_FRAMES // 2)
+
+
+def output_sizes(graph: Path) -> tuple[int, int]:
+    """(embedding width, cues) of a vision graph."""
+    outputs = {o.name: o.type.tensor_type.shape.dim[-1].dim_value for o in onnx.load(graph).graph.output}
+    return int(outputs[EMBEDS]), int(outputs[CELLS])
+
+
+def choose_form(forms: Forms, int8: Parity | None) -> Form:
+    """int8 where its slots are torch's and it was faster in the same run; else float16 storage."""
+    return "int8" if forms.int8_is_faster and int8 is not None and int8.passed else "half"

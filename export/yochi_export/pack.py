@@ -1,0 +1,207 @@
+"""Writes a bundle folder, and ships one with the source.
+
+Everything in it is named in `manifest.json` with size and sha256. No date, no timing and no path of a machine
+goes into a hashed file: the same parts give the same bundle, byte by byte.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yochi_runtime
+from yochi_runtime.bundle import (
+    CALIBRATION,
+    FORMAT,
+    LORA,
+    MANIFEST,
+    PACK,
+    TOKENIZER,
+    VISION,
+    BaseModelEntry,
+    Bundle,
+    Calibration,
+    FileEntry,
+    Manifest,
+    PromptEntry,
+    Proof,
+    file_sha256,
+    open_bundle,
+)
+from yochi_runtime.errors import UsageError
+from yochi_runtime.image import PREPARATION
+from yochi_runtime.prompt import PROMPT_VERSION, build_prompt
+from yochi_runtime.taxonomy import pack_text, parse_pack
+from yochi_runtime.tokens import TextTokenizer
+
+from .card import render
+
+NAME = "yochi-nano"
+PARITY, EVALUATION, CARD, NOTICE = "parity.json", "evaluation.json", "MODEL_CARD.md", "NOTICE"
+MAX_WEIGHTS = 20_000_000  # bytes of vision and LoRA together: what a source repository can carry
+NOT_COMPARED: dict[str, Any] = {"passed": False, "status": "undecided", "records": 0}
+_PIN = re.compile(r'^SHIPPED_MANIFEST_SHA256 = "[0-9a-f]*"$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of. `card` replaces the rendered model card."""
+
+    vision: Path
+    lora: Path
+    tokenizer: Path
+    pack: Path
+    base: BaseModelEntry
+    positives: Mapping[str, int]
+    calibration: Calibration
+    version: str
+    languages: tuple[str, ...] = ()
+    parity: Mapping[str, Any] = field(default_factory=lambda: dict(NOT_COMPARED))
+    evaluation: Mapping[str, Any] | None = None
+    card: str | None = None
+
+
+def write_bundle(parts: Parts, out: Path) -> Bundle:
+    """Write `parts` as a bundle folder and open it again. UsageError where it is too large or does not fit."""
+    _check_weights(parts)
+    _check_languages(parts)
+    out.mkdir(parents=True, exist_ok=True)
+    for source, name in ((parts.vision, VISION), (parts.lora, LORA), (parts.tokenizer, TOKENIZER)):
+        _copy(source, out / name)
+    _text(out / PACK, pack_text(parts.pack))
+    _text(out / CALIBRATION, parts.calibration.model_dump_json(indent=1) + "\n")
+    _json(out / PARITY, parts.parity)
+    if parts.evaluation is not None:
+        _json(out / EVALUATION, parts.evaluation)
+    _text(out / NOTICE, notice())
+    unsigned = _manifest(parts, out)
+    _text(out / CARD, parts.card or render(unsigned, parts.evaluation, parts.parity))
+    names = [VISION, LORA, TOKENIZER, PACK, CALIBRATION, PARITY, NOTICE, CARD]
+    names += [EVALUATION] if parts.evaluation is not None else []
+    files = {
+        name: FileEntry(bytes=(out / name).stat().st_size, sha256=file_sha256(out / name))
+        for name in sorted(names)
+    }
+    _json(out / MANIFEST, unsigned.model_copy(update={"files": files}).model_dump(mode="json"))
+    return open_bundle(out)
+
+
+def parts_of(bundle: Bundle) -> Parts:
+    """An existing bundle's parts, to be written again with something replaced."""
+    folder, manifest = bundle.path, bundle.manifest
+    evaluation = folder / EVALUATION
+    return Parts(
+        vision=folder / VISION,
+        lora=folder / LORA,
+        tokenizer=folder / TOKENIZER,
+        pack=folder / PACK,
+        base=manifest.base,
+        positives=manifest.positives,
+        calibration=bundle.calibration,
+        version=manifest.version,
+        languages=manifest.languages,
+        parity=json.loads((folder / manifest.proof.report).read_text(encoding="utf-8")),
+        evaluation=json.loads(evaluation.read_text(encoding="utf-8"))
+        if EVALUATION in manifest.files
+        else None,
+    )
+
+
+def proved_languages(evaluation: Mapping[str, Any] | None, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The languages asked for, or else those whose bars the evaluation met."""
+    if asked is not None:
+        return asked
+    found = (evaluation or {}).get("languages", {})
+    return tuple(sorted(language for language, met in found.items() if met))
+
+
+def ship(bundle: Bundle, package: Path | None = None) -> Path:
+    """Make `bundle` the one that comes with the source, and pin its hash in `trust.py`; the new folder."""
+    package = package or Path(yochi_runtime.__file__).parent
+    trust = package / "trust.py"
+    text, pins = _PIN.subn(f'SHIPPED_MANIFEST_SHA256 = "{bundle.sha256}"', trust.read_text(encoding="utf-8"))
+    if pins != 1:
+        raise UsageError(f"expected one line SHIPPED_MANIFEST_SHA256 in {trust}, found {pins}; mend it")
+    target = package / "bundles" / "nano"
+    beside = target.with_name(".nano-new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for name in (*bundle.manifest.files, MANIFEST):
+        _copy(bundle.path / name, beside / name)
+    shutil.rmtree(target, ignore_errors=True)
+    beside.replace(target)
+    _text(trust, text)
+    open_bundle(target)
+    return target
+
+
+def notice() -> str:
+    """Whose weights and data these are: the NOTICE of this source or of the installed distribution."""
+    source = Path(__file__).resolve().parents[2] / NOTICE
+    if source.is_file():
+        return source.read_text(encoding="utf-8")
+    text = metadata.distribution("yochi").read_text(f"licenses/{NOTICE}")
+    if text is None:
+        raise UsageError("expected NOTICE in the installed distribution, found none; install yochi again")
+    return text
+
+
+def _manifest(parts: Parts, out: Path) -> Manifest:
+    """Everything but the files."""
+    pack = parse_pack(pack_text(parts.pack))
+    slots = tuple(slot.id for slot in pack.slots)
+    prompt = build_prompt(pack, TextTokenizer.load(out / TOKENIZER))
+    return Manifest(
+        format=FORMAT,
+        name=NAME,
+        version=parts.version,
+        files={},
+        base=parts.base,
+        prompt=PromptEntry(version=PROMPT_VERSION, sha256=prompt.sha256),
+        preparation=PREPARATION,
+        pack_id=pack.id,
+        slots=slots,
+        positives={slot: count for slot, count in sorted(parts.positives.items()) if slot in slots},
+        languages=parts.languages,
+        proof=Proof(passed=bool(parts.parity["passed"]), report=PARITY),
+    )
+
+
+def _check_weights(parts: Parts) -> None:
+    size = parts.vision.stat().st_size + parts.lora.stat().st_size
+    if size > MAX_WEIGHTS:
+        raise UsageError(
+            f"expected vision and LoRA to have at most {MAX_WEIGHTS} bytes together, got {size}; "
+            "use the int8 form or a smaller LoRA rank"
+        )
+
+
+def _check_languages(parts: Parts) -> None:
+    found = (parts.evaluation or {}).get("languages", {})
+    missed = [language for language in parts.languages if found.get(language) is False]
+    if missed:
+        raise UsageError(
+            f"expected languages that the evaluation proves, got {', '.join(missed)}; leave them out"
+        )
+
+
+def without_proof(parts: Parts) -> Parts:
+    """The same parts before anything was compared."""
+    return replace(parts, parity=dict(NOT_COMPARED), languages=(), evaluation=None, card=None)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.resolve() != target.resolve():
+        target.write_bytes(source.read_bytes())
+
+
+def _json(path: Path, value: Mapping[str, Any]) -> None:
+    _text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,165 @@
+"""Two small forms of the vision graph: static int8, and float16 storage.
+
+`int8`: QDQ, weights per channel and symmetric, activations uint8, ranges calibrated on real frames (Jacob et
+al. 2018, arXiv 1712.05877). Convolutions and residual sums of the encoder are quantized; what follows them
+(heads, norm, projector) stays in float, where a few scores decide. Weights have 7 bits (`reduce_range`): on
+x86 without VNNI the products of 8-bit weights with uint8 saturate, and a bundle must say the same on every
+box.
+
+`half`: every large weight stored as float16 with a Cast back to float32, which ONNX Runtime folds when it
+loads. Weights that stay float in `int8` are stored the same way.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from yochi_runtime.errors import UsageError
+from yochi_runtime.vision import PIXELS
+
+from .vision import clean, save
+
+LARGE = 1024  # elements from which a weight is worth a Cast
+Method = Literal["minmax", "percentile", "entropy"]
+PERCENTILE = 99.999
+_HISTOGRAM = {"symmetric": False, "num_bins": 2048, "percentile": PERCENTILE}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make int8. `float_ends`: stem and head convolution stay float. `projector`: fc1 is int8 as well."""
+
+    method: Method = "minmax"
+    float_ends: bool = False
+    projector: bool = False
+    reduce_range: bool = True
+
+    @property
+    def name(self) -> str:
+        parts = [self.method]
+        parts += ["float-ends"] * self.float_ends + ["projector"] * self.projector
+        return "+".join([*parts, "7bit" if self.reduce_range else "8bit"])
+
+
+RECIPES = (
+    Recipe("minmax"),
+    Recipe("percentile"),
+    Recipe("minmax", float_ends=True),
+    Recipe("minmax", projector=True),
+)
+
+
+def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], recipe: Recipe) -> None:
+    """Quantize the float graph `source` with ranges from prepared `frames`, each (1, 3, 448, 448)."""
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    if not frames:
+        raise UsageError("expected frames to calibrate with, got none; give a folder with pictures")
+    model = onnx.load(source)
+    with tempfile.TemporaryDirectory(prefix="yochi-int8-") as folder:
+        raw = Path(folder) / "int8.onnx"
+        quantize_static(
+            str(source),
+            str(raw),
+            _Frames(frames),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Add", "Clip", "MatMul"],
+            nodes_to_quantize=quantized_nodes(model.graph, recipe),
+            per_channel=True,
+            reduce_range=recipe.reduce_range,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=_method(recipe.method),
+            extra_options=_options(recipe),
+        )
+        quantized = onnx.load(raw)
+    save(clean(half_weights(quantized)), out)
+
+
+def _options(recipe: Recipe) -> dict[str, Any]:
+    options: dict[str, Any] = {"WeightSymmetric": True, "ActivationSymmetric": False}
+    if recipe.method == "minmax":
+        return options | {
+            "CalibMaxIntermediateOutputs": 4
+        }  # otherwise every frame's activations stay in memory
+    return options | {"CalibPercentile": PERCENTILE}
+
+
+def _method(name: Method) -> Any:
+    from onnxruntime.quantization import CalibrationMethod
+
+    return {
+        "minmax": CalibrationMethod.MinMax,
+        "percentile": CalibrationMethod.Percentile,
+        "entropy": CalibrationMethod.Entropy,
+    }[name]
+
+
+def quantized_nodes(graph: GraphProto, recipe: Recipe) -> list[str]:
+    """Names of the nodes to quantize: the encoder up to its last convolution, and the widest MatMul if asked."""
+    convolutions = [node.name for node in graph.node if node.op_type == "Conv"]
+    last = max(i for i, node in enumerate(graph.node) if node.op_type == "Conv")
+    ends = {convolutions[0], convolutions[-1]} if recipe.float_ends else set()
+    names = [
+        n.name for n in graph.node[: last + 2] if n.op_type in ("Conv", "Add", "Clip") and n.name not in ends
+    ]
+    if recipe.projector:
+        sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer}
+        products = [node for node in graph.node if node.op_type == "MatMul"]
+        names.append(max(products, key=lambda node: max(sizes.get(name, 0) for name in node.input)).name)
+    return names
+
+
+class _Frames:
+    """ONNX Runtime's calibration reader over prepared frames."""
+
+    def __init__(self, frames: Sequence[NDArray[np.float32]]) -> None:
+        self._frames = frames
+        self._left: Iterator[NDArray[np.float32]] = iter(frames)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        frame = next(self._left, None)
+        return None if frame is None else {PIXELS: frame}
+
+    def rewind(self) -> None:
+        self._left = iter(self._frames)
+
+
+def to_half(source: Path, out: Path) -> None:
+    """The float graph with float16 storage."""
+    save(clean(half_weights(onnx.load(source))), out)
+
+
+def half_weights(model: ModelProto) -> ModelProto:
+    """A copy whose large float32 weights are float16 with a Cast; UsageError where one does not fit float16."""
+    copied = ModelProto()
+    copied.CopyFrom(model)
+    graph = copied.graph
+    casts: list[NodeProto] = []
+    weights: list[TensorProto] = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < LARGE:
+            weights.append(tensor)
+            continue
+        stored = f"{tensor.name}_half"
+        weights.append(numpy_helper.from_array(_half(tensor), stored))
+        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(weights)
+    graph.node.extend(nodes)
+    return copied
+
+
+def _half(tensor: TensorProto) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+    if not np.isfinite(half).all():
+        raise UsageError(f"expected {tensor.name} to fit float16, it does not; train it anew")
+    return half

@@ -1,0 +1,68 @@
+"""The same bundle with something else beside the engines: calibration, proof, evaluation, languages, card."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from yochi_runtime.bundle import Bundle, Calibration, open_bundle
+from yochi_runtime.errors import UsageError
+
+from .pack import NOT_COMPARED, Parts, parts_of, proved_languages, write_bundle
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Files to put in place of the bundle's own; None keeps it. A new calibration undoes the proof."""
+
+    calibration: Path | None = None
+    parity: Path | None = None
+    evaluation: Path | None = None
+    languages: tuple[str, ...] | None = None
+    card: Path | None = None
+    version: str | None = None
+
+
+def repack(bundle: Path, out: Path, changes: Changes) -> Bundle:
+    """Write `bundle` with `changes` to `out`; its engines stay as they are, byte by byte."""
+    parts = parts_of(open_bundle(bundle))
+    if changes.calibration is not None:
+        # Thresholds decide which verdicts flip, so what was compared before says nothing any more.
+        parts = replace(parts, calibration=_calibration(changes.calibration), parity=dict(NOT_COMPARED))
+    if changes.parity is not None:
+        parts = replace(parts, parity=_json(changes.parity))
+    if changes.evaluation is not None:
+        evaluation = _json(changes.evaluation)
+        parts = replace(parts, evaluation=evaluation, languages=proved_languages(evaluation, None))
+    if changes.languages is not None:
+        parts = replace(parts, languages=changes.languages)
+    return write_bundle(_worded(parts, changes), out)
+
+
+def _worded(parts: Parts, changes: Changes) -> Parts:
+    card = _text(changes.card) if changes.card is not None else None
+    return replace(parts, card=card, version=changes.version or parts.version)
+
+
+def _calibration(file: Path) -> Calibration:
+    try:
+        return Calibration.model_validate_json(_text(file))
+    except ValidationError as e:
+        raise UsageError(
+            f"expected a calibration in {file}, got: {e.errors()[0]['msg']}; run: yochi-export calibrate"
+        ) from e
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(_text(file))
+    except ValueError as e:
+        raise UsageError(f"expected JSON in {file}, got: {e}; make it again") from e
+    return value
+
+
+def _text(file: Path) -> str:
+    if not file.is_file():
+        raise UsageError(f"expected a file at {file}, found none; check the path")
+    return file.read_text(encoding="utf-8")

@@ -1,0 +1,73 @@
+"""A finished training run, put together again: base, LoRA, projector, processor."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from peft import PeftModel
+from safetensors.torch import load_file
+from yochi_runtime.errors import UsageError
+from yochi_train.assemble import assemble
+from yochi_train.nano import YochiNanoProcessor
+from yochi_train.nano.processor import PACK_FILE, TOKENIZER_FILE
+from yochi_train.nano.vision import VisionTower
+from yochi_train.readout import SlotReader
+
+MODEL, ADAPTER, PROJECTOR, POSITIVES = "model", "adapter", "projector.safetensors", "positives.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """`reader` reads slots in torch with the LoRA applied; `tower` is the unquantized vision half."""
+
+    tower: VisionTower
+    reader: SlotReader
+    processor: YochiNanoProcessor
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of `yochi-train sft RUN`'s result, all there. UsageError where one is missing."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        for file in (self.adapter, self.projector, self.tokenizer, self.pack, self._positives):
+            if not file.exists():
+                raise UsageError(
+                    f"expected a finished training run in {self.path}, {file} is missing; "
+                    "finish `yochi-train sft`"
+                )
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / MODEL / ADAPTER
+
+    @property
+    def projector(self) -> Path:
+        return self.path / MODEL / PROJECTOR
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / MODEL / TOKENIZER_FILE
+
+    @property
+    def pack(self) -> Path:
+        return self.path / MODEL / PACK_FILE
+
+    @property
+    def _positives(self) -> Path:
+        return self.path / MODEL / POSITIVES
+
+    def positives(self) -> dict[str, int]:
+        """Distinct positive training examples by slot id."""
+        counts: dict[str, int] = json.loads(self._positives.read_text(encoding="utf-8"))
+        return counts
+
+    def load(self, base: Path | None = None) -> Trained:
+        """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""
+        model, processor = assemble(self.pack, base)
+        model.vision.projector.load_state_dict(load_file(self.projector))
+        language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()
+        body = language.get_base_model().model
+        return Trained(model.vision.eval(), SlotReader(body, body.embed_tokens, processor.prompt), processor)

