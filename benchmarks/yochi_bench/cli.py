@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from yochi_runtime.errors import CannotJudge, UsageError
+from yochi_runtime.command_line import run_app, show_details
+from yochi_runtime.errors import UsageError
 from yochi_runtime.image import read_frame
 from yochi_runtime.inspection import Inspection, Note
 
@@ -38,19 +39,11 @@ def latency(
     debug: Annotated[bool, typer.Option(help="Show a traceback on errors.")] = False,
 ) -> None:
     """Time judgements: p50 and p90 in ms a stage for a new frame, a new note, the same again; peak memory."""
-    try:
-        inspections = pair(image, note)
-        _make_folder(out)
-        report = _measure(inspections, bundle, count, warmup, threads)
-        _write(out, report)
-    except (UsageError, CannotJudge) as e:
-        if debug:
-            raise
-        raise typer.Exit(_line(str(e), 2 if isinstance(e, UsageError) else 3)) from e
-    except Exception as e:  # a fault of ours or of the installation: no traceback without --debug
-        if debug:
-            raise
-        raise typer.Exit(_line(f"expected to measure, got {type(e).__name__}: {e}; try --debug", 1)) from e
+    if debug:
+        show_details()
+    inspections = pair(image, note)
+    _make_folder(out)
+    _write(out, _measure(inspections, bundle, count, warmup, threads))
 
 
 def pair(images: list[Path], notes: list[str]) -> list[Inspection]:
@@ -62,9 +55,8 @@ def pair(images: list[Path], notes: list[str]) -> list[Inspection]:
 def _measure(
     inspections: list[Inspection], bundle: Path | None, count: int, warmup: int, threads: int | None
 ) -> Report:
-    from yochi_runtime.judge import (
-        Judge,
-    )  # loads both engines' libraries: not for --help, not for a wrong path
+    # Loads both engines' libraries: not for --help, not for a wrong path.
+    from yochi_runtime.judge import Judge
 
     with Judge.open(bundle, threads=threads) as judge:
         return {"threads": threads, **measure(judge, inspections, warmup, count)}
@@ -93,16 +85,10 @@ def _write(out: Path, report: Report) -> None:
 
 
 def main() -> None:
-    """Entry of the `yochi-bench` command."""
-    try:
-        code = app(standalone_mode=False)
-        if code == 130:  # typer's word for Ctrl-C
-            _line("stopped before the end; nothing was written", 130)
-    except typer.TyperException as e:  # an option or a value that the command does not know
-        code = _line(e.format_message(), 2)
-    sys.exit(code)
+    """The entry point `yochi-bench`."""
+    sys.exit(command(sys.argv[1:]))
 
 
-def _line(message: str, code: int) -> int:
-    typer.echo(" ".join(message.split()), err=True)
-    return code
+def command(arguments: list[str]) -> int:
+    """Run one command line; its exit code."""
+    return run_app(app, "yochi-bench", arguments)

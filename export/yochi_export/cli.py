@@ -6,18 +6,20 @@ bundle, the base model or an engine fails. 130: interrupted.
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from yochi_runtime.cli import run_app
+from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
 # torch, transformers and the engines take a while to load: imported where they are used.
 
 app = typer.Typer(
-    help="Export a training run: ONNX, GGUF, quantization, calibration, parity, bundle.", no_args_is_help=True
+    help="Export a training run: ONNX, GGUF, quantization, calibration, parity, bundle.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 VERSION = "0.1.0"
 
@@ -33,6 +35,15 @@ Languages = Annotated[
 ]
 Evaluation = Annotated[Path | None, typer.Option(help="evaluation.json of `yochi-train evaluate`.")]
 Version = Annotated[str, typer.Option(help="Version of the bundle.")]
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+) -> None:
+    """Export a training run: ONNX, GGUF, quantization, calibration, parity, bundle."""
+    if debug:
+        show_details()
 
 
 @app.command("onnx")
@@ -209,9 +220,13 @@ def _print(numbers: dict[str, Any], file: Path) -> None:
 
 
 def main() -> None:
-    """Entry point."""
-    run: Callable[[typer.Typer], int] = run_app
-    sys.exit(run(app))
+    """The entry point `yochi-export`."""
+    sys.exit(command(sys.argv[1:]))
+
+
+def command(arguments: list[str]) -> int:
+    """Run one command line; its exit code."""
+    return run_app(app, "yochi-export", arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a vision graph costs and how far it is from the float one: bytes, milliseconds, error of its outputs."""
+"""What a vision graph costs and how far it is from the float one: bytes, ms, error of its outputs."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -66,7 +66,7 @@ class Parts:
 
 
 def write_bundle(parts: Parts, out: Path) -> Bundle:
-    """Write `parts` as a bundle folder and open it again. UsageError where it is too large or does not fit."""
+    """Write `parts` as a bundle folder and open it again. UsageError where it is too large or unfit."""
     _check_weights(parts)
     _check_languages(parts)
     out.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
         flip_rate=flipped / len(records),
         flip_limit=upper_limit(flipped, len(records)),
         stops_lost=sum(
-            record.verdict == Verdict.STOP and was is not Verdict.PROCEED and now is Verdict.PROCEED
+            record.verdict == "stop" and was is not Verdict.PROCEED and now is Verdict.PROCEED
             for record, was, now in zip(records, theirs.verdicts, ours.verdicts, strict=True)
         ),
     )
@@ -102,5 +102,5 @@ def _flips(ours: Scored, theirs: Scored) -> dict[str, int]:
 
 
 def spread(total: int, count: int) -> list[int]:
-    """`count` rows evenly over `total`, so that all pictures and kinds take part; all where there are fewer."""
+    """`count` rows evenly over `total`, so that all kinds take part; all where there are fewer."""
     return [i * total // count for i in range(count)] if total > count else list(range(total))

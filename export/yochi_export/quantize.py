@@ -10,6 +10,8 @@ box.
 loads. Weights that stay float in `int8` are stored the same way.
 """
 
+import contextlib
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,12 +30,12 @@ from .vision import clean, save
 LARGE = 1024  # elements from which a weight is worth a Cast
 Method = Literal["minmax", "percentile", "entropy"]
 PERCENTILE = 99.999
-_HISTOGRAM = {"symmetric": False, "num_bins": 2048, "percentile": PERCENTILE}
+HISTOGRAM_FRAMES = 16  # whose activations are all in memory at once, 90 MB each
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make int8. `float_ends`: stem and head convolution stay float. `projector`: fc1 is int8 as well."""
+    """How to make int8. `float_ends`: stem and head convolution stay float. `projector`: fc1 is int8, too."""
 
     method: Method = "minmax"
     float_ends: bool = False
@@ -42,7 +44,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        parts = [self.method]
+        parts: list[str] = [self.method]
         parts += ["float-ends"] * self.float_ends + ["projector"] * self.projector
         return "+".join([*parts, "7bit" if self.reduce_range else "8bit"])
 
@@ -62,12 +64,12 @@ def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], reci
     if not frames:
         raise UsageError("expected frames to calibrate with, got none; give a folder with pictures")
     model = onnx.load(source)
-    with tempfile.TemporaryDirectory(prefix="yochi-int8-") as folder:
+    with tempfile.TemporaryDirectory(prefix="yochi-int8-") as folder, _silent():
         raw = Path(folder) / "int8.onnx"
         quantize_static(
             str(source),
             str(raw),
-            _Frames(frames),
+            _Frames(frames if recipe.method == "minmax" else frames[:HISTOGRAM_FRAMES]),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Add", "Clip", "MatMul"],
             nodes_to_quantize=quantized_nodes(model.graph, recipe),
@@ -82,12 +84,21 @@ def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], reci
     save(clean(half_weights(quantized)), out)
 
 
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """The quantizer advises, on the root logger, a preparation that this graph does not need."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def _options(recipe: Recipe) -> dict[str, Any]:
     options: dict[str, Any] = {"WeightSymmetric": True, "ActivationSymmetric": False}
     if recipe.method == "minmax":
-        return options | {
-            "CalibMaxIntermediateOutputs": 4
-        }  # otherwise every frame's activations stay in memory
+        return options | {"CalibMaxIntermediateOutputs": 4}  # or every frame's extremes stay in memory
     return options | {"CalibPercentile": PERCENTILE}
 
 
@@ -102,7 +113,7 @@ def _method(name: Method) -> Any:
 
 
 def quantized_nodes(graph: GraphProto, recipe: Recipe) -> list[str]:
-    """Names of the nodes to quantize: the encoder up to its last convolution, and the widest MatMul if asked."""
+    """Nodes to quantize: the encoder up to its last convolution, and the widest MatMul if asked."""
     convolutions = [node.name for node in graph.node if node.op_type == "Conv"]
     last = max(i for i, node in enumerate(graph.node) if node.op_type == "Conv")
     ends = {convolutions[0], convolutions[-1]} if recipe.float_ends else set()
@@ -137,14 +148,15 @@ def to_half(source: Path, out: Path) -> None:
 
 
 def half_weights(model: ModelProto) -> ModelProto:
-    """A copy whose large float32 weights are float16 with a Cast; UsageError where one does not fit float16."""
+    """A copy whose large float32 weights are float16 with a Cast; UsageError where one does not fit."""
     copied = ModelProto()
     copied.CopyFrom(model)
     graph = copied.graph
     casts: list[NodeProto] = []
     weights: list[TensorProto] = []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < LARGE:
+        # Vectors stay: they are small, and the scales among them must remain constants for the fusions.
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < LARGE:
             weights.append(tensor)
             continue
         stored = f"{tensor.name}_half"

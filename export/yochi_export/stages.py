@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Order:
-    """What to export. `records` from `yochi-train records`, `photos` the folder its images are relative to."""
+    """What to export. `records` from `yochi-train records`, `photos`: the folder its images are in."""
 
     run: RunFolder
     out: Path

@@ -1,6 +1,9 @@
 """A finished training run, put together again: base, LoRA, projector, processor."""
 
+import contextlib
 import json
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +71,15 @@ class RunFolder:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""
         model, processor = assemble(self.pack, base)
         model.vision.projector.load_state_dict(load_file(self.projector))
-        language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()
+        with peft_in_silence():
+            language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()
         body = language.get_base_model().model
         return Trained(model.vision.eval(), SlotReader(body, body.embed_tokens, processor.prompt), processor)
+
+
+@contextlib.contextmanager
+def peft_in_silence() -> Iterator[None]:
+    """PEFT asks transformers for a property by its old name, and transformers complains about that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield

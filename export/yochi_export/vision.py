@@ -9,6 +9,7 @@ import copy
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -115,7 +116,7 @@ def save(model: ModelProto, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
+def _quiet() -> Iterator[None]:
     """The exporter talks on stdout, in its log and in deprecation warnings of its own."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

@@ -4,7 +4,6 @@ Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: 
 Judgement. 130: interrupted.
 """
 
-import logging
 import os
 import sys
 from enum import StrEnum
@@ -13,15 +12,13 @@ from typing import Annotated
 
 import typer
 
-from .errors import CannotJudge, UsageError
+from .command_line import run_app, show_details
+from .errors import UsageError
 from .judgement import Judgement
 from .taxonomy import Pack
 from .verdict import Verdict
 
 # The engines take a while to load: modules that need them are imported where they are used.
-
-_PACKAGE_LOG = logging.getLogger(__package__)
-_LOG = _PACKAGE_LOG.getChild("cli")
 
 app = typer.Typer(
     help="Judge one frame and one inspection note: proceed, caution, stop, or cannot judge.",
@@ -140,47 +137,12 @@ def main() -> None:
 
 def command(arguments: list[str]) -> int:
     """Run one command line; its exit code."""
-    try:
-        return _run(arguments)
-    finally:
-        _tear_down()
-
-
-def _run(arguments: list[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks Japanese shows escapes instead of an error
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code = app(args=arguments, prog_name="yochi", standalone_mode=False)
-    except typer.TyperException as e:
-        return _fail(f"{e.format_message()} See: yochi --help", 2)
-    except UsageError as e:
-        return _fail(str(e), 2, e)
-    except CannotJudge as e:
-        return _fail(f"{e} ({e.reason})", 3, e)
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except Exception as e:  # noqa: BLE001 -- the last line of defence: a line instead of a traceback
-        return _fail(f"unexpected {type(e).__name__}: {e}; report it with the output of --debug", 1, e)
-    return _fail("interrupted", 130) if code == 130 else int(code or 0)
-
-
-def _fail(message: str, code: int, cause: BaseException | None = None) -> int:
-    _LOG.debug("the command failed", exc_info=cause)
-    typer.echo(f"yochi: {' '.join(message.split())}", err=True)
-    return code
+    return run_app(app, "yochi", arguments)
 
 
 def _set_up(debug: bool) -> None:
     if debug:
-        _PACKAGE_LOG.addHandler(logging.StreamHandler(sys.stderr))
-        _PACKAGE_LOG.setLevel(logging.DEBUG)
-
-
-def _tear_down() -> None:
-    for handler in tuple(_PACKAGE_LOG.handlers):
-        _PACKAGE_LOG.removeHandler(handler)
-    _PACKAGE_LOG.setLevel(logging.NOTSET)
+        show_details()
 
 
 def _check_bundle(bundle: Path | None) -> None:

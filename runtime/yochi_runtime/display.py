@@ -10,7 +10,7 @@ from .taxonomy import Pack, Source
 from .wording import REASONS, Wording, wording
 
 Lang = Literal["en", "ja"]
-_INSIDE = ("prepare", "vision", "look", "note", "slots", "verdict")
+_INSIDE = ("prepare", "vision", "look", "note", "verdict")
 _OUTSIDE = ("load", "decode", "evidence")
 
 

@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 
 from .errors import EngineError, Reason
 
-# Before the library loads: waiting threads that spin make a shared machine seven times slower.
+# Before the library loads. Threads that go on spinning make a shared machine seven times slower; threads that
+# sleep at once pay for a wake-up at each of a pass's hundreds of barriers. So: spin for some tens of
+# microseconds, then sleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 import llama_cpp
 
 VERSION: str = llama_cpp.__version__

@@ -1,6 +1,6 @@
 """Reads one prompt with the language model, segment by segment, and keeps what does not change.
 
-    prefix | image, look | sign, note, slots
+    prefix | image | look | sign, note and slots
     kept   | kept while the frame is the same | read for every note
 
 The segments are evaluated apart and in this order whether they are kept or not, so a kept one gives the very
@@ -46,21 +46,21 @@ class Reader:
         self._after_look = self._language.position
         return logits
 
-    def note(self, ids: Sequence[int]) -> None:
-        """Sign and note, right after the frame that was looked at last; an earlier note is forgotten."""
+    def answer(self, note: Sequence[int]) -> SlotLogits:
+        """Sign, note and slots in one pass, right after the frame that was looked at last.
+
+        None of the three is kept without the others, and every pass has its fixed cost.
+        """
         if self._after_look is None:
             raise EngineError(
                 Reason.ENGINE_FAILED, "expected a frame before the note, none was read; judge it again"
             )
         self._language.rewind(self._after_look)
-        self._language.tokens(self._prompt.sign())
-        self._language.tokens(ids)
-
-    def slots(self) -> SlotLogits:
-        """The answers after the note."""
+        before = (*self._prompt.sign(), *note)
         answers = self._prompt.answers
         asked = (answers.no, answers.yes, *answers.verdict)
-        logits = self._language.tokens(self._prompt.slots, self._prompt.slots_at, asked)
+        at = [len(before) + place for place in self._prompt.slots_at]
+        logits = self._language.tokens((*before, *self._prompt.slots), at, asked)
         return SlotLogits(risks=logits[:-1, :2], verdict=logits[-1, 2:])
 
     def forget(self) -> None:

@@ -12,9 +12,9 @@ Truth = Literal["stop", "caution", "proceed"]
 class Record(Frozen):
     """A training or test example.
 
-    `slots` maps slot ids to 1 (holds) or 0 (does not hold); a slot that is not a key is unknown: masked in the
-    loss, counted nowhere. `verdict` is None where it is unknown. `picture_group` and `templates` name what is
-    not independent: near-duplicates of a picture, and the note templates the note was made of.
+    `slots` maps slot ids to 1 (holds) or 0 (does not hold); a slot that is not a key is unknown: masked in
+    the loss, counted nowhere. `verdict` is None where it is unknown. `picture_group` and `templates` name
+    what is not independent: near-duplicates of a picture, and the templates the note was made of.
     """
 
     id: str = Field(min_length=1)

@@ -67,9 +67,7 @@ class Scene:
     def read(self, note: Sequence[int], stages: Stages) -> SlotLogits:
         """The slots after a note (token ids) on the frame that was looked at last."""
         with stages.timed("note"):
-            self._reader.note(note)
-        with stages.timed("slots"):
-            return self._reader.slots()
+            return self._reader.answer(note)
 
     def forget(self) -> None:
         """After a fault nothing that was read before is believed."""

@@ -1,7 +1,7 @@
 """Which bundle this source ships and trusts.
 
-The hash is that of the shipped `manifest.json`, which names the hash of every other file. It is written here by
-`yochi-export pack --ship`, in the same commit as the bundle.
+The hash is that of the shipped `manifest.json`, which names the hash of every other file. `yochi-export ship`
+writes it here, in the same commit as the bundle.
 """
 
 from importlib import resources

@@ -47,7 +47,7 @@ ENGLISH = Wording(
     },
     stages={
         stage: stage
-        for stage in ("load", "decode", "prepare", "vision", "look", "note", "slots", "verdict", "evidence")
+        for stage in ("load", "decode", "prepare", "vision", "look", "note", "verdict", "evidence")
     },
     risks="Risks above their threshold:",
     no_risks="No risk above its threshold.",
@@ -85,7 +85,6 @@ JAPANESE = Wording(
         "vision": "画像認識",
         "look": "画像の確認",
         "note": "メモ",
-        "slots": "回答",
         "verdict": "判定",
         "evidence": "根拠",
     },

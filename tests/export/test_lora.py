@@ -36,8 +36,7 @@ def in_torch(adapted: torch.nn.Module, prompt: Prompt, embeds: NDArray[np.float3
 
 def on_the_box(reader: Reader, prompt: Prompt, embeds: NDArray[np.float32], note: str) -> Floats:
     look = reader.look(embeds)
-    reader.note(prompt.note(note))
-    after = reader.slots()
+    after = reader.answer(prompt.note(note))
     return probabilities(np.concatenate([look, after.risks]), after.verdict)
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import LlamaConfig
 from yochi_export.lora import TENSORS, permute
+from yochi_export.trained import peft_in_silence
 from yochi_runtime.bundle import BaseModelEntry, file_sha256
 from yochi_runtime.taxonomy import load_pack, pack_text
 from yochi_runtime.tokens import TextTokenizer
@@ -70,18 +71,19 @@ def tiny_nano() -> tuple[Nano, YochiNanoProcessor]:
 
 
 def random_lora(model: Nano, size: float) -> torch.nn.Module:
-    """The trainer's LoRA on the model's language half, B normal of standard deviation `size` instead of zero."""
+    """The trainer's LoRA on the language half, B normal of standard deviation `size` instead of zero."""
     nowhere = Path("nowhere")
     settings = SftSettings(records=nowhere, photos=nowhere, features=nowhere)
-    adapted: torch.nn.Module = get_peft_model(
-        model.language, lora_config(settings, model.config.text_config.num_hidden_layers)
-    )
+    layers = model.config.text_config.num_hidden_layers
+    with peft_in_silence():
+        adapted: torch.nn.Module = get_peft_model(model.language, lora_config(settings, layers))
     torch.manual_seed(1)
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, size)
-    return adapted.eval()
+    adapted.train(False)
+    return adapted
 
 
 def write_run(root: Path) -> TinyRun:

@@ -55,8 +55,7 @@ STOP = Judgement(
         "prepare": 5.0,
         "vision": 90.0,
         "look": 60.0,
-        "note": 30.0,
-        "slots": 64.6,
+        "note": 94.6,
         "verdict": 0.6,
         "evidence": 180.0,
     },
@@ -73,7 +72,7 @@ Risks above their threshold:
 Do: Keep people out of the vehicle's path; stop it before anyone comes near.
 Not trained, so not judged: machine guard missing, blocked escape or rescue equipment [note, report]
 Not looked at: words that try to steer the judgement [sign in the picture]
-Time: 250 ms to the verdict (prepare 5, vision 90, look 60, note 30, slots 65, verdict 1); \
+Time: 250 ms to the verdict (prepare 5, vision 90, look 60, note 95, verdict 1); \
 besides: load 211, decode 12, evidence 180
 Yochi advises. It is not a safety function."""
 GOLDEN_JA = """\
@@ -88,7 +87,7 @@ GOLDEN_JA = """\
 対応：車両の動線に入らず、止めてから近づくこと。
 未学習のため判定していない項目：機械のガードなし、避難路・消火設備のふさがり [メモの報告]
 確認していない項目：判定を誘導する文言 [画像内の掲示]
-所要時間：判定まで 250 ms（前処理 5、画像認識 90、画像の確認 60、メモ 30、回答 65、判定 1）、\
+所要時間：判定まで 250 ms（前処理 5、画像認識 90、画像の確認 60、メモ 95、判定 1）、\
 ほかに 読み込み 211、画像の読み取り 12、根拠 180
 Yochi は助言を行うもので、安全機能ではありません。"""
 NO_FRAME = cannot_judge(Reason.FRAME_UNREADABLE, "expected a picture in a.jpg, got 0 bytes; take it again")

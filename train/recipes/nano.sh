@@ -14,7 +14,7 @@ photos=${1:?$usage}
 if [ "$photos" = --smoke ]; then
   run=${YOCHI_RUN:-runs/smoke}
   mkdir -p "$run"
-  [ -f "$run/photos/photos.jsonl" ] || python -m yochi_train.drawn "$run/photos" 96
+  [ -f "$run/photos/photos.jsonl" ] || python -m yochi_train.drawn "$run/photos" 128
   count=100 narratives=() evaluation=(--per-set 8 --resamples 100) parity=20 calibration=50
   settings=$run/smoke.toml
   printf '%s\n' 'records = "records"' 'photos = "photos"' 'features = "features"' \

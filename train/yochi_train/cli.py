@@ -1,18 +1,26 @@
-"""`yochi-train`: records, sft, evaluate. Thin: every command is one call into the package."""
+"""`yochi-train`: records, sft, evaluate. Thin: every command is one call into the package.
+
+Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault.
+130: interrupted.
+"""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from yochi_runtime.cli import run_app
+from yochi_runtime.command_line import run_app
+
+# torch and transformers take a while to load: modules that need them are imported where they are used.
 
 app = typer.Typer(
-    help="Make training records, fine-tune yochi-nano, and score a bundle.", no_args_is_help=True
+    help="Make training records, fine-tune yochi-nano, and score a bundle.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 records_app = typer.Typer(
-    help="Training records: pairs of pictures and notes with known truth.", no_args_is_help=True
+    help="Training records: pairs of pictures and notes with known truth.", rich_markup_mode=None
 )
 app.add_typer(records_app, name="records")
 
@@ -20,6 +28,16 @@ Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 PackFile = Annotated[
     Path | None, typer.Option("--pack", help="Taxonomy pack (TOML); the factory pack if not given.")
 ]
+
+
+@app.callback()
+def _root(_debug: Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")] = False) -> None:
+    """Make training records, fine-tune yochi-nano, and score a bundle."""
+
+
+@records_app.callback()
+def _records() -> None:
+    """Training records: pairs of pictures and notes with known truth."""  # keeps `photos` a word of its own
 
 
 @records_app.command("photos")
@@ -65,15 +83,20 @@ def evaluate(
     photos: Annotated[Path, typer.Option(help="Folder the pictures are relative to.")],
     features: Annotated[Path, typer.Option(help="Cache of encoder features, for the linear probe.")],
     seed: Seed = 0,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+    per_set: Annotated[
+        int | None, typer.Option(min=4, help="At most so many records of each set, and pictures: to try it.")
+    ] = None,
 ) -> None:
     """Score cues, notes, verdicts and combinations on held-out pictures and hand-written notes."""
     from .evaluate import evaluate_bundle
 
-    typer.echo(evaluate_bundle(bundle, records, out, photos, features, seed=seed, resamples=resamples))
+    text = evaluate_bundle(
+        bundle, records, out, photos, features, seed=seed, resamples=resamples, per_set=per_set
+    )
+    typer.echo(text)
 
 
 def main() -> None:
-    """Entry point."""
-    run: Callable[[typer.Typer], int] = run_app
-    sys.exit(run(app))
+    """The entry point `yochi-train`."""
+    sys.exit(run_app(app, "yochi-train", sys.argv[1:]))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import sha256_text
 
 from .answers import Answers, from_bundle
 from .features import encode_folder
@@ -20,7 +21,7 @@ from .tables import Bar, Table, bars_met, markdown
 from .tables_notes import note_tables
 from .tables_pairs import combination_table, verdict_table
 from .tables_pictures import cross_set_table, cue_table
-from .testset import TestSet, blind
+from .testset import TestSet, blind, few
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
 
@@ -45,12 +46,24 @@ class Draws:
 
 
 def evaluate_bundle(
-    bundle: Path, records: Path, out: Path, photos: Path, features: Path, *, seed: int, resamples: int
+    bundle: Path,
+    records: Path,
+    out: Path,
+    photos: Path,
+    features: Path,
+    *,
+    seed: int,
+    resamples: int,
+    per_set: int | None = None,
 ) -> str:
-    """Score `bundle` on the test split of `records`; returns the tables as text."""
+    """Score `bundle` on the test split of `records`; returns the tables as text.
+
+    `per_set` takes at most so many records of each set, and pictures: that the road is open, no evidence.
+    """
     opened = read_bundle(bundle)
     pictures = read_pictures(records / "pictures.jsonl")
-    sets = TestSet(pictures, opened.pack, seed).build()
+    built = TestSet(pictures, opened.pack, seed).build()
+    sets = {name: few(rows, per_set) for name, rows in built.items()}
     sets["image-blind"], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
     out.mkdir(parents=True, exist_ok=True)
     scored = {}
@@ -59,11 +72,13 @@ def evaluate_bundle(
         scored[name] = score(opened, rows, answers)
     cached = encode_folder(photos, [p.image for p in read_photos(photos)], features)
     draws = Draws(seed, resamples)
-    report = Report(COMMAND)
-    test, checked = [p for p in pictures if p.split == "test"], [p for p in pictures if p.by_eye]
+    report = Report(COMMAND if per_set is None else f"{COMMAND} --per-set {per_set}")
+    test = few([p for p in pictures if p.split == "test"], per_set)
+    checked = few([p for p in pictures if p.by_eye], per_set)
+    shown = [*(p for p in pictures if p.split != "test"), *test]
     of_test = _answers(bundle, "pictures", [picture_record(p) for p in test], photos, out)
     of_checked = _answers(bundle, "checked", [picture_record(p) for p in checked], photos, out)
-    cue = cue_table(opened, pictures, of_test, cached, draws.seed, draws.resamples)
+    cue = cue_table(opened, shown, of_test, cached, draws.seed, draws.resamples)
     for table, bars in (cue, cross_set_table(opened, of_checked, checked)):
         report.tables.append(table)
         report.bars += bars
@@ -79,9 +94,10 @@ def evaluate_bundle(
 
 
 def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out: Path) -> Answers:
-    """Cached beside the report under the manifest's hash, so that a killed evaluation goes on."""
+    """Cached beside the report under manifest and questions, so that a killed evaluation goes on."""
     opened = read_bundle(bundle)
-    file = out / "answers" / f"{opened.sha256[:16]}-{name}.npz"
+    asked = sha256_text(json.dumps([(row.image, row.note) for row in rows]))
+    file = out / "answers" / f"{opened.sha256[:16]}-{name}-{asked[:16]}.npz"
     if file.exists():
         return Answers.load(file)
     file.parent.mkdir(exist_ok=True)

@@ -52,7 +52,7 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
     pooled = _array(cache / "pooled.f32", np.float32, (len(images), POOLED), fresh=done == 0)
     index_file.write_text(json.dumps(index))
     if done < len(images):
-        encoder = lite0.pretrained().to(memory_format=torch.channels_last)
+        encoder = lite0.pretrained().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         progress = Progress("features", len(images), done)
         for start in range(done, len(images), BATCH):
             chunk = images[start : start + BATCH]
@@ -69,5 +69,5 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
     return Features(tuple(images), tokens, np.asarray(pooled))
 
 
-def _array(path: Path, dtype: type, shape: tuple[int, ...], fresh: bool) -> np.memmap:  # type: ignore[type-arg]
+def _array(path: Path, dtype: type, shape: tuple[int, ...], fresh: bool) -> np.memmap:
     return np.memmap(path, dtype=dtype, mode="w+" if fresh else "r+", shape=shape)

@@ -22,8 +22,8 @@ from .truth import pair_slots, pair_verdict
 PACK_NOTES = 5
 SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a known "proceed"
 NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
-# Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs, templates
-# a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
+# Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
+# templates a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
 STAGES = ((0.3, 3), (0.6, 12), (1.0, None))
 _SET_WEIGHT = {"fire": 0.7, "site": 1.6}  # pictures of a set against the others
 
@@ -132,7 +132,7 @@ class _PictureDeck:
         self._other = [p for p in pictures if p.checked != "safe"]
         if not self._other:
             raise UsageError(
-                f"expected pictures that are not checked safe in every split, got none among {len(pictures)}; "
+                f"expected pictures that are not checked safe in every split, got none of {len(pictures)}; "
                 "give more photos"
             )
         self._piles: dict[bool, list[Picture]] = {True: [], False: []}

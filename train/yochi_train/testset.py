@@ -15,9 +15,10 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from importlib import resources
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel
+from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 
@@ -25,9 +26,11 @@ from .grammar import LANGS, ComposedNote, Lang
 from .pictures import Picture
 from .records import pair
 
+T = TypeVar("T")
 SETS = ("notes", "verdicts", "combinations", "quadruples")
 BLIND_NOTE = {"en": "Have a look here.", "ja": "ここを確認。"}
 SAFE_PER_NOTE, RISKY_PICTURE_SHARE = 2, 0.5
+CALM, SAFE, RISKY = "without a known risk", "that was checked safe", "with a known risk"
 
 
 class HandNote(BaseModel):
@@ -82,6 +85,11 @@ class TestSet:
     def _risky(self, picture: Picture) -> bool:
         return any(s.category and picture.cues.get(s.cue or "") == 1 for s in self._pack.cue_slots)
 
+    def _one(self, pictures: Sequence[Picture], what: str) -> Picture:
+        if not pictures:
+            raise UsageError(f"expected a test picture {what}, found none; give more photos")
+        return self._rng.choice(pictures)
+
     def _kind(self, lang: Lang, kind: str) -> list[ComposedNote]:
         return [note for note, k in self._notes[lang] if k == kind]
 
@@ -89,7 +97,7 @@ class TestSet:
         for lang in LANGS:
             for i, (note, kind) in enumerate(self._notes[lang]):
                 if kind != "combination":
-                    yield pair(f"notes-{lang}-{i:03d}", self._rng.choice(self._calm), note, kind, self._pack)
+                    yield pair(f"notes-{lang}-{i:03d}", self._one(self._calm, CALM), note, kind, self._pack)
 
     def _verdicts(self) -> Iterator[Record]:
         """Only records whose verdict is known."""
@@ -102,11 +110,11 @@ class TestSet:
 
     def _verdict_pictures(self, note: ComposedNote, kind: str) -> list[Picture]:
         if kind == "risk":
-            return [self._rng.choice(self._safe if self._rng.random() < 0.5 else self._pictures)]
+            return [self._one(self._safe if self._rng.random() < 0.5 else self._pictures, SAFE)]
         if kind == "combination":
-            return [self._with_trigger(note.combination or ""), self._rng.choice(self._safe)]
-        risky = [self._rng.choice(self._dangerous)] if self._rng.random() < RISKY_PICTURE_SHARE else []
-        return [*self._rng.sample(self._safe, SAFE_PER_NOTE), *risky]
+            return [self._with_trigger(note.combination or ""), self._one(self._safe, SAFE)]
+        risky = [self._one(self._dangerous, RISKY)] if self._rng.random() < RISKY_PICTURE_SHARE else []
+        return [*self._rng.sample(self._safe, min(SAFE_PER_NOTE, len(self._safe))), *risky]
 
     def _combinations(self) -> Iterator[Record]:
         for lang in LANGS:
@@ -123,10 +131,8 @@ class TestSet:
             harmless = self._kind(lang, "harmless")
             for i, note in enumerate(self._kind(lang, "combination")):
                 calm = self._rng.choice(harmless)
-                a, b = (
-                    self._with_trigger(note.combination or ""),
-                    self._without_trigger(note.combination or ""),
-                )
+                category = note.combination or ""
+                a, b = self._with_trigger(category), self._without_trigger(category)
                 for j, (picture, chosen) in enumerate(((a, note), (b, note), (a, calm), (b, calm))):
                     kind = "combination" if chosen is note else "harmless"
                     yield pair(f"quadruple-{lang}-{i:03d}-{j}", picture, chosen, kind, self._pack)
@@ -141,16 +147,26 @@ class TestSet:
         return all(picture.cues.get(c) == 0 for c in self._triggers(category))
 
     def _with_trigger(self, category: str) -> Picture:
-        return self._rng.choice([p for p in self._calm if self._has(p, category)])
+        return self._one([p for p in self._calm if self._has(p, category)], f"that makes {category} true")
 
     def _without_trigger(self, category: str) -> Picture:
-        return self._rng.choice([p for p in self._calm if self._lacks(p, category)])
+        return self._one([p for p in self._calm if self._lacks(p, category)], f"without any {category} cue")
 
     def _crossing(self, first: str, second: str) -> tuple[Picture, Picture]:
         """A with `first`'s triggers and none of `second`'s, B the other way round."""
         a = [p for p in self._calm if self._has(p, first) and self._lacks(p, second)]
         b = [p for p in self._calm if self._has(p, second) and self._lacks(p, first)]
-        return self._rng.choice(a), self._rng.choice(b)
+        return (
+            self._one(a, f"with {first} and without {second} cues"),
+            self._one(b, f"with {second} and without {first} cues"),
+        )
+
+
+def few(rows: Sequence[T], count: int | None) -> list[T]:
+    """At most `count` of `rows`, spread evenly over them; all of them for None."""
+    if count is None or count >= len(rows):
+        return list(rows)
+    return [rows[i * len(rows) // count] for i in range(count)]
 
 
 def blind(records: Sequence[Record]) -> list[Record]:

@@ -72,7 +72,7 @@ class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
     def prepare_inputs_for_generation(self, input_ids: Tensor, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Pixels go in with the prompt and never again."""
         pixels = kwargs.pop("pixel_values", None)
-        prepare: Any = super().prepare_inputs_for_generation  # typed for transformers' own classes alone
+        prepare: Any = super().prepare_inputs_for_generation  # type: ignore[misc]
         inputs: dict[str, Any] = prepare(input_ids, *args, **kwargs)
         past = kwargs.get("past_key_values")
         if pixels is not None and (past is None or past.get_seq_length() == 0):

@@ -1,0 +1,96 @@
+"""`yochi-export all` on a tiny run, through the real engines: a bundle that reads and is not yet proved."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from yochi_export import forms, stages, trained
+from yochi_export.quantize import Recipe
+from yochi_export.stages import Order, export_all
+from yochi_export.trained import RunFolder
+from yochi_runtime.errors import UsageError
+from yochi_runtime.image import Frame, read_frame
+from yochi_runtime.inspection import Inspection, Note
+from yochi_runtime.judge import Judge
+from yochi_runtime.judgement import Coverage
+from yochi_runtime.taxonomy import load_pack
+from yochi_runtime.verdict import Verdict
+
+from . import drawn
+from .tiny_run import TinyRun, tiny_nano
+
+COUNT = 6
+
+
+@pytest.fixture
+def order(tiny_run: TinyRun, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
+    """The tiny base in place of the real one, one int8 recipe, a handful of records."""
+    monkeypatch.setenv("YOCHI_BASE", str(tiny_run.base))
+    monkeypatch.setattr(stages, "NANO_BASE", tiny_run.entry)
+    monkeypatch.setattr(trained, "assemble", lambda *_: tiny_nano())
+    monkeypatch.setattr(stages, "make_forms", lambda s, o, p: forms.make_forms(s, o, p, (Recipe(),)))
+    records = tmp_path / "records"
+    records.mkdir()
+    lines = [r.model_dump_json() + "\n" for r in drawn.records(load_pack(), COUNT)]
+    (records / "val.jsonl").write_text("".join(lines), encoding="utf-8")
+    (records / "pictures.jsonl").write_text("".join(map(picture, range(6))), encoding="utf-8")
+    return Order(
+        RunFolder(tiny_run.folder), tmp_path / "out", records, photos, "1", threads=1, languages=("en",)
+    )
+
+
+def picture(number: int) -> str:
+    """One line of pictures.jsonl."""
+    row = {
+        "image": f"images/{number}.png",
+        "set": "tiny",
+        "group": number,
+        "split": "train",
+        "cues": {},
+        "by_eye": {},
+        "boxes": [],
+        "boxed": [],
+        "checked": "",
+        "source": "",
+        "licence": "",
+    }
+    return json.dumps(row) + "\n"
+
+
+def test_a_run_becomes_a_bundle_that_reads(order: Order, photos: Path) -> None:
+    said: list[str] = []
+    bundle = export_all(order, said.append)
+    assert bundle.manifest.proof.passed is False, "six records prove nothing"
+    assert bundle.not_trained() == {"note_content:fall"}
+    report = json.loads((order.out / "report.json").read_text(encoding="utf-8"))
+    assert set(report) >= {"onnx", "lora", "quantize", "half:parity", "half:calibration", "bundle"}
+    parity = report["half:parity"]
+    assert parity["records"] == COUNT
+    assert parity["mean_difference"] <= 0.01, "float16 storage and an F32 base: the same model"
+    assert report["bundle"]["form"] == "half"
+    with Judge.open(bundle.path, trust=frozenset({bundle.sha256}), threads=1) as judge:
+        frame = Frame(read_frame(photos / "images" / "0.png").rgb)
+        judgement = judge.judge(Inspection(frame, Note("Oil all over the floor by press 3")))
+    assert judgement.verdict is Verdict.CANNOT_JUDGE
+    assert judgement.reasons == ("unproved",)
+    assert len(judgement.coverage()[Coverage.JUDGED]) > 30
+    again: list[str] = []
+    assert export_all(order, again.append).sha256 == bundle.sha256
+    assert "vision graph" in said
+    assert "vision graph" not in again
+    assert "int8 and float16 forms" not in again
+
+
+def test_a_folder_of_another_run_is_refused(order: Order) -> None:
+    order.out.mkdir()
+    (order.out / "made_of.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds another"):
+        export_all(order, print)
+    with pytest.raises(UsageError, match="validation records"):
+        export_all(replace(order, records=order.out), print)
+
+
+def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="finish"):
+        RunFolder(tmp_path)

@@ -1,0 +1,117 @@
+"""Records: packs that share a picture, splits that share nothing, the same bytes for the same seed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from yochi_runtime.errors import UsageError
+from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import Pack
+from yochi_train.grammar import LANGS, templates
+from yochi_train.photo_records import make_records
+from yochi_train.pictures import Picture, Split
+from yochi_train.records import PACK_NOTES, build_records, read_records, write_records
+
+COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def made(pictures: tuple[Picture, ...], pack: Pack) -> dict[Split, list[Record]]:
+    return {
+        split: list(build_records(pictures, pack, split, COUNT, seed=3)) for split in ("train", "val", "test")
+    }
+
+
+def test_a_pack_is_one_picture_with_notes_in_both_languages(made: dict[Split, list[Record]]) -> None:
+    for records in made.values():
+        assert len(records) == COUNT
+        for start in range(0, COUNT, PACK_NOTES):
+            pack = records[start : start + PACK_NOTES]
+            assert len({r.image for r in pack}) == 1
+            assert {r.lang for r in pack} == set(LANGS)
+            assert {"risk", "harmless", "combination"} <= {r.kind for r in pack}
+        assert len({r.id for r in records}) == COUNT
+
+
+def test_no_template_of_the_validation_split_is_trained_on(
+    made: dict[Split, list[Record]], pack: Pack
+) -> None:
+    held = {t.id for lang in LANGS for t in templates(lang, pack) if t.validation}
+    assert held
+    assert not held & {name for r in made["train"] for name in r.templates}
+    for split in ("val", "test"):
+        assert {name for r in made[split] for name in r.templates} <= held
+
+
+def test_no_near_duplicate_of_a_test_picture_is_trained_on(made: dict[Split, list[Record]]) -> None:
+    groups = {split: {r.picture_group for r in records} for split, records in made.items()}
+    assert not groups["train"] & groups["val"]
+    assert not groups["train"] & groups["test"]
+    assert not groups["val"] & groups["test"]
+    assert all(r.split == split for split, records in made.items() for r in records)
+
+
+def test_slots_and_verdicts_are_those_of_the_pair(made: dict[Split, list[Record]], pack: Pack) -> None:
+    known = set(pack.slot_index)
+    verdicts = {r.verdict for r in made["train"]}
+    assert verdicts == {"stop", "caution", "proceed", None}
+    for r in made["train"]:
+        assert set(r.slots) <= known
+        risks = [s for s in r.slots if r.slots[s] and pack.slots[pack.slot_index[s]].category]
+        assert not (r.verdict == "proceed" and risks), r
+
+
+def test_a_part_of_the_combinations_is_dangerous(made: dict[Split, list[Record]]) -> None:
+    of_kind = [r for r in made["train"] if r.kind == "combination"]
+    dangerous = [r for r in of_kind if any(v for s, v in r.slots.items() if s.startswith("combination:"))]
+    assert 0.15 < len(dangerous) / len(of_kind) < 0.85
+
+
+def test_the_same_seed_writes_the_same_bytes(
+    pictures: tuple[Picture, ...], pack: Pack, tmp_path: Path
+) -> None:
+    texts = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        file = tmp_path / f"{name}.jsonl"
+        assert write_records(build_records(pictures, pack, "train", 50, seed), file) == 50
+        texts.append(file.read_bytes())
+    assert texts[0] == texts[1] != texts[2]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "b.jsonl", "c.jsonl"]  # no partial left
+
+
+def test_records_come_back_as_they_were_written(made: dict[Split, list[Record]], tmp_path: Path) -> None:
+    write_records(iter(made["val"]), tmp_path / "val.jsonl")
+    assert read_records(tmp_path / "val.jsonl") == made["val"]
+
+
+@pytest.mark.parametrize("bad", ['{"id": "x"}', "{", '"text"'])
+def test_a_bad_line_is_named(made: dict[Split, list[Record]], tmp_path: Path, bad: str) -> None:
+    file = tmp_path / "train.jsonl"
+    file.write_text(made["train"][0].model_dump_json() + f"\n{bad}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"train\.jsonl:2: "):
+        read_records(file)
+
+
+def test_a_split_of_nothing_but_safe_pictures_is_refused(pictures: tuple[Picture, ...], pack: Pack) -> None:
+    safe = [p for p in pictures if p.checked == "safe"]
+    with pytest.raises(UsageError, match="give more photos"):
+        list(build_records(safe, pack, "train", 10, seed=0))
+
+
+def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        said = make_records(drawn, tmp_path / name, count=50, narratives=None, seed=0, pack_file=None)
+        assert said.startswith("100 records on 128 pictures: ")
+    names = ["card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl"]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    card = json.loads((tmp_path / "a" / "card.json").read_text(encoding="utf-8"))
+    assert sum(card["pictures"].values()) == 128
+    assert sum(card["records"]["train"]["kind"].values()) == 50
+    assert card["sources"] == {"drawn by yochi_train.drawn (Apache-2.0)": 128}
+
+
+def test_too_few_records_are_refused(drawn: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--count of at least 50, got 9"):
+        make_records(drawn, tmp_path, count=9, narratives=None, seed=0, pack_file=None)
