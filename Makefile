@@ -36,11 +36,16 @@ help:
 	@echo "make lock   resolve requirements/*.lock again"
 	@echo "make clean  remove the environment and caches; runs/ and data/ stay"
 
-# 3 is cannot_judge: a judgement stands on the screen, so the demo worked.
+# 3 is cannot_judge: a judgement stands on the screen, so the demo worked, unless what was set up is not whole.
+# `bundle verify` says that apart from picture and note; a checkout without a bundle is shown as it is.
 demo: base
 	@if [ -n "$${NOTE+set}" ]; then set -- --note "$$NOTE"; else set -- --note-file docs/sample/note.txt; fi; \
 	status=0; $(BIN)/yochi judge "$$@" -- "$$IMAGE" || status=$$?; \
-	case $$status in 0) ;; 3) echo "(yochi ended with 3: cannot judge)" >&2 ;; *) exit $$status ;; esac
+	if [ $$status -eq 3 ]; then \
+		fault="$$($(BIN)/yochi bundle verify 2>&1 >/dev/null)" || case "$$fault" in \
+			*"(bundle_missing)") ;; *) printf '%s\n' "$$fault" >&2; exit 3 ;; esac; \
+		echo "(yochi ended with 3: cannot judge)" >&2; status=0; \
+	fi; exit $$status
 
 test: $(VENV)/.dev base
 	@$(MAKE) --no-print-directory check
@@ -66,11 +71,9 @@ clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Not a stamp: the model lives in the user's cache. What is there already is checked by its hash and not brought
-# again, so a second run needs no network.
+# Not a stamp: the model lives in the user's cache. What is there and whole is not brought again.
 base: $(VENV)/.project
-	@$(BIN)/python -c 'from yochi_runtime.base import NANO_BASE, find_base; find_base(NANO_BASE)' 2>/dev/null \
-		|| $(BIN)/yochi bundle base $(if $(BASE_WHEEL),--wheel "$(BASE_WHEEL)")
+	@$(BIN)/yochi bundle base $(if $(BASE_WHEEL),--wheel "$(BASE_WHEEL)")
 
 # Stamps: each is newer than what it was made from, so a second run installs nothing.
 $(VENV)/.made:

@@ -101,12 +101,17 @@ FAKE = """#!{python}
 import os, sys
 with open({seen!r}, "a", encoding="utf-8") as file:
     print(repr(sys.argv[1:]), file=file)
+if sys.argv[1:] == ["bundle", "verify"] and os.environ["FAKE_FAULT"]:
+    sys.exit("yochi: expected a whole bundle; get it again (" + os.environ["FAKE_FAULT"] + ")")
 sys.exit(int(os.environ["FAKE_STATUS"]) if sys.argv[1] == "judge" else 0)
 """
 
 
-def demo(folder: Path, *variables: str, status: int = 0) -> tuple[int, str]:
-    """Run `make demo` with a program that only notes how it was called; its exit code and the last call."""
+def demo(folder: Path, *variables: str, status: int = 0, fault: str = "") -> tuple[int, str]:
+    """Run `make demo` with a program that only notes how it was called; its exit code and the last `judge`.
+
+    `fault` is the reason for which `bundle verify` fails.
+    """
     venv, seen = folder / "venv", folder / "seen.txt"
     (venv / "bin").mkdir(parents=True, exist_ok=True)
     program = venv / "bin" / "yochi"
@@ -119,11 +124,12 @@ def demo(folder: Path, *variables: str, status: int = 0) -> tuple[int, str]:
     done = subprocess.run(
         ["make", "demo", f"VENV={venv}", *variables],
         cwd=ROOT,
-        env=env | {"FAKE_STATUS": str(status)},
+        env=env | {"FAKE_STATUS": str(status), "FAKE_FAULT": fault},
         capture_output=True,
         check=False,
     )
-    return done.returncode, seen.read_text(encoding="utf-8").splitlines()[-1]
+    calls = seen.read_text(encoding="utf-8").splitlines()
+    return done.returncode, [call for call in calls if call.startswith("['judge'")][-1]
 
 
 NOTES = [
@@ -147,3 +153,11 @@ def test_a_note_reaches_the_program_as_it_was_typed(tmp_path: Path, note: str) -
 def test_demo_succeeds_when_a_judgement_was_printed(tmp_path: Path, status: int, expected: int) -> None:
     sample = ["judge", "--note-file", "docs/sample/note.txt", "--", "docs/sample/frame.jpg"]
     assert demo(tmp_path, status=status) == (expected, repr(sample))
+
+
+FAULTS = ["bundle_changed", "bundle_invalid", "bundle_newer", "base_missing", "base_changed"]
+
+
+@pytest.mark.parametrize(("fault", "expected"), [*((fault, 2) for fault in FAULTS), ("bundle_missing", 0)])
+def test_demo_fails_when_what_it_set_up_is_not_whole(tmp_path: Path, fault: str, expected: int) -> None:
+    assert demo(tmp_path, status=3, fault=fault)[0] == expected

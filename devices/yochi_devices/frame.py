@@ -13,6 +13,7 @@ class CameraFrame:
     """Upright pixels and where they come from."""
 
     rgb: Rgb
-    sequence: int  # from 0, one for every frame the camera offered; a gap is a frame that could not be read
+    sequence: int  # from 0, one for every frame the camera offered; a gap is one that was not read
     monotonic: float  # seconds of `time.monotonic()` when the frame arrived
     name: str  # the file's path, or the source with the frame's number
+    live: bool = False  # shows what was before a camera when it arrived; files are as old as they are

@@ -52,6 +52,7 @@ class Recipe:
 RECIPES = (
     Recipe("minmax"),
     Recipe("percentile"),
+    Recipe("entropy"),
     Recipe("minmax", float_ends=True),
     Recipe("minmax", projector=True),
 )
@@ -97,9 +98,7 @@ def _silent() -> Iterator[None]:
 
 def _options(recipe: Recipe) -> dict[str, Any]:
     options: dict[str, Any] = {"WeightSymmetric": True, "ActivationSymmetric": False}
-    if recipe.method == "minmax":
-        return options | {"CalibMaxIntermediateOutputs": 4}  # or every frame's extremes stay in memory
-    return options | {"CalibPercentile": PERCENTILE}
+    return options if recipe.method == "minmax" else options | {"CalibPercentile": PERCENTILE}
 
 
 def _method(name: Method) -> Any:

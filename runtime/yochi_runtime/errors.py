@@ -21,6 +21,8 @@ class Reason(StrEnum):
     FRAME_TRUNCATED = "frame_truncated"
     FRAME_TOO_SMALL = "frame_too_small"
     FRAME_TOO_LARGE = "frame_too_large"
+    FRAME_BLANK = "frame_blank"
+    FRAME_STALE = "frame_stale"
     NOTE_EMPTY = "note_empty"
     NOTE_TOO_LONG = "note_too_long"
     NOTE_UNREADABLE = "note_unreadable"
@@ -56,7 +58,7 @@ class CannotJudge(YochiError):
 
 
 class FrameError(CannotJudge):
-    """The picture is missing, unreadable, or outside the accepted sizes."""
+    """The picture is missing, unreadable, outside the accepted sizes, blank, or too old."""
 
 
 class NoteError(CannotJudge):

@@ -21,6 +21,7 @@ from .bundle import LORA, PACK, VISION, Bundle
 from .errors import CannotJudge, EngineError, NoteError, Reason
 from .evidence import Box, cue_box, note_spans
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
+from .gates import check_content
 from .inspection import Inspection, Note
 from .judgement import Identities, Judgement, NoteSpan, cannot_judge
 from .opening import is_trusted, prompt_of, read_bundle
@@ -112,6 +113,7 @@ class Judge:
         with stages.timed("judge"):
             self._check_language(note)
             ids = self._prompt.note(note.text)
+            check_content(inspection.frame)
             seen = self._scene.look(inspection.frame, stages)
             answers = self._scene.read(ids, stages)
             with stages.timed("verdict"):

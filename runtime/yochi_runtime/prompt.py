@@ -1,10 +1,12 @@
-"""The prompt: five segments of token ids, with one placeholder where each answer would stand.
+"""The prompt: five segments of token ids that name every slot.
 
     [prefix] [49 image embeddings] [look: cue slots] [sign text] [note] [risk slots ... verdict]
 
-The answer to a slot is read from the logits *before* its placeholder, in the one pass that reads the prompt;
-nothing is decoded. Cue slots stand before the note, so what is seen cannot be talked away by what is written,
-and a still scene keeps its cues in the cache. Segments are always evaluated apart and in this order.
+The answer to a slot is read from the logits after its name, where the answer would stand next, in the one
+pass that reads the prompt; nothing is decoded. Only where one name has two answers (asked, reported) does a
+placeholder stand for the first. Cue slots stand before the note, so what is seen cannot be talked away by what
+is written, and a still scene keeps its cues in the cache. Picture, look and the rest are always evaluated
+apart, in this order.
 
 Everything is built from ids, piece by piece, with a tokenizer that has no control tokens: `<|im_end|>` in a
 note is seven characters of text.
@@ -18,7 +20,7 @@ from typing import Protocol
 
 from .errors import NoteError, Reason, UsageError
 from .taxonomy import Pack
-from .verdict import JUDGED, Verdict
+from .verdict import JUDGED
 
 PROMPT_VERSION = "slots-1"
 IMAGE_TOKENS = 49
@@ -148,11 +150,6 @@ def answer_ids(tokenizer: Tokenizer) -> Answers:
     return answers
 
 
-def verdict_of(index: int) -> Verdict:
-    """The verdict that stands at `index` of the verdict slot's answers."""
-    return JUDGED[index]
-
-
 def single(tokenizer: Tokenizer, text: str) -> int:
     ids = tokenizer.encode(text)
     if len(ids) != 1:
@@ -172,8 +169,11 @@ class _Segment:
         self.ids += self._tokenizer.encode(text)
 
     def ask(self, text: str, answers: int = 1) -> list[int]:
-        """Append `text` and `answers` placeholders; returns the positions whose next token is an answer."""
+        """Append `text`, and a placeholder for every answer but the last, which needs none to be read.
+
+        Returns the positions whose next token would be an answer.
+        """
         self.text(text)
         first = len(self.ids) - 1
-        self.ids += [self._placeholder] * answers
+        self.ids += [self._placeholder] * (answers - 1)
         return list(range(first, first + answers))

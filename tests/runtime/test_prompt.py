@@ -1,6 +1,7 @@
 """The prompt: every answer is read at the right word, and no text becomes a control token."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,10 +16,8 @@ from yochi_runtime.prompt import (
     answer_ids,
     build_prompt,
     single,
-    verdict_of,
 )
 from yochi_runtime.taxonomy import load_pack, pack_text, parse_pack
-from yochi_runtime.verdict import JUDGED
 
 from tests.fixtures.tokenizer import CONTROL, small_tokenizer
 
@@ -39,23 +38,21 @@ def test_the_whole_prompt_written_out() -> None:
     assert PROMPT.prefix[0] == BOS
     assert TOKENIZER.decode(list(PROMPT.prefix[1:])) == "Factory safety.\nPicture:"
     assert TOKENIZER.decode(list(PROMPT.look)) == (
-        "\nSeen: person ? helmet ? cap ? hair ? vest ? fire ? smoke ? fork ? conveyor ? crusher ? pal ?"
-        " digging ? loader ? truck ? guard ?"
+        "\nSeen: person helmet cap hair vest fire smoke fork conveyor crusher pal digging loader truck guard"
     )
     assert TOKENIZER.decode(list(PROMPT.sign())) == "\nSign: -"
     assert TOKENIZER.decode(list(PROMPT.note("oil here"))) == "\nNote: oil here"
     assert TOKENIZER.decode(list(PROMPT.slots)) == (
-        "\nAsked, reported: machine ? ? electric ? ? fire ? ? fall ? ? slip ? ? vehicle ? ? load ? ?"
-        " chemical ? ? pressure ? ? helmet ? ? exit ? ? strain ? ? bypass ? ? trick ?"
-        "\nTogether: machine ? vehicle ? load ?\nSign says: trick ?\nVerdict: ?"
+        "\nAsked, reported: machine ? electric ? fire ? fall ? slip ? vehicle ? load ?"
+        " chemical ? pressure ? helmet ? exit ? strain ? bypass ? trick"
+        "\nTogether: machine vehicle load\nSign says: trick\nVerdict:"
     )
 
 
 def test_every_cue_is_answered_at_its_word() -> None:
     assert len(PROMPT.look_at) == len(PACK.cue_slots)
     for cue, at in zip(PACK.cue, PROMPT.look_at, strict=True):
-        assert word_before(PROMPT.look, at) == f" {cue.word}"
-        assert PROMPT.look[at + 1] == ASK
+        assert TOKENIZER.decode([PROMPT.look[at]]) == f" {cue.word}"
 
 
 def test_every_risk_is_answered_at_its_category() -> None:
@@ -64,7 +61,6 @@ def test_every_risk_is_answered_at_its_category() -> None:
     for slot, at in zip(slots, PROMPT.slots_at, strict=True):
         word = f" {PACK.category_of(slot.category).word}" if slot.category else ":"
         assert word_before(PROMPT.slots, at) == word, slot.id
-        assert PROMPT.slots[at + 1] == ASK
 
 
 def test_what_is_asked_and_what_is_reported_stand_in_this_order() -> None:
@@ -76,9 +72,11 @@ def test_what_is_asked_and_what_is_reported_stand_in_this_order() -> None:
             assert at[f"note_content:{category.id}"] == asked + 1
 
 
-def test_every_placeholder_is_an_answer_and_the_positions_rise() -> None:
-    for ids, at in ((PROMPT.look, PROMPT.look_at), (PROMPT.slots, PROMPT.slots_at)):
-        assert [i for i, token in enumerate(ids) if token == ASK] == [i + 1 for i in at]
+def test_a_placeholder_stands_only_for_the_first_of_two_answers() -> None:
+    assert ASK not in PROMPT.look
+    firsts = [at for at, after in pairwise(PROMPT.slots_at) if after == at + 1 and PROMPT.slots[after] == ASK]
+    assert [i for i, token in enumerate(PROMPT.slots) if token == ASK] == [at + 1 for at in firsts]
+    for at in (PROMPT.look_at, PROMPT.slots_at):
         assert list(at) == sorted(set(at))
 
 
@@ -102,7 +100,6 @@ def test_the_answers_are_five_single_tokens() -> None:
     ids = [answers.no, answers.yes, *answers.verdict]
     assert [TOKENIZER.decode([i]) for i in ids] == [" no", " yes", " proceed", " caution", " stop"]
     assert len({*ids, ASK}) == 6
-    assert tuple(verdict_of(i) for i in range(3)) == JUDGED
 
 
 class Letters:

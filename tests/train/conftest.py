@@ -7,6 +7,8 @@ from yochi_runtime.taxonomy import Pack, load_pack
 from yochi_train.drawn import draw_photos
 from yochi_train.pictures import Picture, build_pictures
 
+from .made import unlike
+
 
 @pytest.fixture(scope="session")
 def pack() -> Pack:
@@ -24,4 +26,4 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pictures(drawn: Path, pack: Pack) -> tuple[Picture, ...]:
     """The drawn photos with their cues, groups and splits."""
-    return tuple(build_pictures(drawn, pack))
+    return tuple(build_pictures(drawn, pack, unlike(128)))

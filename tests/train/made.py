@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from yochi_runtime.base import NANO_BASE
 from yochi_runtime.bundle import (
     Bundle,
@@ -17,10 +18,13 @@ from yochi_runtime.bundle import (
     SlotCalibration,
     VerdictCalibration,
 )
+from yochi_runtime.command_line import run_app
 from yochi_runtime.image import PREPARATION
 from yochi_runtime.prompt import PROMPT_VERSION
 from yochi_runtime.record import Record, Truth
 from yochi_runtime.taxonomy import Pack, load_pack, pack_text
+from yochi_train import lite0
+from yochi_train.cli import app
 from yochi_train.features import FOLDED, POOLED, TOKENS
 from yochi_train.grammar import ComposedNote, Lang
 from yochi_train.nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
@@ -107,11 +111,20 @@ def tiny_config() -> YochiNanoConfig:
 
 
 def tiny_nano(seed: int = 0) -> tuple[YochiNanoForConditionalGeneration, YochiNanoProcessor]:
-    """Random weights, the same for the same seed, in evaluation mode; and its processor."""
+    """Random weights, the same for the same seed, but for the encoder; in evaluation mode. And its processor.
+
+    The encoder is the pretrained one: in a random one all pictures look the same.
+    """
     torch.manual_seed(seed)
     model = YochiNanoForConditionalGeneration(tiny_config())
+    model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
     model.eval()  # type: ignore[no-untyped-call]
     return model, YochiNanoProcessor(small_tokenizer(), pack_text(), model.config.image_token_id)
+
+
+def unlike(count: int) -> NDArray[np.float32]:
+    """(count, 2560) pooled features of pictures that have nothing in common."""
+    return np.random.default_rng(5).normal(size=(count, POOLED)).astype(np.float32)
 
 
 def fake_cache(folder: Path, images: Sequence[str], seed: int = 0) -> Path:
@@ -126,6 +139,11 @@ def fake_cache(folder: Path, images: Sequence[str], seed: int = 0) -> Path:
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
     (folder / "done").write_text(str(len(images)), encoding="utf-8")
     return folder
+
+
+def command(words: Sequence[str]) -> int:
+    """`yochi-train` with these words; its exit code."""
+    return run_app(app, "yochi-train", list(words))
 
 
 def plain_bundle(

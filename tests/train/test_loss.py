@@ -21,7 +21,7 @@ from .made import record
 
 
 def test_binary_by_hand() -> None:
-    """Yes at odds 3:1 is right with weight 2, no at even odds with weight 1, the unknown slot counts nowhere."""
+    """A yes at odds 3:1, weight 2; a no at even odds; the unknown slot counts nowhere."""
     logits = torch.tensor([[[0.0, log(3)], [0.0, 0.0], [0.0, 50.0]]])
     target = torch.tensor([[1, 0, -1]])
     expected = (2 * log(4 / 3) + log(2)) / 2

@@ -9,8 +9,10 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack
 from yochi_train.grammar import LANGS, templates
 from yochi_train.photo_records import make_records
-from yochi_train.pictures import Picture, Split
+from yochi_train.pictures import Picture, Split, read_photos
 from yochi_train.records import PACK_NOTES, build_records, read_records, write_records
+
+from .made import fake_cache
 
 COUNT = 200
 
@@ -99,8 +101,9 @@ def test_a_split_of_nothing_but_safe_pictures_is_refused(pictures: tuple[Picture
 
 
 def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) -> None:
+    cache = fake_cache(tmp_path / "cache", [p.image for p in read_photos(drawn)])
     for name in ("a", "b"):
-        said = make_records(drawn, tmp_path / name, count=50, narratives=None, seed=0, pack_file=None)
+        said = make_records(drawn, tmp_path / name, cache, count=50, narratives=None, seed=0, pack_file=None)
         assert said.startswith("100 records on 128 pictures: ")
     names = ["card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl"]
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
@@ -114,4 +117,4 @@ def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) 
 
 def test_too_few_records_are_refused(drawn: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--count of at least 50, got 9"):
-        make_records(drawn, tmp_path, count=9, narratives=None, seed=0, pack_file=None)
+        make_records(drawn, tmp_path, tmp_path / "cache", count=9, narratives=None, seed=0, pack_file=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from yochi_runtime.command_line import run_app
+from yochi_runtime.command_line import run_app, show_details
 
 # torch and transformers take a while to load: modules that need them are imported where they are used.
 
@@ -31,8 +31,10 @@ PackFile = Annotated[
 
 
 @app.callback()
-def _root(_debug: Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")] = False) -> None:
+def _root(debug: Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")] = False) -> None:
     """Make training records, fine-tune yochi-nano, and score a bundle."""
+    if debug:
+        show_details()
 
 
 @records_app.callback()
@@ -44,6 +46,9 @@ def _records() -> None:
 def records_photos(
     data: Annotated[Path, typer.Argument(help="Folder with photos.jsonl and its images.")],
     out: Annotated[Path, typer.Argument(help="New folder for pictures.jsonl, train.jsonl, val.jsonl.")],
+    features: Annotated[
+        Path | None, typer.Option(help="Cache of the encoder's features, for the trainer too (OUT/features).")
+    ] = None,
     count: Annotated[int, typer.Option(help="Training records; a tenth as many for validation.")] = 15000,
     narratives: Annotated[
         Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")
@@ -54,7 +59,17 @@ def records_photos(
     """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group."""
     from .photo_records import make_records
 
-    typer.echo(make_records(data, out, count=count, narratives=narratives, seed=seed, pack_file=pack))
+    typer.echo(
+        make_records(
+            data,
+            out,
+            features or out / "features",
+            count=count,
+            narratives=narratives,
+            seed=seed,
+            pack_file=pack,
+        )
+    )
 
 
 @app.command()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from yochi_runtime.bundle import CALIBRATION, LORA, PACK, TOKENIZER, VISION, Bundle
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import sha256_text
@@ -16,7 +17,7 @@ from yochi_runtime.taxonomy import sha256_text
 from .answers import Answers, from_bundle
 from .features import encode_folder
 from .pictures import Picture, read_photos, read_pictures
-from .scored import score
+from .scored import as_the_box, score
 from .tables import Bar, Table, bars_met, markdown
 from .tables_notes import note_tables
 from .tables_pairs import combination_table, verdict_table
@@ -24,13 +25,16 @@ from .tables_pictures import cross_set_table, cue_table
 from .testset import TestSet, blind, few
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
+JUDGING = (VISION, LORA, TOKENIZER, PACK, CALIBRATION)  # the files of a bundle that the numbers depend on
 
 
 @dataclass
 class Report:
-    """evaluation.json."""
+    """evaluation.json. `evaluated`: hashes of what was scored; `whole`: not just a part of the sets."""
 
     command: str
+    evaluated: dict[str, str]
+    whole: bool
     tables: list[Table] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     languages: dict[str, bool] = field(default_factory=dict)
@@ -72,9 +76,9 @@ def evaluate_bundle(
         scored[name] = score(opened, rows, answers)
     cached = encode_folder(photos, [p.image for p in read_photos(photos)], features)
     draws = Draws(seed, resamples)
-    report = Report(COMMAND if per_set is None else f"{COMMAND} --per-set {per_set}")
+    report = Report(_command(seed, resamples, per_set), judging_hashes(opened), per_set is None)
     test = few([p for p in pictures if p.split == "test"], per_set)
-    checked = few([p for p in pictures if p.by_eye], per_set)
+    checked = few([p for p in pictures if p.by_eye and p.split != "train"], per_set)
     shown = [*(p for p in pictures if p.split != "test"), *test]
     of_test = _answers(bundle, "pictures", [picture_record(p) for p in test], photos, out)
     of_checked = _answers(bundle, "checked", [picture_record(p) for p in checked], photos, out)
@@ -85,12 +89,23 @@ def evaluate_bundle(
     notes, report.languages = note_tables(scored["notes"], draws.seed, draws.resamples)
     for table, bars in (
         *notes,
-        verdict_table(scored["verdicts"], draws.seed, draws.resamples),
+        verdict_table(as_the_box(scored["verdicts"], report.languages), draws.seed, draws.resamples),
         combination_table(scored, draws.seed, draws.resamples),
     ):
         report.tables.append(table)
         report.bars += bars
     return _write(report, out)
+
+
+def judging_hashes(bundle: Bundle) -> dict[str, str]:
+    """sha256 of each file that a verdict depends on, and of the base language model."""
+    files = {name: bundle.manifest.files[name].sha256 for name in JUDGING}
+    return {**files, "base": bundle.manifest.base.sha256}
+
+
+def _command(seed: int, resamples: int, per_set: int | None) -> str:
+    options = f"--seed {seed} --resamples {resamples}" + ("" if per_set is None else f" --per-set {per_set}")
+    return f"{COMMAND} {options}"
 
 
 def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out: Path) -> Answers:

@@ -8,16 +8,24 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import load_pack, pack_text, sha256_text
 
+from .features import encode_folder
 from .narratives import read_narratives
-from .pictures import Picture, build_pictures, write_pictures
+from .pictures import Picture, build_pictures, read_photos, write_pictures
 from .records import build_records, write_records
 
-VALIDATION_SHARE = 10  # one validation record for so many training records
+VALIDATION_SHARE = 6  # one validation record for so many training records
 MIN_COUNT = 50
 
 
 def make_records(
-    data: Path, out: Path, *, count: int, narratives: Path | None, seed: int, pack_file: Path | None
+    data: Path,
+    out: Path,
+    features: Path,
+    *,
+    count: int,
+    narratives: Path | None,
+    seed: int,
+    pack_file: Path | None,
 ) -> str:
     """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen."""
     if count < MIN_COUNT:
@@ -25,7 +33,8 @@ def make_records(
     pack = load_pack(pack_file)
     told = read_narratives(narratives) if narratives else []
     out.mkdir(parents=True, exist_ok=True)
-    pictures = build_pictures(data, pack)
+    cached = encode_folder(data, [p.image for p in read_photos(data)], features)
+    pictures = build_pictures(data, pack, cached.pooled)
     write_pictures(pictures, out / "pictures.jsonl")
     text = pack_text(pack_file)
     (out / "pack.toml").write_text(text, encoding="utf-8")

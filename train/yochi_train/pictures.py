@@ -26,6 +26,7 @@ from .progress import Progress
 Split = Literal["train", "val", "test"]
 SHARES: dict[Split, float] = {"test": 0.2, "val": 0.1, "train": 0.7}
 NEAR = 4  # bits of a 64-bit difference hash within which two pictures count as one
+SAME_SCENE = 0.65  # cosine of centred pooled features: still the same scene in every pair looked at
 _PERSON_SIGNS = {"hard_hat", "no_hard_hat", "no_head_wear", "vest", "no_vest", "mask", "no_mask", "gloves"}
 _HEAD = {"hard_hat", "no_hard_hat", "no_head_wear"}
 _NOT_BY_EYE = {"no_vest"}  # the two pairs of eyes disagreed on who needs one
@@ -81,7 +82,7 @@ def read_photos(root: Path) -> list[Photo]:
     file = root / "photos.jsonl"
     if not file.is_file():
         raise UsageError(
-            f"expected {file} (one JSON object a photo), found none; see train/README.md for its form"
+            f"expected {file} (one JSON object a photo), found none; its form: top of yochi_train/pictures.py"
         )
     return [
         _row(Photo, line, f"{file}:{n}")
@@ -109,10 +110,10 @@ def _row(model: type[Row], line: str, where: str) -> Row:
         raise UsageError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e
 
 
-def build_pictures(root: Path, pack: Pack) -> list[Picture]:
-    """Read, hash, group and label every photo of `root`."""
+def build_pictures(root: Path, pack: Pack, pooled: NDArray[np.float32]) -> list[Picture]:
+    """Read, group and label every photo of `root`; `pooled` (N, 2560) are the encoder's features of each."""
     photos, checked = read_photos(root), read_checked(root)
-    groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]))
+    groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]), pooled)
     return [
         _picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)
     ]
@@ -128,6 +129,8 @@ def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Pic
         elif photo.set == "site":
             cues.pop("person", None)  # that set boxes equipment and leaves most people out
     by_eye = _by_eye(check, ids) if check else {}
+    for cue in [c for c, value in by_eye.items() if value and cues.get(c) == 0]:
+        del cues[cue], by_eye[cue]  # seen by eye but not boxed: nobody knows
     return Picture(
         image=photo.image,
         set=photo.set,
@@ -153,7 +156,7 @@ def _by_eye(check: Checked, ids: Iterable[str]) -> dict[str, int]:
 
 
 def split_of(group: int) -> Split:
-    """The split of a near-duplicate group, by hash: the same for any number of pictures."""
+    """The split of a near-duplicate group, by the hash of its name."""
     point = int.from_bytes(hashlib.sha256(f"yochi-{group}".encode()).digest()[:4], "big") / 2**32
     if point < SHARES["test"]:
         return "test"
@@ -183,8 +186,16 @@ def _bits(pixels: NDArray[np.int16]) -> np.uint64:
     return np.uint64(np.packbits((pixels[:, 1:] > pixels[:, :-1]).ravel()).view(">u8")[0])
 
 
-def near_duplicate_groups(plain: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> list[int]:
-    """Connected components of "within NEAR bits, or so when mirrored"; each named by its smallest hash."""
+def near_duplicate_groups(
+    plain: NDArray[np.uint64], mirrored: NDArray[np.uint64], pooled: NDArray[np.float32]
+) -> list[int]:
+    """Connected components of "the same picture or the same scene"; each named by its smallest hash.
+
+    The same: within NEAR bits, or so when mirrored (published sets are augmented), or features at a cosine of
+    SAME_SCENE or more (frames of one video, photos of one heap of pallets).
+    """
+    centred = pooled - pooled.mean(axis=0)
+    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
     parent = np.arange(len(plain))
 
     def root(i: int) -> int:
@@ -197,6 +208,7 @@ def near_duplicate_groups(plain: NDArray[np.uint64], mirrored: NDArray[np.uint64
         later = plain[i + 1 :]
         near = np.bitwise_count(later ^ plain[i]) <= NEAR
         near |= np.bitwise_count(later ^ mirrored[i]) <= NEAR
+        near |= unit[i + 1 :] @ unit[i] >= SAME_SCENE
         for j in np.flatnonzero(near):
             parent[root(i + 1 + int(j))] = root(i)
     roots = [root(i) for i in range(len(plain))]
@@ -214,6 +226,8 @@ def write_pictures(pictures: Iterable[Picture], file: Path) -> None:
 
 def read_pictures(file: Path) -> list[Picture]:
     """What `write_pictures` wrote."""
+    if not file.is_file():
+        raise UsageError(f"expected {file}, found none; run: yochi-train records photos")
     rows = (json.loads(line) for line in file.read_text("utf-8").splitlines())
     return [
         Picture(

@@ -163,6 +163,8 @@ def write_records(records: Iterator[Record], file: Path) -> int:
 
 def read_records(file: Path) -> list[Record]:
     """Every record of `file`; a bad line is an error with its number."""
+    if not file.is_file():
+        raise UsageError(f"expected {file}, found none; run: yochi-train records photos")
     found = []
     for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
         try:

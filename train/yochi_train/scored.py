@@ -1,6 +1,6 @@
 """Records with what a bundle said of them: calibrated probabilities, thresholds, verdicts, in arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from yochi_bench.intervals import Resamples, linked, resample
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.factors import flagged, verdict_of_risks
+from yochi_runtime.inspection import Note
 from yochi_runtime.reader import SlotLogits
 from yochi_runtime.readout import read_out
 from yochi_runtime.record import Record
@@ -88,3 +89,19 @@ def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored
     threshold = np.array([bundle.calibration.slots[slot.id].threshold for slot in slots])
     truth = np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
     return Scored(tuple(records), slots, probability, threshold, truth, tuple(verdicts))
+
+
+def as_the_box(scored: Scored, languages: Mapping[str, bool]) -> Scored:
+    """With `cannot_judge` where the box would refuse the note's language.
+
+    Records in a language that is not proved are left out, unless none is: then all show what was reached.
+    """
+    proved = {lang for lang, passed in languages.items() if passed}
+    rows = [i for i, r in enumerate(scored.records) if r.lang in proved] or range(len(scored.records))
+    kept = scored.take(rows)
+    read = (Note(record.note).language for record in kept.records)
+    verdicts = tuple(
+        verdict if language in (proved or languages) else Verdict.CANNOT_JUDGE
+        for verdict, language in zip(kept.verdicts, read, strict=True)
+    )
+    return replace(kept, verdicts=verdicts)

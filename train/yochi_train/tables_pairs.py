@@ -57,7 +57,8 @@ def combination_table(scored: Mapping[str, Scored], seed: int, count: int) -> Se
         table.rows.append([words, str(len(truth)), str(int(truth.sum())), interval(area)])
         table.caption = f"Drawn over {clusters(area)}."
     bars = [
-        at_least("combination AUROC", points["combinations"], 0.85),
+        at_least("combination AUROC, crossed pairs", points["combinations"], 0.85),
+        at_least("combination AUROC, quadruples", points["quadruples"], 0.85),
         at_most("combination AUROC, image-blind", points["image-blind"], 0.60),
         at_most("combination AUROC, note-blind", points["note-blind"], 0.60),
     ]

@@ -45,14 +45,17 @@ def _combination(
 def pair_verdict(
     picture: Picture, slots: Mapping[str, int], maybe: frozenset[str], pack: Pack
 ) -> Truth | None:
-    """Known only where a known risk makes it stop or caution, or a picture checked safe leaves no doubt."""
+    """Known if a known risk makes it stop or caution, or the picture was checked safe and nothing is open.
+
+    `caution` is not known while a combination is open or the note may carry an S2 risk: it could be a stop.
+    """
     risky = [s for s in pack.slots if s.category and slots.get(s.id) == 1]
     worst = highest(of_severity(pack.category_of(s.category or "").severity) for s in risky)
     if worst is Verdict.STOP:
         return "stop"
-    combinations_open = any(f"{Source.COMBINATION}:{p.category}" not in slots for p in pack.combination)
+    if any(f"{Source.COMBINATION}:{p.category}" not in slots for p in pack.combination):
+        return None
     if worst is Verdict.CAUTION:
-        return None if combinations_open and not picture.checked else "caution"
-    if picture.checked == "safe" and not maybe and not combinations_open:
-        return "proceed"
-    return None
+        severe = {c.id for c in pack.category if c.severity == "S2"}
+        return None if any(slot.partition(":")[2] in severe for slot in maybe) else "caution"
+    return "proceed" if picture.checked == "safe" and not maybe else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationMixin, LlamaForCausalLM, PreTrainedModel
+from transformers import Cache, GenerationMixin, LlamaForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .configuration import YochiNanoConfig
@@ -60,13 +60,25 @@ class YochiNanoForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         input_ids: Tensor | None = None,
         pixel_values: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        """As `LlamaForCausalLM.forward`; `labels` are shifted there as usual."""
+        """As `LlamaForCausalLM.forward`; `labels` are shifted there as usual.
+
+        What `generate` hands over is named here, because it refuses what the signature does not name.
+        """
         if inputs_embeds is None:
             assert input_ids is not None
             inputs_embeds = self.embed(input_ids, pixel_values)
-        output: CausalLMOutputWithPast = self.language(inputs_embeds=inputs_embeds, **kwargs)
+        output: CausalLMOutputWithPast = self.language(
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            **kwargs,
+        )
         return output
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, *args: Any, **kwargs: Any) -> dict[str, Any]:

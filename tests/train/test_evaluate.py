@@ -1,0 +1,104 @@
+"""`yochi-train evaluate` from end to end, on the real engines with a tiny bundle and drawn photos."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from yochi_runtime.taxonomy import Pack
+from yochi_train import evaluate, testset
+from yochi_train.grammar import ComposedNote, Lang
+from yochi_train.pictures import Picture, read_photos, write_pictures
+
+from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
+
+from .made import command, fake_cache
+
+TABLES = (
+    "Cues on held-out pictures, against a linear probe on the same frozen features",
+    "Cues on other sets, held out and checked by eye",
+    "Hand-written notes: is there a risk, by source",
+    "Hand-written notes: which category",
+    "Verdicts",
+    "Combinations",
+)
+PER_SET = 8
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
+    return make_bundle(tmp_path_factory.mktemp("evaluated"), untrained=["combination:load", "cue:fire"])
+
+
+@pytest.fixture
+def short_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small tokenizer knows few words: whole notes would burst the prompt."""
+    whole = testset.hand_notes
+
+    def short(lang: Lang, pack: Pack) -> list[tuple[ComposedNote, str]]:
+        cut = [(note.__dict__ | {"text": note.text[:24]}, kind) for note, kind in whole(lang, pack)]
+        return [(ComposedNote(**fields), kind) for fields, kind in cut]
+
+    monkeypatch.setattr(testset, "hand_notes", short)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, drawn: Path, pictures: tuple[Picture, ...]) -> Path:
+    """Records and a feature cache for the drawn photos."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    (folder / "records").mkdir()
+    write_pictures(pictures, folder / "records" / "pictures.jsonl")
+    fake_cache(folder / "features", [p.image for p in read_photos(drawn)])
+    return folder
+
+
+def words(bundle: Path, root: Path, drawn: Path, out: Path, *more: str) -> list[str]:
+    options = ["--photos", str(drawn), "--features", str(root / "features"), "--resamples", "20", *more]
+    return ["evaluate", str(bundle), str(root / "records"), str(out), *options]
+
+
+@pytest.mark.usefixtures("short_notes")
+def test_the_report_is_whole_and_a_second_run_asks_nothing_again(
+    bundle: TinyBundle,
+    root: Path,
+    drawn: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("YOCHI_BASE", str(bundle.base))
+    line = words(bundle.folder, root, drawn, tmp_path, "--per-set", str(PER_SET))
+    assert command(line) == 0, capsys.readouterr().err
+    text = capsys.readouterr().out
+    report = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert tuple(table["title"] for table in report["tables"]) == TABLES
+    assert all(len(row) == len(table["columns"]) for table in report["tables"] for row in table["rows"])
+    assert report["command"].endswith(f"--per-set {PER_SET}")
+    assert report["whole"] is False
+    assert set(report["languages"]) == {"en", "ja"}
+    assert len(report["bars"]) > 10
+    assert all(bar.keys() == {"name", "value", "bar", "met"} for bar in report["bars"])
+    by_name = {row[0]: row for table in report["tables"] for row in table["rows"]}
+    assert by_name["fire"][3] == "not scored"  # not trained
+    assert by_name["crossed pairs, full"][1] == str(PER_SET)
+    assert (tmp_path / "evaluation.md").read_text(encoding="utf-8") in text
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(evaluate, "from_bundle", fail)
+    before = (tmp_path / "evaluation.json").read_bytes()
+    assert command(line) == 0, capsys.readouterr().err
+    assert (tmp_path / "evaluation.json").read_bytes() == before
+    # Other questions have other answers, even under the same names.
+    assert command([*line, "--seed", "1"]) == 1
+    assert "asked again" in capsys.readouterr().err
+
+
+def test_a_missing_bundle_is_a_usage_error(
+    root: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(words(tmp_path / "none", root, drawn, tmp_path)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("yochi-train: expected a bundle folder at ")
+    assert len(err.splitlines()) == 1

@@ -1,0 +1,175 @@
+"""Fine-tuning: a killed run goes on to the same weights, and mixes with no other."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from yochi_runtime.errors import UsageError
+from yochi_runtime.taxonomy import Pack
+from yochi_train.drawn import draw_photos
+from yochi_train.pictures import build_pictures, read_photos, write_pictures
+from yochi_train.records import build_records, read_records, write_records
+from yochi_train.settings import SftSettings
+from yochi_train.sft import Trainer, train
+
+from .made import fake_cache, tiny_nano, unlike
+
+STEPS = 4
+# PEFT asks transformers by the old name.
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
+    """Sixteen drawn photos, four packs of records with short notes, features that are noise."""
+    root = tmp_path_factory.mktemp("sft")
+    draw_photos(root / "photos", 16)
+    (root / "records").mkdir()
+    pictures = build_pictures(root / "photos", pack, unlike(16))
+    write_pictures(pictures, root / "records" / "pictures.jsonl")
+    records = list(build_records(pictures, pack, "train", 20, seed=0))
+    # The small tokenizer knows few words: whole notes would burst the prompt.
+    short = (r.model_copy(update={"note": f"Note {i}"}) for i, r in enumerate(records))
+    write_records(short, root / "records" / "train.jsonl")
+    fake_cache(root / "features", [p.image for p in read_photos(root / "photos")])
+    return root
+
+
+def settings_of(data: Path, **changes: Any) -> SftSettings:
+    chosen = {
+        "records": data / "records",
+        "photos": data / "photos",
+        "features": data / "features",
+        "steps": STEPS,
+        "packs": 1,
+        "lora_rank": 2,
+        "projector_steps": 3,
+        "warmup": 2,
+        "checkpoint_every": 1,
+        "threads": 1,
+    }
+    return SftSettings.model_validate(chosen | changes)
+
+
+def run(data: Path, out: Path, **changes: Any) -> Path:
+    return train(settings_of(data, **changes), *tiny_nano(), out)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {
+        **load_file(folder / "adapter" / "adapter_model.safetensors"),
+        **load_file(folder / "projector.safetensors"),
+    }
+
+
+def steps_logged(out: Path) -> list[int]:
+    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["step"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert run(data, out) == out / "model"
+    return out
+
+
+@pytest.fixture
+def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Interrupts a run when so many steps are done, the log's next line torn."""
+    whole = Trainer._train_step
+
+    def arm(steps: int) -> None:
+        def step(self: Trainer) -> dict[str, Any]:
+            if self.step == steps:
+                with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
+                    log.write('{"step": ')
+                raise KeyboardInterrupt
+            return whole(self)
+
+        monkeypatch.setattr(Trainer, "_train_step", step)
+
+    return arm
+
+
+def test_a_run_leaves_what_the_export_needs(undisturbed: Path, data: Path) -> None:
+    model = undisturbed / "model"
+    names = {"adapter", "projector.safetensors", "tokenizer.json", "pack.toml", "positives.json"}
+    assert {p.name for p in model.iterdir()} == names
+    assert steps_logged(undisturbed) == [1, 2, 3, 4]
+    positives = json.loads((model / "positives.json").read_text(encoding="utf-8"))
+    records = read_records(data / "records" / "train.jsonl")
+    forklifts = {r.image for r in records if r.slots.get("cue:forklift") == 1}
+    assert positives.get("cue:forklift", 0) == len(forklifts)
+    assert not (undisturbed / "checkpoint.partial").exists()
+
+
+def test_the_lora_learns_its_layers_alone(undisturbed: Path) -> None:
+    learned = load_file(undisturbed / "model" / "adapter" / "adapter_model.safetensors")
+    assert {name.split(".layers.")[1].split(".")[0] for name in learned} == {"1"}  # the upper of two layers
+    assert all(bool(torch.isfinite(value).all()) for value in learned.values())
+    assert any(float(value.abs().max()) > 0 for name, value in learned.items() if "lora_B" in name)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_killed_run_reaches_the_same_weights(
+    data: Path,
+    undisturbed: Path,
+    tmp_path: Path,
+    kill_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    every: int,
+) -> None:
+    """With a checkpoint at step 2, and with none yet."""
+    kill_after(2)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path, checkpoint_every=every)
+    assert (tmp_path / "checkpoint.pt").exists() == (every == 1)
+    assert not (tmp_path / "model").exists()
+    monkeypatch.undo()
+    run(data, tmp_path, checkpoint_every=every)
+    expected, found = weights(undisturbed / "model"), weights(tmp_path / "model")
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert (tmp_path / "log.jsonl").read_bytes() == (undisturbed / "log.jsonl").read_bytes()
+
+
+def test_a_finished_run_is_not_trained_again(data: Path, undisturbed: Path) -> None:
+    before = weights(undisturbed / "model")
+    run(data, undisturbed)
+    after = weights(undisturbed / "model")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert steps_logged(undisturbed) == [1, 2, 3, 4]
+
+
+def test_a_folder_with_another_run_is_refused(data: Path, undisturbed: Path) -> None:
+    with pytest.raises(UsageError, match="it holds another; choose a new folder"):
+        run(data, undisturbed, seed=1)
+
+
+def test_run_json_says_what_the_run_is_made_of(undisturbed: Path) -> None:
+    text = (undisturbed / "run.json").read_text(encoding="utf-8")
+    made_of = json.loads(text)
+    assert set(made_of["data"]) == {"pictures.jsonl", "train.jsonl"}
+    assert made_of["settings"]["steps"] == STEPS
+    assert set(made_of["versions"]) == {"python", "torch", "transformers", "peft"}
+    assert str(undisturbed.parent) not in text  # no path of a machine
+
+
+def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> None:
+    model, processor = tiny_nano()
+    with torch.no_grad():
+        model.language.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(UsageError, match=r"expected a finite loss, got nan at step 0; lower the learning"):
+        train(settings_of(data), model, processor, tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not (tmp_path / "model").exists()
+
+
+def test_missing_records_are_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"expected .*pictures\.jsonl, found none"):
+        run(data, tmp_path, records=tmp_path / "none")
