@@ -4,6 +4,7 @@ Everything in it is named in `manifest.json` with size and sha256. No date, no t
 goes into a hashed file: the same parts give the same bundle, byte by byte.
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -73,7 +74,7 @@ def write_bundle(parts: Parts, out: Path) -> Bundle:
     for source, name in ((parts.vision, VISION), (parts.lora, LORA), (parts.tokenizer, TOKENIZER)):
         _copy(source, out / name)
     _text(out / PACK, pack_text(parts.pack))
-    _text(out / CALIBRATION, parts.calibration.model_dump_json(indent=1) + "\n")
+    _text(out / CALIBRATION, _calibration_text(parts))
     _json(out / PARITY, parts.parity)
     if parts.evaluation is not None:
         _json(out / EVALUATION, parts.evaluation)
@@ -115,12 +116,18 @@ def proved_languages(evaluation: Mapping[str, Any] | None, asked: tuple[str, ...
     """The languages asked for, or else those whose bars the evaluation met."""
     if asked is not None:
         return asked
-    found = (evaluation or {}).get("languages", {})
+    whole = evaluation is not None and evaluation.get("whole") is True
+    found = evaluation["languages"] if evaluation and whole else {}
     return tuple(sorted(language for language, met in found.items() if met))
 
 
 def ship(bundle: Bundle, package: Path | None = None) -> Path:
-    """Make `bundle` the one that comes with the source, and pin its hash in `trust.py`; the new folder."""
+    """Make `bundle` the one that comes with the source, and pin its hash in `trust.py`; the new folder.
+
+    UsageError for one that is not proved: it would judge nothing.
+    """
+    if not bundle.manifest.proof.passed:
+        raise UsageError("expected a bundle whose proof passed, got one that failed it; it is not shipped")
     package = package or Path(yochi_runtime.__file__).parent
     trust = package / "trust.py"
     text, pins = _PIN.subn(f'SHIPPED_MANIFEST_SHA256 = "{bundle.sha256}"', trust.read_text(encoding="utf-8"))
@@ -181,12 +188,30 @@ def _check_weights(parts: Parts) -> None:
 
 
 def _check_languages(parts: Parts) -> None:
-    found = (parts.evaluation or {}).get("languages", {})
-    missed = [language for language in parts.languages if found.get(language) is False]
+    """A language needs a whole evaluation of these very files that says it passed."""
+    evaluation = parts.evaluation or {}
+    if evaluation and evaluation.get("evaluated") != judging_hashes(parts):
+        raise UsageError(
+            "expected an evaluation of this very bundle, got one of other files; run: yochi-train evaluate"
+        )
+    found = evaluation.get("languages", {}) if evaluation.get("whole") is True else {}
+    missed = [language for language in parts.languages if found.get(language) is not True]
     if missed:
         raise UsageError(
-            f"expected languages that the evaluation proves, got {', '.join(missed)}; leave them out"
+            f"expected languages that a whole evaluation proves, got {', '.join(missed)}; leave them out"
         )
+
+
+def judging_hashes(parts: Parts) -> dict[str, str]:
+    """As `yochi_train.evaluate.judging_hashes`, before the bundle is written."""
+    files = {VISION: parts.vision, LORA: parts.lora, TOKENIZER: parts.tokenizer, PACK: parts.pack}
+    calibration = hashlib.sha256(_calibration_text(parts).encode()).hexdigest()
+    hashes = {name: file_sha256(path) for name, path in files.items()}
+    return {**hashes, CALIBRATION: calibration, "base": parts.base.sha256}
+
+
+def _calibration_text(parts: Parts) -> str:
+    return parts.calibration.model_dump_json(indent=1) + "\n"
 
 
 def without_proof(parts: Parts) -> Parts:

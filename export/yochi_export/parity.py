@@ -13,7 +13,7 @@ import numpy as np
 from yochi_bench.intervals import linked, upper_limit
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.record import Record
-from yochi_runtime.verdict import Verdict
+from yochi_runtime.verdict import highest
 from yochi_train.answers import Answers
 from yochi_train.scored import Scored, score
 
@@ -89,7 +89,7 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
         flip_rate=flipped / len(records),
         flip_limit=upper_limit(flipped, len(records)),
         stops_lost=sum(
-            record.verdict == "stop" and was is not Verdict.PROCEED and now is Verdict.PROCEED
+            record.verdict == "stop" and highest((was, now)) is not now
             for record, was, now in zip(records, theirs.verdicts, ours.verdicts, strict=True)
         ),
     )

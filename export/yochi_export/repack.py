@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from yochi_runtime.bundle import Bundle, Calibration, open_bundle
 from yochi_runtime.errors import UsageError
 
-from .pack import NOT_COMPARED, Parts, parts_of, proved_languages, write_bundle
+from .pack import Parts, parts_of, proved_languages, without_proof, write_bundle
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def repack(bundle: Path, out: Path, changes: Changes) -> Bundle:
     parts = parts_of(open_bundle(bundle))
     if changes.calibration is not None:
         # Thresholds decide which verdicts flip, so what was compared before says nothing any more.
-        parts = replace(parts, calibration=_calibration(changes.calibration), parity=dict(NOT_COMPARED))
+        parts = without_proof(replace(parts, calibration=_calibration(changes.calibration)))
     if changes.parity is not None:
         parts = replace(parts, parity=_json(changes.parity))
     if changes.evaluation is not None:

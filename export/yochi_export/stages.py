@@ -21,6 +21,8 @@ import torch
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.bundle import Bundle, file_sha256, open_bundle
 from yochi_runtime.errors import UsageError
+from yochi_runtime.image import PREPARATION
+from yochi_runtime.prompt import PROMPT_VERSION
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.vision import Vision
 
@@ -97,9 +99,10 @@ def _pin(order: Order) -> None:
     files["records"] = order.records / "val.jsonl"
     if not files["records"].is_file():
         raise UsageError(f"expected validation records in {files['records']}, found none; check --records")
-    text = json.dumps(
-        {name: file_sha256(path) for name, path in files.items()} | {"count": order.count}, indent=1
-    )
+    files["pack"], files["tokenizer"] = order.run.pack, order.run.tokenizer
+    made_of = {name: file_sha256(path) for name, path in files.items()}
+    made_of |= {"base": NANO_BASE.sha256, "preparation": PREPARATION, "prompt": PROMPT_VERSION}
+    text = json.dumps(made_of | {"count": order.count}, indent=1)
     pinned = order.out / "made_of.json"
     if pinned.exists() and pinned.read_text(encoding="utf-8") != text:
         raise UsageError(

@@ -4,9 +4,9 @@
 
 The answer to a slot is read from the logits after its name, where the answer would stand next, in the one
 pass that reads the prompt; nothing is decoded. Only where one name has two answers (asked, reported) does a
-placeholder stand for the first. Cue slots stand before the note, so what is seen cannot be talked away by what
-is written, and a still scene keeps its cues in the cache. Picture, look and the rest are always evaluated
-apart, in this order.
+placeholder stand for the first. Cue slots stand before the note, so what is seen cannot be talked away by
+what is written, and a still scene keeps its cues in the cache. Picture, look and the rest are always
+evaluated apart, in this order.
 
 Everything is built from ids, piece by piece, with a tokenizer that has no control tokens: `<|im_end|>` in a
 note is seven characters of text.

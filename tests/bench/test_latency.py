@@ -260,7 +260,10 @@ def test_what_cannot_be_judged_is_exit_3_and_one_line(
 
 @pytest.mark.parametrize(
     ("raised", "code", "message"),
-    [(KeyboardInterrupt(), 130, "stopped"), (RuntimeError("odd"), 1, "try --debug")],
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (RuntimeError("odd"), 1, "report it with the output of --debug"),
+    ],
 )
 def test_interrupts_and_faults_show_no_traceback(
     monkeypatch: pytest.MonkeyPatch,

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 from yochi_export import pack
-from yochi_export.pack import NOT_COMPARED, Parts, parts_of, proved_languages, ship, write_bundle
+from yochi_export.pack import (
+    NOT_COMPARED,
+    Parts,
+    judging_hashes,
+    parts_of,
+    proved_languages,
+    ship,
+    write_bundle,
+)
 from yochi_export.repack import Changes, repack
 from yochi_runtime.bundle import MANIFEST, file_sha256, open_bundle
 from yochi_runtime.errors import UsageError
@@ -35,17 +43,23 @@ EVALUATION = {
     "bars": [{"name": "miss", "value": "0.04", "bar": "<= 0.05", "met": True}],
     "notes": ["Japanese was tried twice."],
     "languages": {"en": True, "ja": False},
+    "whole": True,
 }
+
+
+def evaluation_of(parts: Parts, **changes: object) -> dict[str, object]:
+    """EVALUATION as if it had been made of these parts."""
+    return {**EVALUATION, "evaluated": judging_hashes(parts), **changes}
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     whole = parts_of(open_bundle(make_bundle(tmp_path / "tiny").folder))
-    return replace(whole, parity=NOT_COMPARED)
+    return replace(whole, parity=NOT_COMPARED, languages=())
 
 
 def test_the_same_parts_give_the_same_bundle(parts: Parts, tmp_path: Path) -> None:
-    whole = replace(parts, parity=PARITY, evaluation=EVALUATION, languages=("en",))
+    whole = replace(parts, parity=PARITY, evaluation=evaluation_of(parts), languages=("en",))
     first, second = (write_bundle(whole, tmp_path / name) for name in ("a", "b"))
     assert first.sha256 == second.sha256
     assert {path.name for path in first.path.iterdir()} == {*first.manifest.files, MANIFEST}
@@ -61,19 +75,35 @@ def test_the_proof_and_the_languages_come_from_what_was_measured(parts: Parts, t
     undecided = write_bundle(replace(parts, parity=NOT_COMPARED), tmp_path / "draft")
     assert undecided.manifest.proof.passed is False
     proved = write_bundle(
-        replace(parts, parity=PARITY, evaluation=EVALUATION, languages=("en",)), tmp_path / "p"
+        replace(parts, parity=PARITY, evaluation=evaluation_of(parts), languages=("en",)), tmp_path / "p"
     )
     assert proved.manifest.proof.passed is True
     assert proved.manifest.languages == ("en",)
     assert proved_languages(EVALUATION, None) == ("en",)
     assert proved_languages(None, None) == ()
     with pytest.raises(UsageError, match="ja"):
-        write_bundle(replace(parts, evaluation=EVALUATION, languages=("en", "ja")), tmp_path / "lie")
+        write_bundle(
+            replace(parts, evaluation=evaluation_of(parts), languages=("en", "ja")), tmp_path / "lie"
+        )
+
+
+def test_a_language_needs_a_whole_evaluation_of_this_very_bundle(parts: Parts, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a whole evaluation proves, got en"):
+        write_bundle(replace(parts, languages=("en",)), tmp_path / "none")
+    partly = replace(parts, evaluation=evaluation_of(parts, whole=False), languages=("en",))
+    with pytest.raises(UsageError, match="a whole evaluation proves, got en"):
+        write_bundle(partly, tmp_path / "part")
+    assert proved_languages(evaluation_of(parts, whole=False), None) == ()
+    other = replace(parts, evaluation=evaluation_of(parts, evaluated={"vision.onnx": "0" * 64}))
+    with pytest.raises(UsageError, match="this very bundle"):
+        write_bundle(other, tmp_path / "other")
 
 
 def test_the_card_tells_what_it_is_and_what_it_is_not(parts: Parts, tmp_path: Path) -> None:
     counts = dict.fromkeys(parts.positives, 100) | {"cue:guard_missing": 3}
-    whole = replace(parts, positives=counts, parity=PARITY, evaluation=EVALUATION, languages=("en",))
+    whole = replace(
+        parts, positives=counts, parity=PARITY, evaluation=evaluation_of(parts), languages=("en",)
+    )
     card = (write_bundle(whole, tmp_path / "b").path / "MODEL_CARD.md").read_text(encoding="utf-8")
     for said in (
         "An assembled domain model, not a pretrained vision-language model",
@@ -113,8 +143,11 @@ def test_shipping_copies_and_pins(parts: Parts, tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "trust.py").write_text('"""Why."""\n\nSHIPPED_MANIFEST_SHA256 = ""\n', encoding="utf-8")
-    old = write_bundle(replace(parts, evaluation=EVALUATION, languages=("en",)), tmp_path / "old")
-    new = write_bundle(replace(parts, version="2"), tmp_path / "new")
+    good = replace(parts, parity=PARITY)
+    old = write_bundle(replace(good, evaluation=evaluation_of(parts), languages=("en",)), tmp_path / "old")
+    new = write_bundle(replace(good, version="2"), tmp_path / "new")
+    with pytest.raises(UsageError, match="proof passed"):
+        ship(write_bundle(parts, tmp_path / "unproved"), package)
     for bundle in (old, new):
         folder = ship(bundle, package)
         assert folder == package / "bundles" / "nano"
@@ -132,7 +165,7 @@ def test_packing_again_keeps_the_engines_and_a_new_calibration_undoes_the_proof(
 ) -> None:
     proved = write_bundle(replace(parts, parity=PARITY, languages=()), tmp_path / "a")
     evaluation = tmp_path / "evaluation.json"
-    evaluation.write_text(json.dumps(EVALUATION), encoding="utf-8")
+    evaluation.write_text(json.dumps(evaluation_of(parts)), encoding="utf-8")
     again = repack(proved.path, tmp_path / "b", Changes(evaluation=evaluation))
     assert again.manifest.languages == ("en",)
     assert again.manifest.proof.passed is True

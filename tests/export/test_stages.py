@@ -35,9 +35,7 @@ def order(tiny_run: TinyRun, photos: Path, tmp_path: Path, monkeypatch: pytest.M
     lines = [r.model_dump_json() + "\n" for r in drawn.records(load_pack(), COUNT)]
     (records / "val.jsonl").write_text("".join(lines), encoding="utf-8")
     (records / "pictures.jsonl").write_text("".join(map(picture, range(6))), encoding="utf-8")
-    return Order(
-        RunFolder(tiny_run.folder), tmp_path / "out", records, photos, "1", threads=1, languages=("en",)
-    )
+    return Order(RunFolder(tiny_run.folder), tmp_path / "out", records, photos, "1", threads=1)
 
 
 def picture(number: int) -> str:

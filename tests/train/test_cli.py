@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from yochi_runtime.errors import BundleError, Reason
 from yochi_train import photo_records
+from yochi_train.pictures import read_photos
 
-from .made import command
+from .made import command, fake_cache
 
 COMMANDS = (["records"], ["records", "photos"], ["sft"], ["evaluate"])
 
@@ -42,7 +43,9 @@ def test_missing_settings_are_a_usage_error(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_records_are_made(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command(["records", "photos", str(drawn), str(tmp_path / "out"), "--count", "50"]) == 0
+    cache = fake_cache(tmp_path / "cache", [p.image for p in read_photos(drawn)])
+    words = ["records", "photos", str(drawn), str(tmp_path / "out"), "--features", str(cache)]
+    assert command([*words, "--count", "50"]) == 0
     assert capsys.readouterr().out.startswith("100 records on 128 pictures: ")
     assert (tmp_path / "out" / "card.json").is_file()
 

@@ -98,7 +98,7 @@ def cross_set_table(bundle: Bundle, answers: Answers, checked: Sequence[Picture]
     table = Table(
         "Cues on other sets, held out and checked by eye",
         ["cue", "photos", "positives", "AUROC", "false alarms", "missed"],
-        caption="No set here is annotated for the cue, so its look gives nothing away. '-': too few positives.",
+        caption="No set here is annotated for the cue, so its look tells nothing. '-': too few positives.",
     )
     margins = answers.margins()
     bars = []
