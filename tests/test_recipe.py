@@ -36,8 +36,9 @@ def test_the_smoke_recipe_ends_in_a_bundle_that_judges_nothing(tmp_path: Path) -
     assert "not trusted by this Yochi" in verified.stdout
 
     report = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
-    assert report["tables"]
-    assert all(table["rows"] for table in report["tables"])
+    rows = {table["title"]: table["rows"] for table in report["tables"]}
+    assert len(rows["Verdicts"]) == 4  # the model, and three that never look
+    assert len(rows["Combinations"]) == 4
     assert report["bars"]
     assert "--per-set" in report["command"]  # nobody takes it for evidence
 

@@ -41,13 +41,13 @@ class Parity:
 
     @property
     def status(self) -> Literal["passed", "failed", "undecided"]:
-        """`undecided` where too few records were compared to say `passed`."""
+        """`undecided` where too few records were compared, or no slot is judged, to say `passed`."""
         sound = (
             self.mean_difference <= MAX_MEAN_DIFFERENCE
             and self.flip_limit <= MAX_FLIP_LIMIT
             and self.stops_lost <= MAX_STOPS_LOST
         )
-        if self.records < MIN_RECORDS:
+        if self.records < MIN_RECORDS or self.slots == 0:
             return "undecided"
         return "passed" if sound else "failed"
 
@@ -74,7 +74,8 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
     ours, theirs = score(bundle, records, box), score(bundle, records, reference)
     difference = np.abs(ours.probability - theirs.probability)  # (N, S), NaN where a slot is not judged
     judged = ~np.isnan(difference).all(axis=0)
-    worst = int(np.nanargmax(np.where(judged, np.nan_to_num(difference).max(axis=0), np.nan)))
+    seen = difference[:, judged] if judged.any() else np.zeros((len(records), 1))  # nothing judged: undecided
+    worst = int(np.argmax(np.where(judged, np.nan_to_num(difference).max(axis=0), -1.0)))
     flips = _flips(ours, theirs)
     flipped = sum(flips.values())
     return Parity(
@@ -82,9 +83,9 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
         pictures=len({r.image for r in records}),
         templates=len(set(linked([r.templates for r in records]))),
         slots=int(judged.sum()),
-        mean_difference=float(difference[:, judged].mean()),
-        max_difference=float(difference[:, judged].max()),
-        worst_slot=ours.slots[worst].id,
+        mean_difference=float(seen.mean()),
+        max_difference=float(seen.max()),
+        worst_slot=ours.slots[worst].id if judged.any() else "none",
         flips=flips,
         flip_rate=flipped / len(records),
         flip_limit=upper_limit(flipped, len(records)),

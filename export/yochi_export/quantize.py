@@ -11,6 +11,7 @@ loads. Weights that stay float in `int8` are stored the same way.
 """
 
 import contextlib
+import io
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -87,11 +88,12 @@ def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], reci
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """The quantizer advises, on the root logger, a preparation that this graph does not need."""
+    """The quantizer prints its progress, and advises on the root logger what this graph does not need."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(before)
 

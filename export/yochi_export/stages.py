@@ -23,8 +23,10 @@ from yochi_runtime.bundle import Bundle, file_sha256, open_bundle
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import PREPARATION
 from yochi_runtime.prompt import PROMPT_VERSION
+from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.vision import Vision
+from yochi_train.answers import Answers
 
 from .answering import box_answers, once, torch_answers, validation_records
 from .calibrate import calibrate, draft
@@ -33,10 +35,11 @@ from .frames import prepared, training_pictures
 from .lora import write_lora
 from .measure import Cost
 from .pack import Parts, proved_languages, write_bundle
-from .parity import Parity, compare, spread
+from .parity import MAX_MEAN_DIFFERENCE, Parity, compare, spread
 from .trained import RunFolder
 from .vision import export_vision
 
+SCREEN = 60  # records
 MAX_ONNX_DIFFERENCE = 1e-3  # of an output, float graph against torch
 Say = Callable[[str], None]
 
@@ -68,7 +71,7 @@ def export_all(order: Order, say: Say) -> Bundle:
     report.put("lora", {"bytes": lora.stat().st_size})
     forms = small_forms(order, vision, report, say)
     parts, parity = None, None
-    if forms.int8_is_faster:
+    if forms.int8_is_faster and screened(order, report, say):
         parts, parity = proved(order, "int8", report, say)
     if parts is None or choose_form(forms, parity) == "half":
         parts, parity = proved(order, "half", report, say)
@@ -145,6 +148,29 @@ def small_forms(order: Order, source: Path, report: Report, say: Say) -> Forms:
     return forms
 
 
+def screened(order: Order, report: Report, say: Say) -> bool:
+    """Whether int8 is near enough on SCREEN records for the whole comparison to be worth its minutes."""
+    say("int8: a first look at its slots")
+    asked = _asked(order)
+    rows = spread(len(asked), SCREEN)
+    bundle = write_bundle(_draft(order, "int8"), order.out / "int8" / "draft")
+    file = order.out / "answers" / "int8-screen.npz"
+    box = box_answers(bundle.path, [asked[i] for i in rows], order.photos, file, order.threads)
+    found = compare(bundle, [asked[i] for i in rows], box, _reference(order).take(rows))
+    report.put("int8:screen", found.as_json())
+    return found.mean_difference <= MAX_MEAN_DIFFERENCE and found.stops_lost == 0
+
+
+def _asked(order: Order) -> list[Record]:
+    """The records that are compared with torch."""
+    records = validation_records(order.records)
+    return [records[i] for i in spread(len(records), order.count)]
+
+
+def _reference(order: Order) -> Answers:
+    return torch_answers(order.run, _asked(order), order.photos, order.out / "answers" / "torch.npz")
+
+
 def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, Parity]:
     """The bundle of one form, calibrated on its own answers and compared with torch."""
     records, folder = validation_records(order.records), order.out / form
@@ -158,9 +184,7 @@ def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, P
     parts = replace(parts, calibration=calibrated.calibration)
     bundle = write_bundle(parts, folder / "bundle")
     rows = spread(len(records), order.count)
-    asked = [records[i] for i in rows]
-    reference = torch_answers(order.run, asked, order.photos, order.out / "answers" / "torch.npz")
-    parity = compare(bundle, asked, answers.take(rows), reference)
+    parity = compare(bundle, _asked(order), answers.take(rows), _reference(order))
     report.put(f"{form}:calibration", asdict(calibrated.chosen) | {"shared": calibrated.shared})
     report.put(f"{form}:parity", parity.as_json())
     return replace(parts, parity=parity.as_json()), parity

@@ -95,6 +95,27 @@ def test_the_report_is_whole_and_a_second_run_asks_nothing_again(
     assert "asked again" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("short_notes")
+def test_a_bundle_that_was_taught_nothing_is_scored_and_reaches_nothing(
+    root: Path,
+    drawn: Path,
+    pack: Pack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As the smoke recipe's: no slot has thirty positive examples."""
+    made = make_bundle(tmp_path / "made", untrained=[s.id for s in pack.slots if s.id != "verdict"])
+    monkeypatch.setenv("YOCHI_BASE", str(made.base))
+    line = words(made.folder, root, drawn, tmp_path / "out", "--per-set", "4")
+    assert command(line) == 0, capsys.readouterr().err
+    report = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert tuple(table["title"] for table in report["tables"]) == TABLES
+    assert report["languages"] == {"en": False, "ja": False}
+    met = {bar["name"]: bar["met"] for bar in report["bars"]}
+    assert met["combination AUROC, crossed pairs"] is False
+
+
 def test_a_missing_bundle_is_a_usage_error(
     root: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,7 @@ SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a k
 NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
 # Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
 # templates a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
-STAGES = ((0.3, 3), (0.6, 12), (1.0, None))
+STAGES = ((0.15, 3), (0.35, 12), (1.0, None))
 _SET_WEIGHT = {"fire": 0.7, "site": 1.6}  # pictures of a set against the others
 
 
