@@ -1,7 +1,7 @@
 """`yochi-export`: a training run becomes a bundle. Thin: every command is one call into the package.
 
-Exit 0: done. 1: the bundle is not the model that was trained. 2: called wrongly, one line on stderr. 3: the
-bundle, the base model or an engine fails. 130: interrupted.
+Exit 0: done. 4: the bundle is not proved to be the model that was trained. 2: called wrongly, one line on
+stderr. 3: the bundle, the base model or an engine fails. 1: a fault. 130: interrupted.
 """
 
 import json
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 VERSION = "0.1.0"
+NOT_PROVED = 4  # exit code; a fault's 1 must not look like it
 
 Run = Annotated[Path, typer.Argument(help="Run folder of `yochi-train sft`, finished.")]
 BundleFolder = Annotated[Path, typer.Argument(help="Bundle folder.")]
@@ -117,7 +118,7 @@ def parity(
     count: Count = 500,
     threads: Threads = 2,
 ) -> None:
-    """Compare a bundle with torch, record by record. Exit 1 unless it passes."""
+    """Compare a bundle with torch, record by record. Exit 4 unless it passes."""
     from yochi_runtime.bundle import open_bundle
 
     from .answering import compare_bundle, validation_records
@@ -130,7 +131,7 @@ def parity(
     found = compare_bundle(RunFolder(run), opened, asked, photos, out / opened.sha256[:16], threads)
     _print(found.as_json(), out / "parity.json")
     if not found.passed:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_PROVED)
 
 
 @app.command()
@@ -175,7 +176,7 @@ def all_command(
     threads: Threads = 2,
     ship_it: Annotated[bool, typer.Option("--ship", help="Ship the bundle with this source.")] = False,
 ) -> None:
-    """Everything in order: graph, LoRA, quantization, calibration, parity, bundle. Exit 1 unless it is
+    """Everything in order: graph, LoRA, quantization, calibration, parity, bundle. Exit 4 unless it is
     proved.
     """
     from .pack import ship as ship_bundle
@@ -188,7 +189,7 @@ def all_command(
         ship_bundle(bundle)
     typer.echo(f"{bundle.path}: {_line(bundle)}")
     if not bundle.manifest.proof.passed:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_PROVED)
 
 
 def _line(bundle: Any) -> str:

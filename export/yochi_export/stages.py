@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from yochi_bench.intervals import lower_limit
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.bundle import Bundle, file_sha256, open_bundle
 from yochi_runtime.errors import UsageError
@@ -35,7 +36,7 @@ from .frames import prepared, training_pictures
 from .lora import write_lora
 from .measure import Cost
 from .pack import Parts, proved_languages, write_bundle
-from .parity import MAX_MEAN_DIFFERENCE, Parity, compare, spread
+from .parity import MAX_FLIP_LIMIT, MAX_MEAN_DIFFERENCE, Parity, compare, spread
 from .trained import RunFolder
 from .vision import export_vision
 
@@ -158,7 +159,9 @@ def screened(order: Order, report: Report, say: Say) -> bool:
     box = box_answers(bundle.path, [asked[i] for i in rows], order.photos, file, order.threads)
     found = compare(bundle, [asked[i] for i in rows], box, _reference(order).take(rows))
     report.put("int8:screen", found.as_json())
-    return found.mean_difference <= MAX_MEAN_DIFFERENCE and found.stops_lost == 0
+    # Only what is surely too often rules it out: the lower limit of the share of flips, not the upper.
+    surely = lower_limit(sum(found.flips.values()), found.records)
+    return found.mean_difference <= MAX_MEAN_DIFFERENCE and surely <= MAX_FLIP_LIMIT and found.stops_lost == 0
 
 
 def _asked(order: Order) -> list[Record]:

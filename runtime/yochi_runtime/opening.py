@@ -73,7 +73,7 @@ def describe(bundle: Bundle) -> str:
         "languages": ", ".join(manifest.languages) or "none",
         "pack": f"{manifest.pack_id} {bundle.pack.version}",
         "prompt": f"{manifest.prompt.version} {manifest.prompt.sha256[:12]}",
-        "base": f"{base.file} from {base.package}{', runs as Q8_0' if base.source else ''}",
+        "base": f"{base.file} from {base.package}{', runs as F16' if base.source else ''}",
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files",
         f"trained ({len(trained)})": ", ".join(trained),
         f"not trained ({len(untrained)})": ", ".join(s for s in manifest.slots if s in untrained) or "none",

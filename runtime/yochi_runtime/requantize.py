@@ -1,9 +1,10 @@
-"""GGUF Q4_1 to Q8_0: the same weights in a form that llama.cpp multiplies 1.6 times as fast.
+"""GGUF Q4_1 and Q8_0 to F16: the same weights, in a form that llama.cpp multiplies fast and adds no loss to.
 
-llama.cpp has matrix kernels for Q8_0 and none for Q4_1, whose prompt pass is a dot product at a time.
-Written in float32 steps that every machine rounds alike, so that the result's sha256 can be pinned: the
-same file from the same file. Block layouts as in ggml-common.h: Q4_1 is (scale f16, minimum f16, 32 x 4
-bit), Q8_0 (scale f16, 32 x int8).
+llama.cpp has matrix kernels for F16 and none for Q4_1, whose prompt pass is a dot product at a time; and where
+weights are Q8_0 it rounds the activations to 8 bits too, which moved verdicts (docs/decisions.md). Written in
+float32 steps that every machine rounds alike, so that the result's sha256 can be pinned: the same file from
+the same file. Block layouts as in ggml-common.h: Q4_1 is (scale f16, minimum f16, 32 x 4 bit), Q8_0 (scale
+f16, 32 x int8).
 """
 
 import struct
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 32  # weights
-Q4_1, Q8_0 = 3, 8  # ggml_type
+F16, Q4_1, Q8_0 = 1, 3, 8  # ggml_type
 Q4_1_BYTES, Q8_0_BYTES = 20, 34  # a block
-FILE_TYPE_Q8_0 = 7  # llama_ftype
+FILE_TYPE_F16 = 1  # llama_ftype
 ALIGNMENT = 32
 _SIZES: Final = {
     0: 1,
@@ -77,7 +78,7 @@ class _Reader:
 
 
 def requantize(data: bytes) -> bytes:
-    """A GGUF 3 file's bytes with every Q4_1 tensor as Q8_0; all else as it was.
+    """A GGUF 3 file's bytes with every Q4_1 and Q8_0 tensor as F16; all else as it was.
 
     ValueError or struct.error where `data` is no such file.
     """
@@ -88,14 +89,14 @@ def requantize(data: bytes) -> bytes:
     file_type = _skip_metadata(reader, keys)
     head = bytearray(data[: reader.at])
     if file_type is not None:
-        struct.pack_into("<I", head, file_type, FILE_TYPE_Q8_0)
+        struct.pack_into("<I", head, file_type, FILE_TYPE_F16)
     tensors = [_tensor(reader) for _ in range(count)]
     start = _aligned(reader.at)
     infos, parts, offset = [], [], 0
     for tensor, end in zip(tensors, _ends(tensors, len(data) - start), strict=True):
         raw = data[start + tensor.offset : start + end]
-        kind = Q8_0 if tensor.type == Q4_1 else tensor.type
-        body = _q8_0(raw, tensor) if tensor.type == Q4_1 else raw
+        kind = F16 if tensor.type in _DEQUANTIZE else tensor.type
+        body = _f16(raw, tensor) if tensor.type in _DEQUANTIZE else raw
         infos.append(_info(tensor, kind, offset))
         body += bytes(_aligned(len(body)) - len(body))
         parts.append(body)
@@ -137,9 +138,10 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _q8_0(raw: bytes, tensor: _Tensor) -> bytes:
+def _f16(raw: bytes, tensor: _Tensor) -> bytes:
     blocks = int(np.prod(tensor.shape, dtype=np.int64)) // BLOCK
-    return quantize_q8_0(dequantize_q4_1(raw[: blocks * Q4_1_BYTES]))
+    dequantize, size = _DEQUANTIZE[tensor.type]
+    return dequantize(raw[: blocks * size]).astype("<f2").tobytes()
 
 
 def dequantize_q4_1(raw: bytes) -> NDArray[np.float32]:
@@ -153,11 +155,12 @@ def dequantize_q4_1(raw: bytes) -> NDArray[np.float32]:
     return weights
 
 
-def quantize_q8_0(weights: NDArray[np.float32]) -> bytes:
-    """(blocks, 32) float32 -> Q8_0 bytes; halves are rounded away from zero, as ggml's reference does."""
-    scale = np.abs(weights).max(axis=1, keepdims=True) / np.float32(127)
-    with np.errstate(divide="ignore"):
-        inverse = np.where(scale == 0, np.float32(0), np.float32(1) / scale)
-    scaled = weights * inverse
-    q = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int8)
-    return np.concatenate([scale.astype(np.float16).view(np.uint8), q.view(np.uint8)], axis=1).tobytes()
+def dequantize_q8_0(raw: bytes) -> NDArray[np.float32]:
+    """(blocks, 32) float32 weights: scale * q, q in -127..127."""
+    blocks = np.frombuffer(raw, np.uint8).reshape(-1, Q8_0_BYTES)
+    scale = blocks[:, :2].copy().view(np.float16).astype(np.float32)
+    weights: NDArray[np.float32] = scale * blocks[:, 2:].view(np.int8).astype(np.float32)
+    return weights
+
+
+_DEQUANTIZE: Final = {Q4_1: (dequantize_q4_1, Q4_1_BYTES), Q8_0: (dequantize_q8_0, Q8_0_BYTES)}

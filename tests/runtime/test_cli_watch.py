@@ -85,7 +85,7 @@ def test_bundle_show_names_what_runs(tiny: TinyBundle) -> None:
     assert "base.gguf from tiny-base==1\n" in describe(bundle)
     made = bundle.manifest.base.model_copy(update={"source": FileEntry(bytes=1, sha256="0" * 64)})
     manifest = bundle.manifest.model_copy(update={"base": made})
-    assert "base.gguf from tiny-base==1, runs as Q8_0\n" in describe(replace(bundle, manifest=manifest))
+    assert "base.gguf from tiny-base==1, runs as F16\n" in describe(replace(bundle, manifest=manifest))
 
 
 def test_bundle_verify_says_what_is_spoiled(yochi: Yochi, copy: TinyBundle) -> None:

@@ -1,4 +1,4 @@
-"""Q4_1 to Q8_0: parity with gguf-py's reference, and arithmetic by hand."""
+"""Q4_1 and Q8_0 to F16: parity with gguf-py's reference, and arithmetic by hand."""
 
 from pathlib import Path
 
@@ -6,22 +6,22 @@ import gguf
 import numpy as np
 import pytest
 from gguf.quants import dequantize, quantize
-from yochi_runtime.requantize import dequantize_q4_1, quantize_q8_0, requantize
+from yochi_runtime.requantize import dequantize_q4_1, dequantize_q8_0, requantize
 
-Q4_1, Q8_0 = gguf.GGMLQuantizationType.Q4_1, gguf.GGMLQuantizationType.Q8_0
+F16, Q4_1, Q8_0 = (gguf.GGMLQuantizationType[name] for name in ("F16", "Q4_1", "Q8_0"))
 
 
 def a_model(path: Path) -> None:
-    """Two Q4_1 tensors, one of them odd in size, and a float one between; metadata of every shape."""
+    """A Q8_0 and a Q4_1 tensor of odd size, and float ones between; metadata of every shape."""
     rng = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_file_type(3)
     writer.add_array("tokenizer.ggml.tokens", ["a", "", "語"])
     writer.add_array("numbers", [1.5, 2.5])
     writer.add_bool("flag", True)
-    for name, rows in (("first", 3), ("last", 5)):
+    for name, rows, kind in (("first", 3, Q8_0), ("last", 5, Q4_1)):
         weights = rng.normal(size=(rows, 64)).astype(np.float32)
-        writer.add_tensor(name, quantize(weights, Q4_1), raw_dtype=Q4_1)
+        writer.add_tensor(name, quantize(weights, kind), raw_dtype=kind)
         writer.add_tensor(f"{name}.norm", rng.normal(size=7).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -35,9 +35,10 @@ def test_every_tensor_is_what_gguf_py_makes_of_it(tmp_path: Path) -> None:
     before, after = gguf.GGUFReader(tmp_path / "a.gguf"), gguf.GGUFReader(tmp_path / "b.gguf")
     assert [t.name for t in after.tensors] == ["first", "first.norm", "last", "last.norm"]
     for old, new in zip(before.tensors, after.tensors, strict=True):
-        if old.tensor_type == Q4_1:
-            assert new.tensor_type == Q8_0
-            assert new.data.tobytes() == quantize(dequantize(old.data, Q4_1), Q8_0).tobytes()
+        if old.tensor_type in (Q4_1, Q8_0):
+            assert new.tensor_type == F16
+            wanted = dequantize(old.data, old.tensor_type).astype(np.float16)
+            assert new.data.tobytes() == wanted.tobytes()
         else:
             assert (new.tensor_type, new.data.tobytes()) == (old.tensor_type, old.data.tobytes())
 
@@ -46,24 +47,18 @@ def test_metadata_stays_but_for_the_file_type(tmp_path: Path) -> None:
     a_model(tmp_path / "a.gguf")
     (tmp_path / "b.gguf").write_bytes(requantize((tmp_path / "a.gguf").read_bytes()))
     before, after = gguf.GGUFReader(tmp_path / "a.gguf"), gguf.GGUFReader(tmp_path / "b.gguf")
-    assert after.fields["general.file_type"].contents() == 7
+    assert after.fields["general.file_type"].contents() == 1
     for key in ("tokenizer.ggml.tokens", "numbers", "flag", "general.architecture"):
         assert after.fields[key].contents() == before.fields[key].contents()
 
 
 def test_by_hand() -> None:
-    """scale 0.5, minimum -1: q = 0 gives -1, q = 15 gives 6.5; Q8_0's scale is then 6.5 / 127."""
-    raw = np.array([0.5, -1.0], np.float16).tobytes() + bytes([0xF0]) * 16
-    weights = dequantize_q4_1(raw)
+    """Q4_1, scale 0.5, minimum -1: q = 0 gives -1, q = 15 gives 6.5. Q8_0, scale 0.25: q = -3 gives -0.75."""
+    weights = dequantize_q4_1(np.array([0.5, -1.0], np.float16).tobytes() + bytes([0xF0]) * 16)
     assert weights[0, :16].tolist() == [-1.0] * 16
     assert weights[0, 16:].tolist() == [6.5] * 16
-    block = quantize_q8_0(weights)
-    assert np.frombuffer(block[:2], np.float16)[0] == np.float16(6.5 / 127)
-    assert np.frombuffer(block[2:], np.int8).tolist() == [-20] * 16 + [127] * 16  # -1 * 127 / 6.5 = -19.5
-
-
-def test_a_block_of_zeros_stays_zero() -> None:
-    assert quantize_q8_0(np.zeros((1, 32), np.float32)) == bytes(34)
+    block = np.array([0.25], np.float16).tobytes() + np.array([-3] * 31 + [127], np.int8).tobytes()
+    assert dequantize_q8_0(block)[0].tolist() == [-0.75] * 31 + [31.75]
 
 
 @pytest.mark.parametrize("data", [b"GGUF\x02\x00\x00\x00" + bytes(16), b"no such file at all"])

@@ -21,6 +21,7 @@ TABLES = (
     "Hand-written notes: which category",
     "Verdicts",
     "Combinations",
+    "Slots asked in the opposite order",
 )
 PER_SET = 8
 

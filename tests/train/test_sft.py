@@ -14,7 +14,7 @@ from yochi_train.drawn import draw_photos
 from yochi_train.pictures import build_pictures, read_photos, write_pictures
 from yochi_train.records import build_records, read_records, write_records
 from yochi_train.settings import SftSettings
-from yochi_train.sft import Trainer, train
+from yochi_train.sft import Trainer, precision_of, train
 
 from .made import fake_cache, tiny_nano, unlike
 
@@ -173,3 +173,46 @@ def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> No
 def test_missing_records_are_named(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected .*pictures\.jsonl, found none"):
         run(data, tmp_path, records=tmp_path / "none")
+
+
+def test_a_run_goes_on_from_a_finished_one(data: Path, undisturbed: Path, tmp_path: Path) -> None:
+    """With rates of all but nothing it ends where the other did; its run.json names those weights."""
+    run(data, tmp_path, start=undisturbed, lora_rate=1e-12, projector_rate=1e-12, steps=1)
+    before, after = weights(undisturbed / "model"), weights(tmp_path / "model")
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, atol=1e-9, rtol=0)
+    made_of = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert len([name for name in made_of["data"] if name.startswith("start/")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lora_rank": 3}, "expected a run of the same rank"),
+        ({"lora_from_layer": 0}, "expected a run with LoRA on the same layers"),
+        ({"start": Path("none")}, "expected a finished run in none to start from"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_named(
+    data: Path, undisturbed: Path, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        run(data, tmp_path, **{"start": undisturbed} | changes)
+
+
+def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    for known, wanted in (({"avx512_bf16": True}, torch.bfloat16), ({"avx512_bf16": False}, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: known)
+        assert precision_of("auto") is wanted
+    assert precision_of("bf16") is torch.bfloat16
+    assert precision_of("fp32") is torch.float32
+
+
+def test_bf16_is_near_float32(data: Path, tmp_path: Path) -> None:
+    """The first step's loss, from the same weights."""
+    losses = []
+    for precision in ("bf16", "fp32"):
+        run(data, tmp_path / precision, steps=1, precision=precision)
+        losses.append(json.loads((tmp_path / precision / "log.jsonl").read_text(encoding="utf-8"))["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]

@@ -18,9 +18,11 @@ from yochi_runtime.image import Frame, prepare, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.language import Language
 from yochi_runtime.opening import prompt_of, read_bundle
+from yochi_runtime.prompt import build_prompt
 from yochi_runtime.reader import Reader
 from yochi_runtime.record import Record
 from yochi_runtime.scene import Scene, Stages
+from yochi_runtime.taxonomy import Pack
 from yochi_runtime.vision import Vision
 
 from .progress import Progress
@@ -67,14 +69,23 @@ class Vector(Protocol):
 
 
 def from_bundle(
-    bundle: Path, records: Sequence[Record], photos: Path, threads: int = 2, blind_image: bool = False
+    bundle: Path,
+    records: Sequence[Record],
+    photos: Path,
+    threads: int = 2,
+    *,
+    blind_image: bool = False,
+    pack: Pack | None = None,
 ) -> Answers:
     """On the runtime: ONNX Runtime and llama.cpp, segment by segment, as `yochi judge` does.
 
-    `blind_image` shows a gray picture instead of each record's own.
+    `blind_image` shows a gray picture instead of each record's own. `pack` asks its slots, in its order, instead
+    of the bundle's own.
     """
     opened = read_bundle(bundle)
     prompt = prompt_of(opened)
+    if pack is not None:
+        prompt = build_prompt(pack, prompt.tokenizer)
     with ExitStack() as stack:
         base = find_base(opened.manifest.base)
         language = stack.enter_context(Language(base, bundle / LORA, threads=threads))

@@ -1,7 +1,7 @@
 """The base language model out of its GGUF: dequantized weights, and a tokenizer without control tokens.
 
-SmolLM2-135M-Instruct comes as Q4_1 and is stored and run as Q8_0 (`yochi_runtime.requantize`). We train on
-exactly what that Q8_0 file dequantizes to, so that the LoRA fits the very file that the box runs.
+SmolLM2-135M-Instruct comes as Q4_1 and is stored and run as F16 (`yochi_runtime.requantize`). We train on
+exactly what that file holds, so that the LoRA fits the very file that the box runs.
 """
 
 from pathlib import Path

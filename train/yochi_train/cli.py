@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
+from yochi_runtime.errors import UsageError
+
+from .grammar import LANGS, Lang
 
 # torch and transformers take a while to load: modules that need them are imported where they are used.
 
@@ -55,6 +58,12 @@ def records_photos(
     ] = None,
     seed: Seed = 0,
     pack: PackFile = None,
+    curriculum: Annotated[
+        bool, typer.Option(help="Few phrasings first; not for a run that goes on from another.")
+    ] = True,
+    languages: Annotated[
+        str, typer.Option(help="Draw most notes from these; one in eight is English and one Japanese anyway.")
+    ] = "en,ja",
 ) -> None:
     """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group."""
     from .photo_records import make_records
@@ -68,8 +77,17 @@ def records_photos(
             narratives=narratives,
             seed=seed,
             pack_file=pack,
+            curriculum=curriculum,
+            languages=_languages(languages),
         )
     )
+
+
+def _languages(words: str) -> tuple[Lang, ...]:
+    found = tuple(lang for lang in LANGS if lang in words.split(","))
+    if not found or set(words.split(",")) - set(LANGS):
+        raise UsageError(f"expected --languages out of {','.join(LANGS)}, got {words!r}")
+    return found
 
 
 @app.command()
@@ -81,11 +99,14 @@ def sft(
     pack: PackFile = None,
 ) -> None:
     """Fine-tune the slot readout (LoRA and projector) on records."""
+    import torch
+
     from .assemble import assemble
     from .settings import read_settings
     from .sft import train
 
     chosen = read_settings(settings)
+    torch.manual_seed(chosen.seed)  # the projector's first weights
     model, processor = assemble(pack)
     typer.echo(f"model: {train(chosen, model, processor, out)}")
 

@@ -20,11 +20,13 @@ from .pictures import Picture, read_photos, read_pictures
 from .scored import as_the_box, score
 from .tables import Bar, Table, bars_met, markdown
 from .tables_notes import note_tables
+from .tables_order import order_table, turned, turned_back
 from .tables_pairs import combination_table, verdict_table
 from .tables_pictures import cross_set_table, cue_table
 from .testset import TestSet, blind, few
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
+BLIND, TURNED = "image-blind", "notes-turned"  # sets that are asked in a way of their own
 JUDGING = (VISION, LORA, TOKENIZER, PACK, CALIBRATION)  # the files of a bundle that the numbers depend on
 
 
@@ -68,12 +70,13 @@ def evaluate_bundle(
     pictures = read_pictures(records / "pictures.jsonl")
     built = TestSet(pictures, opened.pack, seed).build()
     sets = {name: few(rows, per_set) for name, rows in built.items()}
-    sets["image-blind"], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
+    sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
     out.mkdir(parents=True, exist_ok=True)
     scored = {}
     for name, rows in sets.items():
-        answers = _answers(bundle, name, rows, photos, out)
-        scored[name] = score(opened, rows, answers)
+        scored[name] = score(opened, rows, _answers(bundle, name, rows, photos, out))
+    asked = _answers(bundle, TURNED, sets["notes"], photos, out)
+    in_turn = score(opened, sets["notes"], turned_back(asked, opened.pack))
     cached = encode_folder(photos, [p.image for p in read_photos(photos)], features)
     draws = Draws(seed, resamples)
     report = Report(_command(seed, resamples, per_set), judging_hashes(opened), per_set is None)
@@ -91,6 +94,7 @@ def evaluate_bundle(
         *notes,
         verdict_table(as_the_box(scored["verdicts"], report.languages), draws.seed, draws.resamples),
         combination_table(scored, draws.seed, draws.resamples),
+        order_table(scored["notes"], in_turn),
     ):
         report.tables.append(table)
         report.bars += bars
@@ -116,7 +120,8 @@ def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out:
     if file.exists():
         return Answers.load(file)
     file.parent.mkdir(exist_ok=True)
-    answers = from_bundle(bundle, rows, photos, blind_image=name == "image-blind")
+    pack = turned(opened.pack) if name == TURNED else None
+    answers = from_bundle(bundle, rows, photos, blind_image=name == BLIND, pack=pack)
     answers.save(file)
     return answers
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from yochi_runtime.errors import UsageError
@@ -9,11 +10,13 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import load_pack, pack_text, sha256_text
 
 from .features import encode_folder
+from .grammar import LANGS, Lang
 from .narratives import read_narratives
 from .pictures import Picture, build_pictures, read_photos, write_pictures
 from .records import build_records, write_records
 
-VALIDATION_SHARE = 6  # one validation record for so many training records
+VALIDATION_SHARE = 6  # one validation record for so many training records,
+VALIDATION_MOST = 2400  # but no more than the box answers in a few minutes
 MIN_COUNT = 50
 
 
@@ -26,6 +29,8 @@ def make_records(
     narratives: Path | None,
     seed: int,
     pack_file: Path | None,
+    curriculum: bool = True,
+    languages: Sequence[Lang] = LANGS,
 ) -> str:
     """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen."""
     if count < MIN_COUNT:
@@ -39,9 +44,9 @@ def make_records(
     text = pack_text(pack_file)
     (out / "pack.toml").write_text(text, encoding="utf-8")
     parts: dict[str, list[Record]] = {}
-    for split, share in (("train", count), ("val", max(MIN_COUNT, count // VALIDATION_SHARE))):
+    for split, share in (("train", count), ("val", min(VALIDATION_MOST, max(MIN_COUNT, count // VALIDATION_SHARE)))):
         parts[split] = list(
-            build_records(pictures, pack, "val" if split == "val" else "train", share, seed, told)
+            build_records(pictures, pack, "val" if split == "val" else "train", share, seed, told, curriculum, languages)
         )
         write_records(iter(parts[split]), out / f"{split}.jsonl")
     card = data_card(pictures, parts, sha256_text(text), seed)

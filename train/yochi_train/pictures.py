@@ -139,7 +139,8 @@ def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Pic
         cues={**by_eye, **cues},
         by_eye={c: v for c, v in by_eye.items() if c not in photo.labelled},
         boxes=tuple((b.label, b.xyxy) for b in photo.boxes if b.label in ids),
-        boxed=tuple(c for c in ids if c in photo.labelled and c in cues),
+        # one that is there without a box, such as the head under a boxed helmet, says nothing about cells
+        boxed=tuple(c for c, value in cues.items() if value == 0 or c in labels),
         checked=check.verdict if check else "",
         source=photo.source,
         licence=photo.licence,

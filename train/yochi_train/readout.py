@@ -13,7 +13,8 @@ from transformers import DynamicCache
 from transformers.cache_utils import CacheLayerMixin
 from yochi_runtime.prompt import Prompt
 
-LENGTH_GROUPS = 2
+GROUP = 8  # notes of a like length that are read together
+ROUND = 8  # their padded length is a multiple of this: few shapes, whose kernels are then ready
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,13 @@ class SlotReader:
     def read(self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
         """images (B, 49, H); token ids of each of N notes (from Prompt.note); owner (N,): its picture.
 
-        Notes are grouped by length inside, so that short ones do not pay for long ones.
+        Notes are grouped by length inside, so that short ones do not pay for long ones. Answers are float32
+        in every precision of the model.
         """
         cues, cache, length = self._look(images)
         order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
-        size = -(-len(order) // LENGTH_GROUPS)
         risks: list[Tensor] = [torch.empty(0)] * len(notes)
-        for chosen in (order[i : i + size] for i in range(0, len(order), size)):
+        for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
             hidden = self._answer([notes[i] for i in chosen], owner[torch.tensor(chosen)], cache, length)
             for row, i in zip(hidden, chosen, strict=True):
                 risks[i] = row
@@ -67,7 +68,7 @@ class SlotReader:
         """Hidden states (n, R + 1, H) before the placeholders of risk slots and verdict."""
         p = self.prompt
         rows = [[*p.sign(), *note, *p.slots] for note in notes]
-        longest = max(map(len, rows))
+        longest = -(-max(map(len, rows)) // ROUND) * ROUND
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=owner.device)
         position = torch.arange(length, length + longest, device=owner.device)[None].expand(len(rows), -1)
         output = self._body(
@@ -84,10 +85,15 @@ class SlotReader:
 
     def _yes_no(self, hidden: Tensor) -> Tensor:
         a = self.prompt.answers
-        return (hidden @ self._embeddings.weight[[a.no, a.yes]].T).float()
+        return self._logits(hidden, (a.no, a.yes))
 
     def _verdict(self, hidden: Tensor) -> Tensor:
-        return (hidden @ self._embeddings.weight[list(self.prompt.answers.verdict)].T).float()
+        return self._logits(hidden, self.prompt.answers.verdict)
+
+    def _logits(self, hidden: Tensor, answers: Sequence[int]) -> Tensor:
+        with torch.autocast(hidden.device.type, enabled=False):
+            out: Tensor = hidden.float() @ self._embeddings.weight[list(answers)].float().T
+        return out
 
 
 def _repeat(cache: DynamicCache, owner: Tensor) -> DynamicCache:

@@ -19,12 +19,12 @@ from .pictures import Picture, Split
 from .progress import Progress
 from .truth import pair_slots, pair_verdict
 
-PACK_NOTES = 5
+PACK_NOTES = 8
 SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a known "proceed"
 NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
 # Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
 # templates a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
-STAGES = ((0.15, 3), (0.35, 12), (1.0, None))
+STAGES = ((0.06, 4), (0.2, 16), (1.0, None))
 _SET_WEIGHT = {"fire": 0.7, "site": 1.6}  # pictures of a set against the others
 
 
@@ -66,28 +66,36 @@ def build_records(
     count: int,
     seed: int,
     narratives: Sequence[Narrative] = (),
+    curriculum: bool = True,
+    languages: Sequence[Lang] = LANGS,
 ) -> Iterator[Record]:
-    """`count` records (rounded down to whole packs) for one split; the same for the same arguments."""
+    """`count` records (rounded down to whole packs) for one split; the same for the same arguments.
+
+    `curriculum`: few phrasings first in the training split, for a model that knows nothing yet. `languages`:
+    what most notes of a pack are drawn from; one in eight is English and one Japanese in any case.
+    """
     rng = random.Random(f"{seed}-{split}")
     notes = NoteSource(pack, split, narratives, seed)
     deck = _PictureDeck([p for p in pictures if p.split == split], rng)
     progress = Progress(f"{split} records", count)
     packs = count // PACK_NOTES
     for number in range(packs):
-        if split == "train":
+        if split == "train" and curriculum:
             notes.vary(next(size for until, size in STAGES if number < until * packs))
         picture = deck.deal()
-        for place, (kind, lang, category) in enumerate(_plan(picture, pack, notes, rng)):
+        for place, (kind, lang, category) in enumerate(_plan(picture, pack, notes, rng, languages)):
             note = notes.draw(kind, lang, category)
             yield pair(f"{split}-{number:05d}-{place}", picture, note, kind, pack)
             progress.step()
 
 
-def _plan(picture: Picture, pack: Pack, notes: NoteSource, rng: random.Random) -> list[tuple[str, Lang, str]]:
+def _plan(
+    picture: Picture, pack: Pack, notes: NoteSource, rng: random.Random, languages: Sequence[Lang]
+) -> list[tuple[str, Lang, str]]:
     """Kind, language and combination category of each note of a pack."""
-    kinds = ["risk", "risk", "harmless", "combination"]
+    kinds = ["risk", "risk", "risk", "harmless", "harmless", "combination", "combination"]
     free = "harmless" if picture.checked == "safe" or rng.random() < 0.4 else "risk"
-    langs: list[Lang] = ["en", "ja", *(rng.choice(LANGS) for _ in range(PACK_NOTES - 2))]
+    langs: list[Lang] = ["en", "ja", *(rng.choice(languages) for _ in range(PACK_NOTES - 2))]
     rng.shuffle(langs)
     if free == "risk" and notes.has_narratives(langs[-1]) and rng.random() < NARRATIVE_SHARE:
         free = "narrative"

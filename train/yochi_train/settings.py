@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yochi_runtime.errors import UsageError
@@ -16,16 +17,18 @@ class SftSettings(BaseModel):
     records: Path  # folder from `yochi-train records photos`
     photos: Path  # folder the records' images are relative to
     features: Path  # cache of the frozen encoder's features
+    start: Path | None = None  # finished run whose LoRA and projector this one goes on from; None: from the base
     seed: int = 0
-    steps: int = Field(default=640, gt=0)
+    steps: int = Field(default=1600, gt=0)
     packs: int = Field(default=2, gt=0)  # pictures a step; each brings its pack of notes
     lora_rank: int = Field(default=16, gt=0)
     lora_from_layer: int = Field(default=10, ge=0)  # layers below stay as they are
     lora_rate: float = Field(default=1e-3, gt=0)  # peak learning rate
     projector_rate: float = Field(default=3e-4, gt=0)
     projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
-    warmup: int = Field(default=20, ge=0)  # steps
+    warmup: int = Field(default=40, ge=0)  # steps
     risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # of the language model; auto: bf16 where the CPU has it
     checkpoint_every: int = Field(default=50, gt=0)  # steps
     threads: int = Field(default=2, gt=0)
 
@@ -50,6 +53,7 @@ def read_settings(path: Path) -> SftSettings:
         first = e.errors()[0]
         raise UsageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e
     here = path.parent
+    given = {name: getattr(settings, name) for name in ("records", "photos", "features", "start")}
     return settings.model_copy(
-        update={name: here / getattr(settings, name) for name in ("records", "photos", "features")}
+        update={name: here / path for name, path in given.items() if path is not None}
     )
