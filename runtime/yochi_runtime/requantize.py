@@ -1,6 +1,6 @@
-"""GGUF Q4_1 and Q8_0 to F16: the same weights, in a form that llama.cpp multiplies fast and adds no loss to.
+"""GGUF Q4_1 and Q8_0 to F16: the same weights, in a form that llama.cpp multiplies fast and without loss.
 
-llama.cpp has matrix kernels for F16 and none for Q4_1, whose prompt pass is a dot product at a time; and where
+llama.cpp has matrix kernels for F16 and none for Q4_1, whose prompt pass is a dot product at a time; where
 weights are Q8_0 it rounds the activations to 8 bits too, which moved verdicts (docs/decisions.md). Written in
 float32 steps that every machine rounds alike, so that the result's sha256 can be pinned: the same file from
 the same file. Block layouts as in ggml-common.h: Q4_1 is (scale f16, minimum f16, 32 x 4 bit), Q8_0 (scale

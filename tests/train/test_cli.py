@@ -45,8 +45,8 @@ def test_missing_settings_are_a_usage_error(tmp_path: Path, capsys: pytest.Captu
 def test_records_are_made(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = fake_cache(tmp_path / "cache", [p.image for p in read_photos(drawn)])
     words = ["records", "photos", str(drawn), str(tmp_path / "out"), "--features", str(cache)]
-    assert command([*words, "--count", "50"]) == 0
-    assert capsys.readouterr().out.startswith("100 records on 128 pictures: ")
+    assert command([*words, "--count", "56"]) == 0
+    assert capsys.readouterr().out.startswith("104 records on 128 pictures: ")
     assert (tmp_path / "out" / "card.json").is_file()
 
 

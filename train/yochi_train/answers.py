@@ -79,8 +79,8 @@ def from_bundle(
 ) -> Answers:
     """On the runtime: ONNX Runtime and llama.cpp, segment by segment, as `yochi judge` does.
 
-    `blind_image` shows a gray picture instead of each record's own. `pack` asks its slots, in its order, instead
-    of the bundle's own.
+    `blind_image` shows a gray picture instead of each record's own. `pack` asks its slots, in its order,
+    instead of the bundle's own.
     """
     opened = read_bundle(bundle)
     prompt = prompt_of(opened)

@@ -12,7 +12,7 @@ from yochi_runtime.taxonomy import load_pack, pack_text, sha256_text
 from .features import encode_folder
 from .grammar import LANGS, Lang
 from .narratives import read_narratives
-from .pictures import Picture, build_pictures, read_photos, write_pictures
+from .pictures import Picture, Split, build_pictures, read_photos, write_pictures
 from .records import build_records, write_records
 
 VALIDATION_SHARE = 6  # one validation record for so many training records,
@@ -44,10 +44,11 @@ def make_records(
     text = pack_text(pack_file)
     (out / "pack.toml").write_text(text, encoding="utf-8")
     parts: dict[str, list[Record]] = {}
-    for split, share in (("train", count), ("val", min(VALIDATION_MOST, max(MIN_COUNT, count // VALIDATION_SHARE)))):
-        parts[split] = list(
-            build_records(pictures, pack, "val" if split == "val" else "train", share, seed, told, curriculum, languages)
-        )
+    validation = min(VALIDATION_MOST, max(MIN_COUNT, count // VALIDATION_SHARE))
+    wanted: tuple[tuple[Split, int], ...] = (("train", count), ("val", validation))
+    for split, share in wanted:
+        drawn = build_records(pictures, pack, split, share, seed, told, curriculum, languages)
+        parts[split] = list(drawn)
         write_records(iter(parts[split]), out / f"{split}.jsonl")
     card = data_card(pictures, parts, sha256_text(text), seed)
     (out / "card.json").write_text(

@@ -183,7 +183,7 @@ class Trainer:
 
 
 def precision_of(wanted: Literal["auto", "bf16", "fp32"]) -> torch.dtype:
-    """bfloat16 or float32. Products in bf16 are four times as fast where the CPU has them, slower elsewhere."""
+    """bfloat16 or float32: bf16 products are four times as fast where the CPU has them, slower elsewhere."""
     has_bf16 = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names
     known = torch.cpu.get_capabilities()
     fast = any(known.get(name) for name in has_bf16)
@@ -278,7 +278,9 @@ def _pin_run(settings: SftSettings, out: Path) -> None:
     paths = {"records", "photos", "features", "start", "threads", "checkpoint_every"}
     if settings.start is not None:
         weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
-        data |= {f"start/{f.name}": hashlib.sha256(f.read_bytes()).hexdigest() for f in weights if f.is_file()}
+        data |= {
+            f"start/{f.name}": hashlib.sha256(f.read_bytes()).hexdigest() for f in weights if f.is_file()
+        }
     run = {
         "settings": settings.model_dump(mode="json", exclude=paths),
         "precision": str(precision_of(settings.precision)),
