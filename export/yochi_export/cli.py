@@ -6,6 +6,7 @@ stderr. 3: the bundle, the base model or an engine fails. 1: a fault. 130: inter
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -174,6 +175,9 @@ def all_command(
     evaluation: Evaluation = None,
     version: Version = VERSION,
     threads: Threads = 2,
+    fit: Annotated[
+        str, typer.Option(help="Languages whose validation notes thresholds are fitted to.")
+    ] = "en,ja",
     ship_it: Annotated[bool, typer.Option("--ship", help="Ship the bundle with this source.")] = False,
 ) -> None:
     """Everything in order: graph, LoRA, quantization, calibration, parity, bundle. Exit 4 unless it is
@@ -184,6 +188,7 @@ def all_command(
     from .trained import RunFolder
 
     order = Order(RunFolder(run), out, records, photos, version, count, threads, _list(languages), evaluation)
+    order = replace(order, fit=_list(fit) or ())
     bundle = export_all(order, lambda text: typer.echo(f"export: {text}", err=True))
     if ship_it:
         ship_bundle(bundle)

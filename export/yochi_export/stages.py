@@ -28,6 +28,7 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.vision import Vision
 from yochi_train.answers import Answers
+from yochi_train.grammar import LANGS
 
 from .answering import box_answers, once, torch_answers, validation_records
 from .calibrate import calibrate, draft
@@ -58,6 +59,7 @@ class Order:
     threads: int = 2
     languages: tuple[str, ...] | None = None  # None: those that `evaluation` proves
     evaluation: Path | None = None
+    fit: tuple[str, ...] = LANGS  # languages whose validation notes calibration and thresholds are fitted to
 
 
 def export_all(order: Order, say: Say) -> Bundle:
@@ -106,7 +108,7 @@ def _pin(order: Order) -> None:
     files["pack"], files["tokenizer"] = order.run.pack, order.run.tokenizer
     made_of = {name: file_sha256(path) for name, path in files.items()}
     made_of |= {"base": NANO_BASE.sha256, "preparation": PREPARATION, "prompt": PROMPT_VERSION}
-    text = json.dumps(made_of | {"count": order.count}, indent=1)
+    text = json.dumps(made_of | {"count": order.count, "fit": list(order.fit)}, indent=1)
     pinned = order.out / "made_of.json"
     if pinned.exists() and pinned.read_text(encoding="utf-8") != text:
         raise UsageError(
@@ -183,7 +185,8 @@ def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, P
     answers = box_answers(
         bundle.path, records, order.photos, order.out / "answers" / f"{form}.npz", order.threads
     )
-    calibrated = calibrate(bundle, records, answers)
+    fitted = [i for i, record in enumerate(records) if record.lang in order.fit]
+    calibrated = calibrate(bundle, [records[i] for i in fitted], answers.take(fitted))
     parts = replace(parts, calibration=calibrated.calibration)
     bundle = write_bundle(parts, folder / "bundle")
     rows = spread(len(records), order.count)

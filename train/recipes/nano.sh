@@ -42,7 +42,8 @@ yochi-train sft "$run/second.toml" "$run/sft-english"
 
 # Exit 4 says "not proved", which is what 20 compared records of the smoke run must give.
 proved=0
-yochi-export all "$run/sft-english" "$run/export" --records "$run/records" --photos "$run/photos" --count "$compared" || proved=$?
+yochi-export all "$run/sft-english" "$run/export" --records "$run/records" --photos "$run/photos" \
+  --count "$compared" --fit en || proved=$?
 [ "$proved" = 0 ] || [ "$proved" = 4 ] || exit "$proved"
 
 yochi-train evaluate "$run/export/bundle" "$run/records" "$run/evaluation" --photos "$run/photos" \

@@ -17,9 +17,7 @@ class SftSettings(BaseModel):
     records: Path  # folder from `yochi-train records photos`
     photos: Path  # folder the records' images are relative to
     features: Path  # cache of the frozen encoder's features
-    start: Path | None = (
-        None  # finished run whose LoRA and projector this one goes on from; None: from the base
-    )
+    start: Path | None = None  # finished run whose LoRA and projector this one goes on from
     seed: int = 0
     steps: int = Field(default=1600, gt=0)
     packs: int = Field(default=2, gt=0)  # pictures a step; each brings its pack of notes
@@ -30,9 +28,7 @@ class SftSettings(BaseModel):
     projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
     warmup: int = Field(default=40, ge=0)  # steps
     risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
-    precision: Literal["auto", "bf16", "fp32"] = (
-        "auto"  # of the language model; auto: bf16 where the CPU has it
-    )
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 where the CPU multiplies it fast
     checkpoint_every: int = Field(default=50, gt=0)  # steps
     threads: int = Field(default=2, gt=0)
 
