@@ -7,7 +7,7 @@ writes it here, in the same commit as the bundle.
 from importlib import resources
 from pathlib import Path
 
-SHIPPED_MANIFEST_SHA256 = ""
+SHIPPED_MANIFEST_SHA256 = "2cb323ee006fff95d1007dc7f8a9f727a54dbd9b48521df6935e0e782ce6d75e"
 
 
 def shipped_bundle() -> Path:

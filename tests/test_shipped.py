@@ -1,0 +1,63 @@
+"""The bundle that comes with this source: whole, pinned, proved, and it judges the sample."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from yochi_runtime.image import Frame, read_frame
+from yochi_runtime.inspection import Inspection, Note
+from yochi_runtime.judge import Judge
+from yochi_runtime.judgement import Judgement
+from yochi_runtime.verdict import Verdict
+
+SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample"
+CALM = "Counted the gloves in the store, all boxes full."
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge.open(threads=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def frame() -> Frame:
+    return read_frame(SAMPLE / "frame.jpg")
+
+
+def asked(judge: Judge, frame: Frame, note: str) -> Judgement:
+    return judge.judge(Inspection(frame, Note(note)))
+
+
+def without_timings(judgement: Judgement) -> str:
+    return judgement.model_copy(update={"timings_ms": {}}).model_dump_json()
+
+
+def test_it_is_trusted_and_proved(judge: Judge) -> None:
+    assert judge.proved
+    assert "en" in judge.bundle.manifest.languages
+
+
+def test_the_sample_is_dangerous_in_combination(judge: Judge, frame: Frame) -> None:
+    note = (SAMPLE / "note.txt").read_text(encoding="utf-8")
+    found = asked(judge, frame, note)
+    assert found.verdict is Verdict.STOP
+    assert "combination:vehicle" in {factor.slot for factor in found.factors}
+
+
+def test_a_language_that_is_not_proved_is_refused(judge: Judge, frame: Frame) -> None:
+    found = asked(judge, frame, "手袋の在庫を数えた。")
+    proved = "ja" in judge.bundle.manifest.languages
+    assert (found.verdict is not Verdict.CANNOT_JUDGE) == proved
+
+
+def test_what_is_kept_gives_the_very_same_judgement(judge: Judge, frame: Frame) -> None:
+    """A frame that was just looked at, and one that is new to a judge that read something else before."""
+    first = asked(judge, frame, CALM)
+    kept = asked(judge, frame, CALM)
+    assert kept.timings_ms["vision"] == 0
+    with Judge.open(threads=2) as fresh:
+        asked(fresh, Frame(frame.rgb[:, ::-1].copy()), "Grease the chain while it runs.")
+        again = asked(fresh, frame, CALM)
+    assert again.timings_ms["vision"] > 0
+    assert without_timings(first) == without_timings(kept) == without_timings(again)
