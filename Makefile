@@ -98,7 +98,7 @@ $(VENV)/.edge: requirements/edge.lock | $(VENV)/.made
 			exit 1; \
 		fi; \
 	done
-	@echo "Installing what the box needs. llama-cpp-python is compiled now, once: 5 to 11 minutes on 2 cores, in silence."
+	@echo "Installing what the box needs. llama-cpp-python is compiled now, once: 3 to 11 minutes on 2 cores, in silence."
 	$(PIP) install --quiet $(PIP_ARGS) -r requirements/edge.lock
 	@touch $@
 
