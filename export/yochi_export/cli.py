@@ -6,7 +6,6 @@ stderr. 3: the bundle, the base model or an engine fails. 1: a fault. 130: inter
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -187,8 +186,12 @@ def all_command(
     from .stages import Order, export_all
     from .trained import RunFolder
 
-    order = Order(RunFolder(run), out, records, photos, version, count, threads, _list(languages), evaluation)
-    order = replace(order, fit=_list(fit) or ())
+    fitted = _list(fit)
+    if not fitted:
+        raise UsageError("expected en, ja or both in --fit, got none; thresholds need validation notes")
+    order = Order(
+        RunFolder(run), out, records, photos, version, count, threads, _list(languages), evaluation, fitted
+    )
     bundle = export_all(order, lambda text: typer.echo(f"export: {text}", err=True))
     if ship_it:
         ship_bundle(bundle)
@@ -208,7 +211,7 @@ def _list(languages: str | None) -> tuple[str, ...] | None:
     found = tuple(sorted({part.strip() for part in languages.split(",")} - {""}))
     foreign = [language for language in found if language not in ("en", "ja")]
     if foreign:
-        raise UsageError(f"expected en and ja in --languages, got {', '.join(foreign)}")
+        raise UsageError(f"expected a list of en and ja, got {', '.join(foreign)}")
     return found
 
 

@@ -34,6 +34,8 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         ["calibrate", "no-bundle", "no-records", "--photos", "p", "--out", "o"],
         ["parity", "no-run", "no-bundle", "no-records", "--photos", "p", "--out", "o"],
         ["all", "no-run", "out", "--records", "r", "--photos", "p"],
+        ["all", "no-run", "out", "--records", "r", "--photos", "p", "--fit", ""],
+        ["all", "no-run", "out", "--records", "r", "--photos", "p", "--fit", "de"],
     ],
     ids=" ".join,
 )
