@@ -18,6 +18,7 @@ import yochi_runtime
 from yochi_runtime.bundle import (
     CALIBRATION,
     FORMAT,
+    GLOSSARY,
     LORA,
     MANIFEST,
     PACK,
@@ -55,6 +56,7 @@ class Parts:
     vision: Path
     lora: Path
     tokenizer: Path
+    glossary: Path
     pack: Path
     base: BaseModelEntry
     positives: Mapping[str, int]
@@ -71,7 +73,8 @@ def write_bundle(parts: Parts, out: Path) -> Bundle:
     _check_weights(parts)
     _check_languages(parts)
     out.mkdir(parents=True, exist_ok=True)
-    for source, name in ((parts.vision, VISION), (parts.lora, LORA), (parts.tokenizer, TOKENIZER)):
+    copied = ((parts.vision, VISION), (parts.lora, LORA), (parts.tokenizer, TOKENIZER))
+    for source, name in (*copied, (parts.glossary, GLOSSARY)):
         _copy(source, out / name)
     _text(out / PACK, pack_text(parts.pack))
     _text(out / CALIBRATION, _calibration_text(parts))
@@ -81,7 +84,7 @@ def write_bundle(parts: Parts, out: Path) -> Bundle:
     _text(out / NOTICE, notice())
     unsigned = _manifest(parts, out)
     _text(out / CARD, parts.card or render(unsigned, parts.evaluation, parts.parity))
-    names = [VISION, LORA, TOKENIZER, PACK, CALIBRATION, PARITY, NOTICE, CARD]
+    names = [VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION, PARITY, NOTICE, CARD]
     names += [EVALUATION] if parts.evaluation is not None else []
     files = {
         name: FileEntry(bytes=(out / name).stat().st_size, sha256=file_sha256(out / name))
@@ -99,6 +102,7 @@ def parts_of(bundle: Bundle) -> Parts:
         vision=folder / VISION,
         lora=folder / LORA,
         tokenizer=folder / TOKENIZER,
+        glossary=folder / GLOSSARY,
         pack=folder / PACK,
         base=manifest.base,
         positives=manifest.positives,
@@ -161,7 +165,7 @@ def _manifest(parts: Parts, out: Path) -> Manifest:
     """Everything but the files."""
     pack = parse_pack(pack_text(parts.pack))
     slots = tuple(slot.id for slot in pack.slots)
-    prompt = build_prompt(pack, TextTokenizer.load(out / TOKENIZER))
+    prompt = build_prompt(pack, TextTokenizer.load(out))
     return Manifest(
         format=FORMAT,
         name=NAME,
@@ -204,7 +208,8 @@ def _check_languages(parts: Parts) -> None:
 
 def judging_hashes(parts: Parts) -> dict[str, str]:
     """As `yochi_train.evaluate.judging_hashes`, before the bundle is written."""
-    files = {VISION: parts.vision, LORA: parts.lora, TOKENIZER: parts.tokenizer, PACK: parts.pack}
+    files = {VISION: parts.vision, LORA: parts.lora, PACK: parts.pack}
+    files |= {TOKENIZER: parts.tokenizer, GLOSSARY: parts.glossary}
     calibration = hashlib.sha256(_calibration_text(parts).encode()).hexdigest()
     hashes = {name: file_sha256(path) for name, path in files.items()}
     return {**hashes, CALIBRATION: calibration, "base": parts.base.sha256}

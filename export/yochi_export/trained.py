@@ -9,14 +9,15 @@ from pathlib import Path
 
 from peft import PeftModel
 from safetensors.torch import load_file
+from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
 from yochi_train.nano import YochiNanoProcessor
-from yochi_train.nano.processor import PACK_FILE, TOKENIZER_FILE
 from yochi_train.nano.vision import VisionTower
 from yochi_train.readout import SlotReader
+from yochi_train.sft import MODEL, POSITIVES, PROJECTOR
 
-MODEL, ADAPTER, PROJECTOR, POSITIVES = "model", "adapter", "projector.safetensors", "positives.json"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class RunFolder:
     path: Path
 
     def __post_init__(self) -> None:
-        for file in (self.adapter, self.projector, self.tokenizer, self.pack, self._positives):
+        for file in (self.adapter, self.projector, self.tokenizer, self.glossary, self.pack, self._positives):
             if not file.exists():
                 raise UsageError(
                     f"expected a finished training run in {self.path}, {file} is missing; "
@@ -52,11 +53,15 @@ class RunFolder:
 
     @property
     def tokenizer(self) -> Path:
-        return self.path / MODEL / TOKENIZER_FILE
+        return self.path / MODEL / TOKENIZER
+
+    @property
+    def glossary(self) -> Path:
+        return self.path / MODEL / GLOSSARY
 
     @property
     def pack(self) -> Path:
-        return self.path / MODEL / PACK_FILE
+        return self.path / MODEL / PACK
 
     @property
     def _positives(self) -> Path:
@@ -69,7 +74,8 @@ class RunFolder:
 
     def load(self, base: Path | None = None) -> Trained:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""
-        model, processor = assemble(self.pack, base)
+        model, _ = assemble(self.pack, base)
+        processor = YochiNanoProcessor.from_pretrained(self.path / MODEL)
         model.vision.projector.load_state_dict(load_file(self.projector))
         with peft_in_silence():
             language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()

@@ -19,14 +19,15 @@ from .taxonomy import Frozen, Pack, parse_pack
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-VISION, LORA, TOKENIZER, PACK, CALIBRATION = (
+VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION = (
     "vision.onnx",
     "lora.gguf",
     "tokenizer.json",
+    "glossary.tsv",
     "pack.toml",
     "calibration.json",
 )
-REQUIRED = (VISION, LORA, TOKENIZER, PACK, CALIBRATION)
+REQUIRED = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
 MIN_POSITIVES = 30  # training examples below which a slot counts as not trained
 
 # A plain file name: no folder, no way up, nothing unprintable.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from . import trust as shipped
 from .base import find_base
-from .bundle import TOKENIZER, Bundle, open_bundle
+from .bundle import Bundle, open_bundle
 from .errors import BundleError, Reason, UsageError
 from .image import PREPARATION
 from .prompt import Prompt, build_prompt
@@ -44,7 +44,7 @@ def prompt_of(bundle: Bundle) -> Prompt:
             "update one of them",
         )
     try:
-        prompt = build_prompt(bundle.pack, TextTokenizer.load(bundle.path / TOKENIZER))
+        prompt = build_prompt(bundle.pack, TextTokenizer.load(bundle.path))
     except Exception as e:
         raise BundleError(
             Reason.BUNDLE_INVALID,

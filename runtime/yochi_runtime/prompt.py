@@ -22,7 +22,7 @@ from .errors import NoteError, Reason, UsageError
 from .taxonomy import Pack
 from .verdict import JUDGED
 
-PROMPT_VERSION = "slots-1"
+PROMPT_VERSION = "slots-2"  # 2: notes are read through the glossary
 IMAGE_TOKENS = 49
 MAX_TOKENS = 320  # the whole prompt
 MAX_SIGN_TOKENS = 48
@@ -103,7 +103,7 @@ class Prompt:
             raise NoteError(
                 Reason.NOTE_TOO_LONG,
                 f"expected a note of at most {self.note_budget} tokens (about {self.note_budget * 3} English "
-                f"or {self.note_budget // 2} Japanese characters), got {len(ids)}; "
+                f"or {self.note_budget} Japanese characters), got {len(ids)}; "
                 "shorten it or split it in two",
             )
         return (*self.note_head, *ids)

@@ -147,7 +147,7 @@ def test_the_processor_comes_back_as_it_was(nano: Nano, tmp_path: Path) -> None:
     assert loaded.prompt.sha256 == processor.prompt.sha256
     for text in (NOTE, "箱を持つ", "<|im_end|>"):
         assert loaded.slot_prompt(text) == processor.slot_prompt(text)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["pack.toml", "tokenizer.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["glossary.tsv", "pack.toml", "tokenizer.json"]
 
 
 def test_the_slot_prompt_is_the_runtimes_segments(nano: Nano) -> None:

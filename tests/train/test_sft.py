@@ -1,6 +1,7 @@
 """Fine-tuning: a killed run goes on to the same weights, and mixes with no other."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def test_a_run_leaves_what_the_export_needs(undisturbed: Path, data: Path) -> None:
     model = undisturbed / "model"
-    names = {"adapter", "projector.safetensors", "tokenizer.json", "pack.toml", "positives.json"}
+    names = {"adapter", "projector.safetensors", "tokenizer.json", "glossary.tsv", "pack.toml", "positives.json"}
     assert {p.name for p in model.iterdir()} == names
     assert steps_logged(undisturbed) == [1, 2, 3, 4]
     positives = json.loads((model / "positives.json").read_text(encoding="utf-8"))
@@ -183,6 +184,19 @@ def test_a_run_goes_on_from_a_finished_one(data: Path, undisturbed: Path, tmp_pa
         torch.testing.assert_close(after[name], value, atol=1e-9, rtol=0)
     made_of = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert len([name for name in made_of["data"] if name.startswith("start/")]) == 2
+
+
+def test_what_the_first_run_saw_counts_as_trained(
+    data: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(undisturbed, first)
+    told = json.loads((first / "model" / "positives.json").read_text(encoding="utf-8"))
+    slot = next(name for name, count in told.items() if count > 1)
+    (first / "model" / "positives.json").write_text(json.dumps({slot: 1, "cue:smoke": 99999}), "utf-8")
+    run(data, tmp_path / "second", start=first, steps=1)
+    counts = json.loads((tmp_path / "second" / "model" / "positives.json").read_text(encoding="utf-8"))
+    assert counts == told | {"cue:smoke": 99999}
 
 
 @pytest.mark.parametrize(

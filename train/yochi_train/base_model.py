@@ -4,6 +4,7 @@ SmolLM2-135M-Instruct comes as Q4_1 and is stored and run as F16 (`yochi_runtime
 exactly what that file holds, so that the LoRA fits the very file that the box runs.
 """
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from yochi_runtime.base import NANO_BASE, find_base
+from yochi_runtime.gloss import Glossary
 from yochi_runtime.tokens import TextTokenizer
 
 
@@ -30,7 +32,8 @@ def load_language(path: Path | None = None) -> LlamaForCausalLM:
 
 
 def load_tokenizer(path: Path | None = None) -> TextTokenizer:
-    """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges; single digits, no added tokens."""
+    """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges, single digits, no added tokens; and the
+    glossary of this source."""
     reader = gguf.GGUFReader(path or find_base(NANO_BASE))
 
     def strings(key: str) -> list[str]:
@@ -44,4 +47,5 @@ def load_tokenizer(path: Path | None = None) -> TextTokenizer:
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
     bpe.decoder = decoders.ByteLevel()
-    return TextTokenizer(bpe)
+    with resources.as_file(resources.files("yochi_train") / "data" / "glossary.ja.tsv") as file:
+        return TextTokenizer(bpe, Glossary.load(file))

@@ -52,7 +52,7 @@ def records_photos(
     features: Annotated[
         Path | None, typer.Option(help="Cache of the encoder's features, for the trainer too (OUT/features).")
     ] = None,
-    count: Annotated[int, typer.Option(help="Training records; a tenth as many for validation.")] = 15000,
+    count: Annotated[int, typer.Option(help="Training records; a sixth as many for validation, 2,400 at most.")] = 15000,
     narratives: Annotated[
         Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")
     ] = None,
@@ -62,7 +62,7 @@ def records_photos(
         bool, typer.Option(help="Few phrasings first; not for a run that goes on from another.")
     ] = True,
     languages: Annotated[
-        str, typer.Option(help="Draw most notes from these; one in eight is English and one Japanese anyway.")
+        str, typer.Option(help="What notes are written in; one that is named twice comes twice as often.")
     ] = "en,ja",
 ) -> None:
     """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group."""
@@ -84,9 +84,11 @@ def records_photos(
 
 
 def _languages(words: str) -> tuple[Lang, ...]:
-    found = tuple(lang for lang in LANGS if lang in words.split(","))
-    if not found or set(words.split(",")) - set(LANGS):
-        raise UsageError(f"expected --languages out of {','.join(LANGS)}, got {words!r}")
+    from .records import PACK_NOTES
+
+    found = tuple(lang for word in words.split(",") for lang in LANGS if lang == word)
+    if set(words.split(",")) - set(LANGS) or len(found) > PACK_NOTES:
+        raise UsageError(f"expected --languages out of {','.join(LANGS)}, {PACK_NOTES} at most, got {words!r}")
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from yochi_runtime.bundle import CALIBRATION, LORA, PACK, TOKENIZER, VISION, Bundle
+from yochi_runtime.bundle import CALIBRATION, GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import sha256_text
@@ -27,7 +27,7 @@ from .testset import TestSet, blind, few
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
 BLIND, TURNED = "image-blind", "notes-turned"  # sets that are asked in a way of their own
-JUDGING = (VISION, LORA, TOKENIZER, PACK, CALIBRATION)  # the files of a bundle that the numbers depend on
+JUDGING = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)  # the files of a bundle that the numbers depend on
 
 
 @dataclass

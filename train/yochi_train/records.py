@@ -72,7 +72,8 @@ def build_records(
     """`count` records (rounded down to whole packs) for one split; the same for the same arguments.
 
     `curriculum`: few phrasings first in the training split, for a model that knows nothing yet. `languages`:
-    what most notes of a pack are drawn from; one in eight is English and one Japanese in any case.
+    what the notes are written in; a pack has each
+    at least as often as it is named.
     """
     rng = random.Random(f"{seed}-{split}")
     notes = NoteSource(pack, split, narratives, seed)
@@ -95,7 +96,7 @@ def _plan(
     """Kind, language and combination category of each note of a pack."""
     kinds = ["risk", "risk", "risk", "harmless", "harmless", "combination", "combination"]
     free = "harmless" if picture.checked == "safe" or rng.random() < 0.4 else "risk"
-    langs: list[Lang] = ["en", "ja", *(rng.choice(languages) for _ in range(PACK_NOTES - 2))]
+    langs: list[Lang] = [*languages, *(rng.choice(languages) for _ in range(PACK_NOTES - len(languages)))]
     rng.shuffle(langs)
     if free == "risk" and notes.has_narratives(langs[-1]) and rng.random() < NARRATIVE_SHARE:
         free = "narrative"

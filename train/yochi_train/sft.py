@@ -34,6 +34,7 @@ from .records import PACK_NOTES, read_records
 from .settings import SftSettings
 
 MODEL, ADAPTER_WEIGHTS, PROJECTOR = "model", "adapter/adapter_model.safetensors", "projector.safetensors"
+POSITIVES = "positives.json"
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -78,8 +79,9 @@ class Trainer:
     def start_from(self, run: Path) -> None:
         """The weights of a finished run. UsageError where it is none, or of another shape."""
         adapter, projector = (run / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
-        if not (adapter.is_file() and projector.is_file()):
-            raise UsageError(f"expected a finished run in {run} to start from, found no {adapter}")
+        missing = [f for f in (adapter, projector, run / MODEL / POSITIVES) if not f.is_file()]
+        if missing:
+            raise UsageError(f"expected a finished run in {run} to start from, found no {missing[0]}")
         weights = load_file(adapter)
         try:
             missed = set_peft_model_state_dict(self.language, weights).unexpected_keys
@@ -252,7 +254,11 @@ def save_model(trainer: Trainer, folder: Path) -> Path:
     save_file(trainer.projector.state_dict(), folder / PROJECTOR)
     trainer.processor.save_pretrained(folder)
     counts = dict(_positives(trainer.records))
-    (folder / "positives.json").write_text(
+    if trainer.settings.start is not None:
+        # Both runs may have used the same examples: the larger count is the one that is certain.
+        before = json.loads((trainer.settings.start / MODEL / POSITIVES).read_text(encoding="utf-8"))
+        counts = {slot: max(counts.get(slot, 0), before.get(slot, 0)) for slot in {*counts, *before}}
+    (folder / POSITIVES).write_text(
         json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8"
     )
     return folder

@@ -28,17 +28,16 @@ def pair_slots(picture: Picture, note: ComposedNote, pack: Pack, kind: str) -> d
 def _combination(
     cues: Mapping[str, int], note: ComposedNote, category: str, triggers: tuple[str, ...], kind: str
 ) -> int | None:
-    """1 with a trigger in the picture, 0 where all are known to be absent or the note is harmless.
+    """1 with a trigger in the picture, 0 where all are known to be absent or the note does not ask for one.
 
-    None where it is unknown.
+    None where it is unknown. A note that asks for another category's machine ("reach in" before a forklift)
+    does not combine: which machine the note needs is what the slot has to tell.
     """
-    if kind == "harmless":
+    if kind == "harmless" or (note.combination and note.combination != category):
         return 0
-    if note.combination != category:
-        # a note that is risky by itself, or made for another machine, may or may not combine
-        return 0 if all(cues.get(c) == 0 for c in triggers) else None
-    if any(cues.get(c) == 1 for c in triggers):
+    if note.combination and any(cues.get(c) == 1 for c in triggers):
         return 1
+    # a note that is risky by itself may or may not combine with what is seen
     return 0 if all(cues.get(c) == 0 for c in triggers) else None
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import torch
 from transformers.feature_extraction_utils import BatchFeature
+from yochi_runtime.bundle import PACK
 from yochi_runtime.image import Frame, prepare
 from yochi_runtime.inspection import Note
 from yochi_runtime.prompt import BOS, IMAGE_TOKENS, Prompt, build_prompt
 from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
 from yochi_runtime.tokens import TextTokenizer
-
-TOKENIZER_FILE, PACK_FILE = "tokenizer.json", "pack.toml"
 
 
 class YochiNanoProcessor:
@@ -54,10 +53,10 @@ class YochiNanoProcessor:
     def save_pretrained(self, folder: Path | str) -> None:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        self.text_tokenizer.save(path / TOKENIZER_FILE)
-        (path / PACK_FILE).write_text(self.pack_toml, encoding="utf-8")
+        self.text_tokenizer.save(path)
+        (path / PACK).write_text(self.pack_toml, encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, folder: Path | str, **_: Any) -> "YochiNanoProcessor":
         path = Path(folder)
-        return cls(TextTokenizer.load(path / TOKENIZER_FILE), pack_text(path / PACK_FILE))
+        return cls(TextTokenizer.load(path), pack_text(path / PACK))
