@@ -95,7 +95,7 @@ def _languages(words: str) -> tuple[Lang, ...]:
 @app.command()
 def sft(
     settings: Annotated[
-        Path, typer.Argument(help="Settings of the run (TOML); see train/recipes/nano.toml.")
+        Path, typer.Argument(help="Settings of the run (TOML); yochi_train/settings.py has them all.")
     ],
     out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
     pack: PackFile = None,

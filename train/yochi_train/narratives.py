@@ -6,6 +6,7 @@ by words that leave little doubt. Only short texts are used; categories other th
 
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Narrative:
 
     @property
     def validation(self) -> bool:
-        return self.id.endswith("7")
+        # By text, not by id: the sources tell some accidents twice.
+        return zlib.crc32(self.text.encode()) % 10 == 7
 
 
 def read_narratives(folder: Path) -> list[Narrative]:

@@ -109,7 +109,7 @@ def _category(picture: Picture, pack: Pack, rng: random.Random) -> str:
     """A combination whose truth is known for this picture, dangerous ones first in half of the cases."""
     dangerous = [p.category for p in pack.combination if any(picture.cues.get(c) == 1 for c in p.cues)]
     absent = [p.category for p in pack.combination if all(picture.cues.get(c) == 0 for c in p.cues)]
-    if dangerous and (not absent or rng.random() < 0.65):
+    if dangerous and (not absent or rng.random() < 0.5):
         return rng.choice(dangerous)
     return rng.choice(absent or [p.category for p in pack.combination])
 
