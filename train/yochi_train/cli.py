@@ -1,9 +1,10 @@
 """`yochi-train`: records, sft, evaluate. Thin: every command is one call into the package.
 
-Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault.
-130: interrupted.
+Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
+or records that are not all good. 130: interrupted.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -88,6 +89,37 @@ def _languages(words: str) -> tuple[Lang, ...]:
     if not found or set(words.split(",")) - set(LANGS):
         raise UsageError(f"expected --languages out of {','.join(LANGS)}, got {words!r}")
     return found
+
+
+@records_app.command("validate")
+def records_validate(
+    path: Annotated[Path, typer.Argument(help="Records file, or folder; pack.toml stands beside the rows.")],
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder the images are relative to; without it none is looked at.")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Move bad rows into quarantine/; the good ones stay.")
+    ] = False,
+) -> None:
+    """Report every bad row, and what training shares with validation and test. Exit 1 where there is any."""
+    from .validate import validate
+
+    report = validate(path, photos, keep_going, typer.echo)
+    typer.echo(report.line())
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@records_app.command("stats")
+def records_stats(
+    folder: Annotated[Path, typer.Argument(help="Folder with records and their pack.toml.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Every count as one JSON object instead.")] = False,
+) -> None:
+    """Count records by source, category, cell and language, and say whether they are balanced."""
+    from .stats import count_folder
+
+    counts = count_folder(folder)
+    typer.echo(json.dumps(counts.as_json(), ensure_ascii=False) if as_json else counts.text())
 
 
 @app.command()
