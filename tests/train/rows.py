@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from yochi_runtime.taxonomy import pack_text
+from yochi_train.validate import Report, validate
 
 Row = bytes | dict[str, Any]
 
@@ -57,3 +60,18 @@ def folder_of(root: Path, **files: Sequence[Row]) -> Path:
         lines = (r if isinstance(r, bytes) else line_of(r) for r in rows)
         (root / f"{stem}.jsonl").write_bytes(b"".join(lines))
     return root
+
+
+def faults(folder: Path, photos: Path | None = None) -> tuple[Report, list[str]]:
+    """The report, and what was told, with paths below `folder`."""
+    told: list[str] = []
+    report = validate(folder, photos, keep_going=False, say=told.append)
+    return report, [line.replace(f"{folder}/", "") for line in told]
+
+
+def noise(file: Path, seed: int, side: int = 64) -> Image.Image:
+    """A picture that is like no other."""
+    image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 9, 3), dtype=np.uint8))
+    image = image.resize((side, side), Image.Resampling.NEAREST)
+    image.save(file)
+    return image
