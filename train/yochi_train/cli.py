@@ -84,6 +84,38 @@ def records_photos(
     )
 
 
+@records_app.command("observe")
+def records_observe(
+    pairs: Annotated[
+        Path, typer.Argument(help='Pairs without truth (JSONL of {"id", "image", "note"}), or records.')
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted one goes on in it.")],
+    teacher: Annotated[
+        str,
+        typer.Option(
+            help="Base URL of an OpenAI-compatible endpoint (its key: YOCHI_TEACHER_KEY), or `truth`: the "
+            "slots that the records know."
+        ),
+    ],
+    model: Annotated[str | None, typer.Option(help="The endpoint's model.")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder the pictures are relative to (that of PAIRS).")
+    ] = None,
+    per_minute: Annotated[float | None, typer.Option(help="At most so many requests a minute.")] = None,
+    price: Annotated[
+        str | None, typer.Option(help='US dollars for a million tokens, of question and answer: "2.5,10".')
+    ] = None,
+    pack: PackFile = None,
+) -> None:
+    """Let a teacher take pairs apart: picture alone, note alone, both; then confirm, filter and count."""
+    from .observe.report import read_price
+    from .observe.run import choose_teacher, observe
+
+    chosen = choose_teacher(teacher, model, per_minute, pack)
+    cost = read_price(price) if price else None
+    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=pack, price=cost))
+
+
 def _languages(words: str) -> tuple[Lang, ...]:
     found = tuple(lang for lang in LANGS if lang in words.split(","))
     if not found or set(words.split(",")) - set(LANGS):
