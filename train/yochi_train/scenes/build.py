@@ -18,8 +18,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import bmesh
 import bpy
+
+# bpy brings bmesh and mathutils with it and must be imported before them.
+# isort: split
+import bmesh
 import numpy as np
 from mathutils import Vector
 

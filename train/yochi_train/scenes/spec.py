@@ -138,22 +138,22 @@ def _layout(rng: random.Random) -> Layout:
     walls = sorted(rng.sample(WALL_X, 3))
     rng.shuffle(walls)
     places: dict[str, Xy] = {}
-    for station, x in zip(floor, (-2.5, 2.5), strict=True):
+    for station, x in zip(floor, (-2.3, 2.3), strict=True):
         places[station] = (x + rng.uniform(-0.25, 0.25), rng.uniform(4.6, 5.4))
     for station, x in zip(wall, walls, strict=True):
         places[station] = (x + rng.uniform(-0.15, 0.15), 8.0)
-    places["worker"] = (rng.uniform(-0.6, 0.6), rng.uniform(3.0, 4.4))
+    places["worker"] = (rng.uniform(-0.6, 0.6), rng.uniform(3.5, 4.6))
     side = rng.choice((-1, 1))
     if rng.random() < 0.45:
-        places["board"] = (side * rng.uniform(1.25, 1.55), rng.uniform(1.9, 2.4))
+        places["board"] = (side * rng.uniform(1.1, 1.4), rng.uniform(2.7, 3.1))
     if rng.random() < 0.45:
-        places["bin"] = (-side * rng.uniform(1.3, 1.8), rng.uniform(2.6, 3.3))
+        places["bin"] = (-side * rng.uniform(1.1, 1.5), rng.uniform(2.9, 3.4))
     return Layout(
         places=tuple(sorted(places.items())),
         mirrored=rng.random() < 0.5,
         facing=rng.uniform(-70, 70),
-        spill_at=(rng.uniform(-0.9, 0.9), rng.uniform(1.9, 2.6)),
-        cable_y=rng.uniform(2.7, 3.6),
+        spill_at=(rng.uniform(-0.8, 0.8), rng.uniform(2.8, 3.3)),
+        cable_y=rng.uniform(3.0, 3.8),
         capped=rng.random() < 0.5,
         wording=rng.randrange(1000),
     )
@@ -161,17 +161,17 @@ def _layout(rng: random.Random) -> Layout:
 
 def _camera(rng: random.Random) -> Camera:
     angle = math.radians(rng.uniform(-22, 22))
-    distance = rng.uniform(4.6, 5.6)
+    distance = rng.uniform(3.9, 4.7)
     return Camera(
-        at=(distance * math.sin(angle), 4.0 - distance * math.cos(angle), rng.uniform(1.7, 3.1)),
+        at=(distance * math.sin(angle), 4.0 - distance * math.cos(angle), rng.uniform(1.6, 2.7)),
         look_at=(rng.uniform(-0.4, 0.4), 4.6, rng.uniform(0.9, 1.3)),
-        focal=rng.uniform(20, 27),
+        focal=rng.uniform(23, 29),
         aspect=rng.choice(ASPECTS),
     )
 
 
 def _light(rng: random.Random) -> Light:
-    return Light(rng.uniform(0.15, 0.7), rng.uniform(120, 420), rng.random(), rng.uniform(-2, 2))
+    return Light(rng.uniform(0.08, 0.4), rng.uniform(50, 200), rng.random(), rng.uniform(-2, 2))
 
 
 def _look(rng: random.Random) -> Look:

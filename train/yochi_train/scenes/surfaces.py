@@ -4,9 +4,9 @@ from typing import Any
 
 import bpy
 
-MOTTLE = {"matte": 0.12, "glossy": 0.05, "metal": 0.15, "concrete": 0.45}  # how uneven a surface's colour is
+MOTTLE = {"matte": 0.12, "glossy": 0.05, "metal": 0.15, "concrete": 0.3}  # how uneven a surface's colour is
 ROUGHNESS = {"glossy": 0.25, "metal": 0.38, "wet": 0.04, "concrete": 0.7}
-GLOW = {"glow": 1.3, "flame": 5.0}  # strength of what shines by itself
+GLOW = {"glow": 1.3, "flame": 2.6}  # strength of what shines by itself
 DENSITY = {"flame": 0.85, "smoke": 0.42}  # opacity of a puff's middle; its rim fades out
 
 
