@@ -1,8 +1,8 @@
 """What can be seen in a rendered scene, from its id masks alone. Pure numpy; nothing here knows Blender.
 
 A key (`worker/head`) is *seen* if at least SEEN_FRACTION of the pixels it has when rendered alone are visible
-and they make up at least SEEN_AREA of the picture: chosen by looking, a quarter of a thing can be told, and
-0.08 % is 9 x 9 pixels of 320 x 320. Words need TEXT_AREA, or no letter can be read. A key is *absent* if not
+and they make up at least SEEN_AREA of the picture (0.08 %: 9 x 9 pixels of 320 x 320). Words need TEXT_AREA,
+for letters must be told apart. The three are our choice, not measured on people. A key is *absent* if not
 one pixel of it shows, not even with the smoke taken away. In between nobody can say, and there is no label:
 hidden is never labelled seen, and a glimpse is never labelled absent.
 """
