@@ -1,4 +1,4 @@
-"""`yochi-train`: records, sft, evaluate. Thin: every command is one call into the package.
+"""`yochi-train`: records, scenes, sft, evaluate. Thin: every command is one call into the package.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -14,11 +14,12 @@ from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
 from .grammar import LANGS, Lang
+from .scenes.cli import scenes_app
 
 # torch and transformers take a while to load: modules that need them are imported where they are used.
 
 app = typer.Typer(
-    help="Make training records, fine-tune yochi-nano, and score a bundle.",
+    help="Make training records and scenes, fine-tune yochi-nano, and score a bundle.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -27,6 +28,7 @@ records_app = typer.Typer(
     help="Training records: pairs of pictures and notes with known truth.", rich_markup_mode=None
 )
 app.add_typer(records_app, name="records")
+app.add_typer(scenes_app, name="scenes")
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 PackFile = Annotated[
@@ -36,7 +38,7 @@ PackFile = Annotated[
 
 @app.callback()
 def _root(debug: Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")] = False) -> None:
-    """Make training records, fine-tune yochi-nano, and score a bundle."""
+    """Make training records and scenes, fine-tune yochi-nano, and score a bundle."""
     if debug:
         show_details()
 
