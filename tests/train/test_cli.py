@@ -9,7 +9,15 @@ from yochi_train.pictures import read_photos
 
 from .made import command, fake_cache
 
-COMMANDS = (["records"], ["records", "photos"], ["sft"], ["evaluate"])
+COMMANDS = (
+    ["records"],
+    ["records", "photos"],
+    ["records", "observe"],
+    ["records", "validate"],
+    ["records", "stats"],
+    ["sft"],
+    ["evaluate"],
+)
 
 
 def failed(capsys: pytest.CaptureFixture[str], code: int, expected: int) -> str:

@@ -97,6 +97,12 @@ def test_records_come_back_as_they_were_written(made: dict[Split, list[Record]],
     assert read_records(tmp_path / "val.jsonl") == made["val"]
 
 
+def test_only_a_line_feed_ends_a_record(made: dict[Split, list[Record]], tmp_path: Path) -> None:
+    odd = made["val"][0].model_copy(update={"note": "one\u2028two\x85three"})
+    write_records(iter([odd, made["val"][1]]), tmp_path / "val.jsonl")
+    assert read_records(tmp_path / "val.jsonl") == [odd, made["val"][1]]
+
+
 @pytest.mark.parametrize("bad", ['{"id": "x"}', "{", '"text"'])
 def test_a_bad_line_is_named(made: dict[Split, list[Record]], tmp_path: Path, bad: str) -> None:
     file = tmp_path / "train.jsonl"

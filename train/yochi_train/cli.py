@@ -1,9 +1,10 @@
-"""`yochi-train`: records, sft, evaluate. Thin: every command is one call into the package.
+"""`yochi-train`: records, scenes, sft, evaluate. Thin: every command is one call into the package.
 
-Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault.
-130: interrupted.
+Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
+or records that are not all good. 130: interrupted.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +14,12 @@ from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
 from .grammar import LANGS, Lang
+from .scenes.cli import scenes_app
 
 # torch and transformers take a while to load: modules that need them are imported where they are used.
 
 app = typer.Typer(
-    help="Make training records, fine-tune yochi-nano, and score a bundle.",
+    help="Make training records and scenes, fine-tune yochi-nano, and score a bundle.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,6 +28,7 @@ records_app = typer.Typer(
     help="Training records: pairs of pictures and notes with known truth.", rich_markup_mode=None
 )
 app.add_typer(records_app, name="records")
+app.add_typer(scenes_app, name="scenes")
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 PackFile = Annotated[
@@ -35,7 +38,7 @@ PackFile = Annotated[
 
 @app.callback()
 def _root(debug: Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")] = False) -> None:
-    """Make training records, fine-tune yochi-nano, and score a bundle."""
+    """Make training records and scenes, fine-tune yochi-nano, and score a bundle."""
     if debug:
         show_details()
 
@@ -83,6 +86,38 @@ def records_photos(
     )
 
 
+@records_app.command("observe")
+def records_observe(
+    pairs: Annotated[
+        Path, typer.Argument(help='Pairs without truth (JSONL of {"id", "image", "note"}), or records.')
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted one goes on in it.")],
+    teacher: Annotated[
+        str,
+        typer.Option(
+            help="Base URL of an OpenAI-compatible endpoint (its key: YOCHI_TEACHER_KEY), or `truth`: the "
+            "slots that the records know."
+        ),
+    ],
+    model: Annotated[str | None, typer.Option(help="The endpoint's model.")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder the pictures are relative to (that of PAIRS).")
+    ] = None,
+    per_minute: Annotated[float | None, typer.Option(help="At most so many requests a minute.")] = None,
+    price: Annotated[
+        str | None, typer.Option(help='US dollars for a million tokens, of question and answer: "2.5,10".')
+    ] = None,
+    pack: PackFile = None,
+) -> None:
+    """Let a teacher take pairs apart: picture alone, note alone, both; then confirm, filter and count."""
+    from .observe.report import read_price
+    from .observe.run import choose_teacher, observe
+
+    chosen = choose_teacher(teacher, model, per_minute, pack)
+    cost = read_price(price) if price else None
+    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=pack, price=cost))
+
+
 def _languages(words: str) -> tuple[Lang, ...]:
     from .records import PACK_NOTES
 
@@ -90,6 +125,37 @@ def _languages(words: str) -> tuple[Lang, ...]:
     if set(words.split(",")) - set(LANGS) or len(found) > PACK_NOTES:
         raise UsageError(f"expected --languages out of {','.join(LANGS)}, {PACK_NOTES} at most, got {words!r}")
     return found
+
+
+@records_app.command("validate")
+def records_validate(
+    path: Annotated[Path, typer.Argument(help="Records file, or folder; pack.toml stands beside the rows.")],
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder the images are relative to; without it none is looked at.")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Move bad rows into quarantine/; the good ones stay.")
+    ] = False,
+) -> None:
+    """Report every bad row, and what training shares with validation and test. Exit 1 where there is any."""
+    from .validate import validate
+
+    report = validate(path, photos, keep_going, typer.echo)
+    typer.echo(report.line())
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@records_app.command("stats")
+def records_stats(
+    folder: Annotated[Path, typer.Argument(help="Folder with records and their pack.toml.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Every count as one JSON object instead.")] = False,
+) -> None:
+    """Count records by source, category, cell and language, and say whether they are balanced."""
+    from .stats import count_folder
+
+    counts = count_folder(folder)
+    typer.echo(json.dumps(counts.as_json(), ensure_ascii=False) if as_json else counts.text())
 
 
 @app.command()

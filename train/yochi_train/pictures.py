@@ -172,15 +172,19 @@ def difference_hashes(root: Path, images: list[str]) -> tuple[NDArray[np.uint64]
     progress = Progress("near-duplicate hashes", len(images))
     plain, mirrored = np.zeros(len(images), np.uint64), np.zeros(len(images), np.uint64)
     for i, image in enumerate(images):
-        gray = (
-            Image.fromarray(read_frame(root / image).rgb)
-            .convert("L")
-            .resize((9, 8), Image.Resampling.BILINEAR)
-        )
-        pixels = np.asarray(gray, dtype=np.int16)
-        plain[i], mirrored[i] = _bits(pixels), _bits(pixels[:, ::-1])
+        plain[i], mirrored[i] = picture_hashes(root / image)
         progress.step()
     return plain, mirrored
+
+
+def picture_hashes(file: Path) -> tuple[np.uint64, np.uint64]:
+    """The 64-bit difference hashes of one picture and of its mirror image.
+
+    UsageError where nothing is there, FrameError where it is no picture.
+    """
+    gray = Image.fromarray(read_frame(file).rgb).convert("L").resize((9, 8), Image.Resampling.BILINEAR)
+    pixels = np.asarray(gray, dtype=np.int16)
+    return _bits(pixels), _bits(pixels[:, ::-1])
 
 
 def _bits(pixels: NDArray[np.int16]) -> np.uint64:

@@ -172,12 +172,17 @@ def write_records(records: Iterator[Record], file: Path) -> int:
 
 def read_records(file: Path) -> list[Record]:
     """Every record of `file`; a bad line is an error with its number."""
+    return list(iterate_records(file))
+
+
+def iterate_records(file: Path) -> Iterator[Record]:
+    """The records of `file` one by one, however large it is."""
     if not file.is_file():
         raise UsageError(f"expected {file}, found none; run: yochi-train records photos")
-    found = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-        try:
-            found.append(Record.model_validate(json.loads(line)))
-        except ValueError as e:
-            raise UsageError(f"{file}:{number}: {str(e).splitlines()[0]}") from e
-    return found
+    # Bytes: only a line feed ends a row, while splitlines() would also cut a note at U+2028 or U+0085.
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield Record.model_validate(json.loads(line))
+            except ValueError as e:
+                raise UsageError(f"{file}:{number}: {str(e).splitlines()[0]}") from e

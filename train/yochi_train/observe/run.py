@@ -1,0 +1,184 @@
+"""`yochi-train records observe`: every pair through the procedure; may be killed at any time.
+
+OUT holds `observations.jsonl` (every answer, append-only), `run.json` (what the answers are answers to),
+and, when all is done, `observed.jsonl` (one line a pair) and `report.json`.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from PIL import Image
+from yochi_runtime.errors import CannotJudge, UsageError
+from yochi_runtime.image import read_frame
+from yochi_runtime.taxonomy import Pack, load_pack, pack_text, sha256_text
+
+from ..progress import Progress
+from .endpoint import KEY_VARIABLE, Endpoint
+from .log import AnswerLog, LoggedAnswer, open_log
+from .pairs import Pair, read_pairs
+from .procedure import Failed, disentangle
+from .prompts import PROMPT_VERSION, messages, schema
+from .report import Price, Tally, report
+from .teacher import Question, Teacher, TeacherRefused, Topic
+from .truth_teacher import TruthTeacher
+
+PICTURE_SIDE = 1024  # pixels of the longer side that a teacher is shown; more costs tokens
+REFUSED_IN_A_ROW = 3  # refusals after which it is not the questions that are wrong
+
+Clock = Callable[[], float]  # seconds since 1970
+
+
+def choose_teacher(name: str, model: str | None, per_minute: float | None, pack_file: Path | None) -> Teacher:
+    """`truth`, or the model at the base URL `name`; the key comes from the environment."""
+    if name == "truth":
+        return TruthTeacher(load_pack(pack_file))
+    if model is None:
+        raise UsageError("expected --model NAME beside a --teacher URL, got none; name one the server has")
+    return Endpoint(name, model, os.environ.get(KEY_VARIABLE), per_minute=per_minute)
+
+
+def observe(
+    pairs_file: Path,
+    out: Path,
+    teacher: Teacher,
+    *,
+    pictures: Path | None = None,
+    pack_file: Path | None = None,
+    price: Price | None = None,
+    clock: Clock = time.time,
+) -> str:
+    """Observe every pair of `pairs_file` into `out`; a line for the screen.
+
+    `pictures` is the folder of the pictures (that of `pairs_file`). TeacherError where the teacher stays
+    away: what was answered is kept, and the same call goes on.
+    """
+    pack = load_pack(pack_file)
+    root = pictures or pairs_file.parent
+    pairs = read_pairs(pairs_file, root)
+    out.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "teacher": teacher.model,
+        "prompt_version": PROMPT_VERSION,
+        "pack_sha256": sha256_text(pack_text(pack_file)),
+        "pairs_sha256": hashlib.sha256(pairs_file.read_bytes()).hexdigest(),
+    }
+    with open_log(out / "observations.jsonl") as log:
+        _pin(out / "run.json", identity)
+        tally = _observe_all(pairs, pack, _Asker(teacher, pack, root, log, clock), out / "observed.jsonl")
+        _write_json(out / "report.json", report(tally, log.rows.values(), identity, price))
+    line = f"{tally.pairs} pairs observed, {len(tally.unanswered)} refused by the teacher: {out}"
+    return line + ("; the same command asks for those again" if tally.unanswered else "")
+
+
+def _observe_all(pairs: list[Pair], pack: Pack, asker: "_Asker", file: Path) -> Tally:
+    tally, refused = Tally(), 0
+    progress: Progress | None = None
+    partial = file.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as out:
+        for number, pair in enumerate(pairs):
+            before = asker.asked
+            try:
+                seen = disentangle(pair, pack, asker.for_pair(pair))
+            except TeacherRefused:
+                refused += 1
+                tally.unanswered.append(pair.id)
+                if refused == REFUSED_IN_A_ROW:
+                    raise
+            else:
+                refused = 0
+                tally.add(seen)
+                out.write(seen.model_dump_json() + "\n")
+            if progress is None and asker.asked > before:
+                # pairs of an earlier run took no time: they must not make the time left look short
+                progress = Progress("pairs", len(pairs), done=number)
+            if progress is not None:
+                progress.step(note=f"{asker.tokens} tokens")
+    partial.replace(file)
+    return tally
+
+
+class _Asker:
+    """Answers from the log where they are there, from the teacher otherwise."""
+
+    def __init__(self, teacher: Teacher, pack: Pack, root: Path, log: AnswerLog, clock: Clock) -> None:
+        self._teacher, self._pack, self._root, self._log, self._clock = teacher, pack, root, log, clock
+        self._picture: tuple[str, str] = ("", "")  # image and data URL of the pair at hand
+        self.asked = 0  # questions that this run put to the teacher
+        self.tokens = 0  # of their answers
+
+    def for_pair(self, pair: Pair) -> Callable[[Topic, Failed], str]:
+        def ask(topic: Topic, failed: Failed) -> str:
+            row = self._log.get(pair.id, topic.name, len(failed))
+            return row.text if row else self._ask(pair, topic, failed)
+
+        return ask
+
+    def _ask(self, pair: Pair, topic: Topic, failed: Failed) -> str:
+        picture = "" if topic.view == "note" else self._data_url(pair.image)
+        chat = messages(pair, topic, self._pack, picture, failed)
+        self.asked += 1
+        start = self._clock()
+        answer = self._teacher.ask(Question(pair, topic, chat, schema(topic, self._pack)))
+        self._log.add(
+            LoggedAnswer(
+                pair=pair.id,
+                ask=topic.name,
+                attempt=len(failed),
+                text=answer.text,
+                model=answer.model,
+                prompt_version=PROMPT_VERSION,
+                started=datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
+                seconds=round(self._clock() - start, 3),
+                prompt_tokens=answer.prompt_tokens,
+                completion_tokens=answer.completion_tokens,
+            )
+        )
+        self.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
+        return answer.text
+
+    def _data_url(self, image: str) -> str:
+        if self._picture[0] != image:
+            self._picture = (image, data_url(self._root / image))
+        return self._picture[1]
+
+
+def data_url(path: Path) -> str:
+    """The picture upright and at most PICTURE_SIDE pixels wide and high, as a JPEG in a data URL."""
+    try:
+        picture = Image.fromarray(read_frame(path).rgb)
+    except CannotJudge as e:
+        raise UsageError(f"{path}: {e}") from e
+    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=90)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
+
+
+def _pin(file: Path, identity: dict[str, str]) -> None:
+    """Refuse to mix answers to other questions into one folder."""
+    if not file.exists():
+        _write_json(file, identity)
+        return
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as e:
+        raise UsageError(f"expected JSON in {file}, got: {e}; give a new folder") from e
+    other = [name for name, value in identity.items() if dict(held).get(name) != value]
+    if other:
+        raise UsageError(
+            f"expected {file.parent} to be a run of the same {', '.join(other)}, it is of another; "
+            "give a new folder"
+        )
+
+
+def _write_json(file: Path, data: object) -> None:
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(file)

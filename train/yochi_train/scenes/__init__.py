@@ -1,0 +1,1 @@
+"""Procedural factory scenes with known truth, rendered by Blender in an environment of its own."""

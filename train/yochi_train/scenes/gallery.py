@@ -1,0 +1,90 @@
+"""What a folder of scenes looks like: an index for training, a contact sheet, and a static page."""
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from .spec import VERSION
+
+CELL = 160  # pixels of a picture's width on the contact sheet
+CAPTION = 14  # pixels
+COLUMNS = 8  # four pairs a row
+MOST_ON_SHEET = 160  # scenes; the page has all of them
+CUE = "cue:"
+SEEN = {True: "(seen)", False: "(hidden)", None: "(half seen)"}
+RIGHTS = {"source": f"yochi-train scenes, version {VERSION}", "licence": "Apache-2.0"}
+STYLE = """body{font:14px sans-serif;margin:1em;background:#222;color:#ddd}
+figure{display:inline-block;margin:.3em;vertical-align:top;width:320px}
+.picture{position:relative}img{width:100%;display:block}
+.box{position:absolute;border:2px solid #fc0;font-size:11px;color:#fc0;text-shadow:0 0 2px #000}
+.box:not(:hover){border-width:1px}figcaption{font-size:12px;overflow-wrap:anywhere}"""
+
+
+def write_gallery(out: Path, names: Sequence[str]) -> None:
+    """`photos.jsonl` (read by `records photos`), `contact.png` and `index.html` of the named scenes."""
+    truths = [json.loads((out / "scenes" / name / "truth.json").read_text("utf-8")) for name in names]
+    rows = [json.dumps(photo_row(truth), ensure_ascii=False) for truth in truths]
+    (out / "photos.jsonl").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    (out / "index.html").write_text(page(truths), encoding="utf-8")
+    if truths:
+        contact_sheet(out, truths[:MOST_ON_SHEET]).save(out / "contact.png")
+
+
+def photo_row(truth: dict[str, Any]) -> dict[str, Any]:
+    """A scene as a line of photos.jsonl: every cue that is known is labelled, seen ones have boxes."""
+    return {
+        "image": f"scenes/{truth['name']}/image.jpg",
+        "set": "scenes",
+        "width": truth["width"],
+        "height": truth["height"],
+        "labelled": sorted(slot.removeprefix(CUE) for slot in truth["slots"] if slot.startswith(CUE)),
+        "boxes": [
+            {"label": box["slot"].removeprefix(CUE), "xyxy": box["xyxy"]}
+            for box in truth["boxes"]
+            if box["slot"].startswith(CUE)
+        ],
+        **RIGHTS,
+    }
+
+
+def contact_sheet(out: Path, truths: Sequence[dict[str, Any]]) -> Image.Image:
+    """Small pictures in reading order, pairs side by side, each with its name."""
+    rows = -(-len(truths) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * CELL, rows * (CELL + CAPTION)), (24, 24, 24))
+    draw = ImageDraw.Draw(sheet)
+    for number, truth in enumerate(truths):
+        left, top = number % COLUMNS * CELL, number // COLUMNS * (CELL + CAPTION)
+        with Image.open(out / "scenes" / truth["name"] / "image.jpg") as image:
+            small = image.convert("RGB")
+            small.thumbnail((CELL - 2, CELL))
+        sheet.paste(small, (left, top + CAPTION))
+        draw.text((left + 2, top + 1), truth["name"][-26:], fill=(230, 230, 230))
+    return sheet
+
+
+def page(truths: Sequence[dict[str, Any]]) -> str:
+    """A page without scripts; every word that comes from a file is escaped."""
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Scenes</title><style>{STYLE}</style>'
+    return (
+        f"{head}<h1>{len(truths)} scenes</h1>\n" + "\n".join(_figure(truth) for truth in truths) + "</html>\n"
+    )
+
+
+def _figure(truth: dict[str, Any]) -> str:
+    name = html.escape(str(truth["name"]))
+    boxes = "".join(_box(box) for box in truth["boxes"])
+    words = [f"<b>{html.escape(h['id'])}</b> {SEEN[h['seen']]}" for h in truth["hazards"] if h["on"]]
+    seen = ", ".join(html.escape(slot) for slot, value in sorted(truth["slots"].items()) if value)
+    image = f'<img loading="lazy" src="scenes/{name}/image.jpg" alt="{name}">'
+    caption = f"{name}<br>{'; '.join(words) or 'no hazard'}<br>seen: {seen or 'nothing'}"
+    return f'<figure><div class="picture">{image}{boxes}</div><figcaption>{caption}</figcaption></figure>'
+
+
+def _box(box: dict[str, Any]) -> str:
+    x0, y0, x1, y1 = (100 * float(v) for v in box["xyxy"])
+    place = f"left:{x0:.2f}%;top:{y0:.2f}%;width:{x1 - x0:.2f}%;height:{y1 - y0:.2f}%"
+    return f'<div class="box" style="{place}">{html.escape(str(box["slot"]))}</div>'

@@ -1,0 +1,194 @@
+"""`yochi-train records stats`: what a folder of records is made of, and whether it is balanced.
+
+A record counts once for every risk that is known to hold in it: a slot with a category, at 1. Cells are
+HoliSafe's five (`yochi_bench.cells`); a record is in one only where slots and verdict decide it. Shares: of a
+cell among the records whose cell is known, of a category or a source among all records.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from yochi_bench.cells import Cell, cell
+from yochi_runtime.bundle import MIN_POSITIVES
+from yochi_runtime.errors import UsageError
+from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import Pack, Source, load_pack
+
+from .grammar import LANGS
+from .records import iterate_records
+from .tables import Bar, bars_met
+from .truth import NOTE_SOURCES
+from .validate import PICTURES, shards
+
+KINDS = ("risk", "harmless", "combination", "narrative")
+UNKNOWN = "unknown"
+CELLS = (*(c.value for c in Cell), UNKNOWN)
+LEAST_PERCENT = {"cell": 12, "trained category": 2, "source": 8}
+
+
+class Risk(NamedTuple):
+    """What the records with a risk are counted by."""
+
+    source: str
+    category: str
+    kind: str
+    cell: str
+    lang: str
+
+
+@dataclass
+class Counts:
+    """Numbers of records; `positives` by slot id."""
+
+    pack: Pack
+    records: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)  # verdict, language
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, language
+    cells: Counter[tuple[str, str]] = field(default_factory=Counter)  # cell, language
+    risks: Counter[Risk] = field(default_factory=Counter)
+    positives: Counter[str] = field(default_factory=Counter)
+    categories: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: Record) -> None:
+        where = record_cell(record, self.pack)
+        held = [s for s in self.pack.slots if s.source and s.category and record.slots.get(s.id) == 1]
+        pairs = {(str(s.source), str(s.category)) for s in held}  # two cues may be the same risk
+        self.records += 1
+        self.splits[record.split] += 1
+        self.verdicts[record.verdict or UNKNOWN, record.lang] += 1
+        self.kinds[record.kind, record.lang] += 1
+        self.cells[where, record.lang] += 1
+        self.positives.update(s.id for s in held)
+        self.risks.update(Risk(*pair, record.kind, where, record.lang) for pair in pairs)
+        self.categories.update({category for _, category in pairs})
+        self.sources.update({source for source, _ in pairs})
+
+    def trained(self) -> list[str]:
+        """Categories with a slot that a bundle would judge, in the pack's order."""
+        enough = {s.category for s in self.pack.slots if self.positives[s.id] >= MIN_POSITIVES}
+        return [c.id for c in self.pack.category if c.id in enough]
+
+    def balance(self) -> list[Bar]:
+        """The rules, for each cell, trained category, and source that the pack has slots for."""
+        of_cells = {c: sum(self.cells[c, lang] for lang in LANGS) for c in CELLS if c != UNKNOWN}
+        known = sum(of_cells.values())
+        sources = dict.fromkeys(str(s.source) for s in self.pack.slots if s.source)
+        return [
+            *(_least("cell", c, count, known) for c, count in of_cells.items()),
+            *(_least("trained category", c, self.categories[c], self.records) for c in self.trained()),
+            *(_least("source", s, self.sources[s], self.records) for s in sources),
+        ]
+
+    def as_json(self) -> dict[str, object]:
+        """Everything that was counted; `risks` has a row for each combination that occurs."""
+
+        def by_lang(of: Counter[tuple[str, str]]) -> list[dict[str, object]]:
+            return [{"name": name, "lang": lang, "records": n} for (name, lang), n in sorted(of.items())]
+
+        return {
+            "pack": self.pack.id,
+            "records": self.records,
+            "splits": dict(sorted(self.splits.items())),
+            "kinds": by_lang(self.kinds),
+            "verdicts": by_lang(self.verdicts),
+            "cells": by_lang(self.cells),
+            "risks": [{**risk._asdict(), "records": n} for risk, n in sorted(self.risks.items())],
+            "not_trained": [c.id for c in self.pack.category if c.id not in self.trained()],
+            "balance": [vars(bar) for bar in self.balance()],
+        }
+
+    def text(self) -> str:
+        """Tables for a terminal."""
+        bars = self.balance()
+        splits = ", ".join(f"{name} {count}" for name, count in sorted(self.splits.items()))
+        parts = [f"{self.records} records ({splits}), pack {self.pack.id}"]
+        for name, of, order in (
+            ("kind", self.kinds, KINDS),
+            ("cell", self.cells, CELLS),
+            ("verdict", self.verdicts, ("stop", "caution", "proceed", UNKNOWN)),
+        ):
+            rows = [[word, *(str(of[word, lang]) for lang in LANGS)] for word in order]
+            parts.append(aligned([name, *LANGS], rows))
+        kinds = [f"{kind} {lang}" for kind in KINDS for lang in LANGS]
+        parts.append(aligned(["source", "category", *kinds, "all"], list(self._risk_rows())))
+        untrained = [c.id for c in self.pack.category if c.id not in self.trained()]
+        if untrained:
+            parts.append(f"not trained, fewer than {MIN_POSITIVES} records a slot: {', '.join(untrained)}")
+        rows = [[bar.name, bar.value, bar.bar, "yes" if bar.met else "no"] for bar in bars]
+        return "\n\n".join([*parts, aligned(["balance", "share", "bar", "met"], rows), bars_met(bars)])
+
+    def _risk_rows(self) -> Iterator[list[str]]:
+        """Every risk of the pack, also one that no record has: that is what one looks for."""
+        pairs = dict.fromkeys((str(s.source), str(s.category)) for s in self.pack.slots if s.source)
+        by_column: Counter[tuple[str, ...]] = Counter()
+        for risk, count in self.risks.items():
+            by_column[risk.source, risk.category, risk.kind, risk.lang] += count
+        for source, category in pairs:
+            row = [by_column[source, category, kind, lang] for kind in KINDS for lang in LANGS]
+            yield [source, category, *map(str, [*row, sum(row)])]
+
+
+def record_cell(record: Record, pack: Pack) -> str:
+    """The record's HoliSafe cell, or "unknown".
+
+    A picture is safe where every risky cue is known to be absent; words in the picture that nobody read do
+    not make it unknown.
+    """
+    known = {source: [record.slots.get(s.id) for s in pack.slots if s.source is source] for source in Source}
+    note = [value for source in NOTE_SOURCES for value in known[source]]
+    image = _unsafe(known[Source.IMAGE_CONTENT])
+    if 1 in known[Source.IMAGE_TEXT]:
+        image = True
+    pair = None if record.verdict is None else record.verdict != "proceed"
+    found = cell(image, _unsafe(note), pair)
+    return found.value if found else UNKNOWN
+
+
+def _unsafe(slots: Sequence[int | None]) -> bool | None:
+    if 1 in slots:
+        return True
+    return None if None in slots else False
+
+
+def _least(rule: str, name: str, count: int, of: int) -> Bar:
+    percent = LEAST_PERCENT[rule]
+    share = f"{100 * count / of:.1f} % ({count}/{of})" if of else "- (0/0)"
+    return Bar(f"{rule} {name}", share, f">= {percent} %", of > 0 and 100 * count >= percent * of)
+
+
+def count_records(records: Iterable[Record], pack: Pack) -> Counts:
+    counts = Counts(pack)
+    for record in records:
+        counts.add(record)
+    return counts
+
+
+def count_folder(folder: Path) -> Counts:
+    """Counts of every record in `folder`; UsageError names the line of a bad one."""
+    if not folder.is_dir():
+        raise UsageError(f"expected a records folder at {folder}, found none; check the path")
+    files = [file for file in shards(folder) if file.name != PICTURES]
+    return count_records(_good(files), load_pack(folder / "pack.toml"))
+
+
+def _good(files: Sequence[Path]) -> Iterator[Record]:
+    for file in files:
+        try:
+            yield from iterate_records(file)
+        except UsageError as e:
+            raise UsageError(f"{e}; run: yochi-train records validate") from e
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in columns of equal width."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    lines = ([*columns], ["-" * width for width in widths], *rows)
+    return "\n".join(
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
