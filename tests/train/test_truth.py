@@ -32,7 +32,7 @@ def test_a_combination_note_with_its_triggers(pack: Pack, cues: dict[str, int], 
 
 
 def test_a_note_for_one_machine_does_not_combine_with_another(pack: Pack) -> None:
-    """"Reach in" before a forklift: the slot tells which machine the note is about, seen or not."""
+    """ "Reach in" before a forklift: the slot tells which machine the note is about, seen or not."""
     seen = picture({"conveyor": 1, "crusher": 0, "pallet": 0})
     slots = pair_slots(seen, note(combination="load"), pack, "combination")
     assert [slots[name] for name in COMBINATIONS] == [0, 0, 0]

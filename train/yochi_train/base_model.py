@@ -32,8 +32,10 @@ def load_language(path: Path | None = None) -> LlamaForCausalLM:
 
 
 def load_tokenizer(path: Path | None = None) -> TextTokenizer:
-    """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges, single digits, no added tokens; and the
-    glossary of this source."""
+    """SmolLM2's byte-level BPE from the GGUF's own vocabulary and merges, behind the glossary of this source.
+
+    Single digits, no added tokens.
+    """
     reader = gguf.GGUFReader(path or find_base(NANO_BASE))
 
     def strings(key: str) -> list[str]:

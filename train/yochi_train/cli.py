@@ -55,7 +55,9 @@ def records_photos(
     features: Annotated[
         Path | None, typer.Option(help="Cache of the encoder's features, for the trainer too (OUT/features).")
     ] = None,
-    count: Annotated[int, typer.Option(help="Training records; a sixth as many for validation, 2,400 at most.")] = 15000,
+    count: Annotated[
+        int, typer.Option(help="Training records; for validation a sixth, 2,400 at most.")
+    ] = 15000,
     narratives: Annotated[
         Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")
     ] = None,
@@ -123,7 +125,9 @@ def _languages(words: str) -> tuple[Lang, ...]:
 
     found = tuple(lang for word in words.split(",") for lang in LANGS if lang == word)
     if set(words.split(",")) - set(LANGS) or len(found) > PACK_NOTES:
-        raise UsageError(f"expected --languages out of {','.join(LANGS)}, {PACK_NOTES} at most, got {words!r}")
+        raise UsageError(
+            f"expected --languages out of {','.join(LANGS)}, {PACK_NOTES} at most, got {words!r}"
+        )
     return found
 
 

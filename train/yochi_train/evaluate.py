@@ -27,7 +27,8 @@ from .testset import TestSet, blind, few
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
 BLIND, TURNED = "image-blind", "notes-turned"  # sets that are asked in a way of their own
-JUDGING = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)  # the files of a bundle that the numbers depend on
+# The files of a bundle that the numbers depend on.
+JUDGING = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
 
 
 @dataclass

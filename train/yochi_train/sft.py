@@ -258,9 +258,7 @@ def save_model(trainer: Trainer, folder: Path) -> Path:
         # Both runs may have used the same examples: the larger count is the one that is certain.
         before = json.loads((trainer.settings.start / MODEL / POSITIVES).read_text(encoding="utf-8"))
         counts = {slot: max(counts.get(slot, 0), before.get(slot, 0)) for slot in {*counts, *before}}
-    (folder / POSITIVES).write_text(
-        json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    (folder / POSITIVES).write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return folder
 
 
