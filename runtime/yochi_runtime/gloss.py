@@ -1,8 +1,9 @@
 """Japanese notes word for word in English, so that a language model that learned English can read them.
 
 SmolLM2 reads Japanese byte by byte: three times as many tokens, and none of them means anything to it. A
-glossary gives each word the English words for it ("足場から落ち" -> "scaffold from fall"): no translation and no
-grammar, but words whose meaning the model already knows. What the glossary does not have stays as it is written. The longest entry wins, from left to right.
+glossary gives each word the English words for it (足場から落ち is "scaffold from fall"): no translation and
+no grammar, but words whose meaning the model already knows. What the glossary does not have stays as it is
+written. The longest entry wins, from left to right.
 """
 
 import unicodedata
