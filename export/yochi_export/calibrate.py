@@ -1,8 +1,9 @@
 """From a bundle's raw answers on validation records to its `calibration.json`.
 
-Probabilities: Platt scaling a slot; a slot with fewer than MIN_EXAMPLES known positives or negatives takes
-the fit of all slots of its source together. Thresholds: each source's own (see `thresholds`); neutral cues,
-which are never a risk by themselves, take their best F1 within 0.2 to 0.8.
+Probabilities: Platt scaling. A cue has a fit of its own; the slots of a note or a combination share the fit
+of their source, so that the highest of them means the same whichever it is. A cue with fewer than
+MIN_EXAMPLES known positives or negatives shares the fit of all cues. Thresholds: each source's own (see
+`thresholds`); neutral cues, which are never a risk by themselves, take their best F1 within 0.1 to 0.8.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class Calibrated:
 
     calibration: Calibration
     chosen: Chosen
-    shared: tuple[str, ...]  # judged slots that took their source's fit
+    shared: tuple[str, ...]  # judged cues that took the fit of all cues
 
 
 def draft(pack: Pack) -> Calibration:
@@ -64,24 +65,31 @@ def calibrate(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Ca
 def _fits(
     slots: Sequence[Slot], judged: Sequence[bool], margins: Floats, truth: NDArray[np.int8]
 ) -> tuple[list[Platt | None], tuple[str, ...]]:
-    """A fit for every judged slot, and which of them share their source's."""
+    """A fit for every judged slot, and which cues share one."""
+    groups = [_group(slot) if on else None for slot, on in zip(slots, judged, strict=True)]
+    pooled = {name: _fit(margins, truth, _members(groups, name)) for name in set(groups) if name}
     fits: list[Platt | None] = []
     shared = []
-    for i, slot in enumerate(slots):
-        if not judged[i]:
+    for i, (slot, name) in enumerate(zip(slots, groups, strict=True)):
+        rare = min((truth[:, i] == 1).sum(), (truth[:, i] == 0).sum()) < MIN_EXAMPLES
+        if name is None:
             fits.append(None)
-        elif min((truth[:, i] == 1).sum(), (truth[:, i] == 0).sum()) >= MIN_EXAMPLES:
-            fits.append(_rounded(fit_platt(margins[:, i], truth[:, i] == 1, truth[:, i] >= 0)))
+        elif slot.cue and not rare:
+            fits.append(_fit(margins, truth, [i]))
         else:
-            same = [j for j, other in enumerate(slots) if judged[j] and _group(other) == _group(slot)]
-            pooled = margins[:, same].ravel(), truth[:, same].ravel()
-            fits.append(_rounded(fit_platt(pooled[0], pooled[1] == 1, pooled[1] >= 0)))
-            shared.append(slot.id)
+            fits.append(pooled[name])
+            shared += [slot.id] if slot.cue else []
     return fits, tuple(shared)
 
 
-def _rounded(fit: Platt) -> Platt:
-    """What stands in the file is what the thresholds are chosen with."""
+def _members(groups: Sequence[str | None], name: str) -> list[int]:
+    return [i for i, other in enumerate(groups) if other == name]
+
+
+def _fit(margins: Floats, truth: NDArray[np.int8], columns: Sequence[int]) -> Platt:
+    """One fit over these slots; rounded, for what stands in the file is what thresholds are chosen with."""
+    known = truth[:, columns].ravel()
+    fit = fit_platt(margins[:, columns].ravel(), known == 1, known >= 0)
     return Platt(round(fit.temperature, DIGITS), round(fit.bias, DIGITS), fit.positives, fit.negatives)
 
 

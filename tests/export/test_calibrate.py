@@ -1,11 +1,14 @@
 """Calibration recovers what the answers were drawn with, and thresholds serve the verdict table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from yochi_bench.verdicts import row
 from yochi_export.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
-from yochi_export.thresholds import CAUTION, GRID, STOP, Validation, _Table, choose
+from yochi_export.thresholds import CAUTION, GRID, PLATEAU, STOP, Validation, _Table, choose
 from yochi_runtime.bundle import Bundle, open_bundle
+from yochi_runtime.taxonomy import Slot, Source
 from yochi_train.answers import Answers
 from yochi_train.scored import score
 
@@ -72,8 +75,26 @@ def test_risks_of_a_source_share_a_threshold_of_the_grid(bundle: Bundle, hot: An
     assert set(by_source) >= {"image_content", "note_instruction", "note_content", "combination"}
 
 
-def test_a_rare_slot_takes_the_fit_of_its_source(bundle: Bundle, hot: Answers) -> None:
-    rare = "note_content:egress"
+def test_risks_of_a_note_share_the_fit_of_their_source_and_cues_have_their_own(
+    bundle: Bundle, hot: Answers
+) -> None:
+    records = drawn.records(bundle.pack, 600)
+    warped = hot.risks.copy()
+    first = next(i for i, s in enumerate(bundle.pack.risk_slots) if s.id == "note_content:egress")
+    warped[:, first] *= 3  # a slot that is hotter than its source: the highest must still mean the same
+    found = calibrate(bundle, records, Answers(hot.cues, warped, hot.verdict)).calibration.slots
+    for source in ("note_instruction", "note_content", "combination"):
+        fits = {
+            (found[s.id].temperature, found[s.id].bias)
+            for s in bundle.pack.risk_slots
+            if str(s.source) == source
+        }
+        assert len(fits) == 1
+    assert len({found[s.id].temperature for s in bundle.pack.cue_slots if s.id != "cue:pallet"}) > 5
+
+
+def test_a_rare_cue_takes_the_fit_of_all_cues(bundle: Bundle, hot: Answers) -> None:
+    rare = "cue:forklift"
     records = [
         r.model_copy(update={"slots": {k: v for k, v in r.slots.items() if k != rare or i < MIN_EXAMPLES}})
         for i, r in enumerate(drawn.records(bundle.pack, 600))
@@ -111,16 +132,44 @@ def test_the_search_gives_the_verdicts_that_the_box_gives(bundle: Bundle, hot: A
     assert _Table(data).verdicts(values) == [v.value for v in scored.verdicts]
 
 
-def test_the_best_of_the_grid_is_found_on_one_source() -> None:
-    """One S2 slot; the verdict slot knows nothing. Dangerous at 0.62 and above, safe up to 0.58."""
-    from yochi_runtime.taxonomy import Slot, Source
-
+def one_source(p: list[float], truth: list[int], verdict: list[str | None]) -> Validation:
+    """One S2 slot; the verdict slot knows nothing."""
     slot = Slot(id="note_content:fall", source=Source.NOTE_CONTENT, category="fall")
-    p = np.array([0.1, 0.3, 0.5, 0.58, 0.62, 0.7, 0.9])
-    truth = (p > 0.6).astype(np.int8)
     zero = np.zeros(len(p))
-    verdict = ["stop" if t else "proceed" for t in truth]
-    found = choose(Validation([slot], np.array([True]), p[:, None], truth[:, None], zero, zero, verdict))
-    assert found.values["note_content"] == 0.6
-    assert found.objective == pytest.approx(1.5)  # all stops, no miss, F1 of one, nothing red
+    return Validation(
+        [slot], np.array([True]), np.array(p)[:, None], np.array(truth, np.int8)[:, None], zero, zero, verdict
+    )
+
+
+def test_the_best_of_the_grid_is_found_on_one_source() -> None:
+    """Dangerous at 0.62 and above, safe up to 0.58."""
+    p = [0.1, 0.3, 0.5, 0.58, 0.62, 0.7, 0.9]
+    truth = [int(x > 0.6) for x in p]
+    found = choose(one_source(p, truth, ["stop" if t else "proceed" for t in truth]))
+    assert found.values == {"note_content": 0.6, CAUTION: 1.0, STOP: 1.0}
     assert found.rates["proceed_recall"] == found.rates["stop_recall"] == 1.0
+    assert found.rates["f1:note_content"] == 1.0
+
+
+def test_verdicts_decide_only_where_the_f1_is_as_good() -> None:
+    """F1 by hand: 1.0 at 0.55 and 0.6, 0.97 at 0.5, for 16 risky records at 0.62 and one safe one at 0.52.
+
+    The verdict of the record at 0.52 is a stop for another reason: the verdicts alone would take 0.5.
+    """
+    p, truth = [0.62] * 16 + [0.52] + [0.2] * 3, [1] * 16 + [0] * 4
+    data = one_source(p, truth, ["stop"] * 17 + ["proceed"] * 3)
+    assert data.f1([0])[GRID.index(0.5)] == pytest.approx(32 / 33)
+    assert choose(data).values["note_content"] == 0.55  # 32 / 33 is more than PLATEAU below 1
+    wide = one_source([0.62] * 32 + [0.52] + [0.2] * 3, [1] * 32 + [0] * 4, ["stop"] * 33 + ["proceed"] * 3)
+    assert 64 / 65 > 1 - PLATEAU
+    assert choose(wide).values["note_content"] < 0.55
+    assert choose(wide).rates["stop_recall"] == 1.0
+
+
+def test_a_verdict_without_a_named_risk_is_said_only_where_it_gains() -> None:
+    """The slot sees nothing, the verdict slot everything: then it speaks."""
+    data = one_source([0.2] * 6, [0] * 6, ["stop"] * 3 + ["proceed"] * 3)
+    loud = replace(data, caution=np.array([0.99] * 3 + [0.1] * 3), stop=np.array([0.97] * 3 + [0.1] * 3))
+    assert choose(data).values[STOP] == 1.0
+    assert choose(loud).values[STOP] < 0.97
+    assert choose(loud).rates["stop_recall"] == choose(loud).rates["proceed_recall"] == 1.0

@@ -1,6 +1,7 @@
 """Records: packs that share a picture, splits that share nothing, the same bytes for the same seed."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def test_slots_and_verdicts_are_those_of_the_pair(made: dict[Split, list[Record]
         assert set(r.slots) <= known
         risks = [s for s in r.slots if r.slots[s] and pack.slots[pack.slot_index[s]].category]
         assert not (r.verdict == "proceed" and risks), r
+
+
+def test_a_pack_has_as_many_combinations_as_were_asked_for(pictures: tuple[Picture, ...], pack: Pack) -> None:
+    for wanted in (0, 2, 4, 7):
+        records = list(build_records(pictures, pack, "train", 64, seed=3, combinations=wanted))
+        for start in range(0, 64, PACK_NOTES):
+            kinds = Counter(r.kind for r in records[start : start + PACK_NOTES])
+            assert kinds["combination"] == wanted
+            assert abs(kinds["risk"] + kinds["narrative"] - kinds["harmless"]) <= 2
 
 
 def test_a_part_of_the_combinations_is_dangerous(made: dict[Split, list[Record]]) -> None:

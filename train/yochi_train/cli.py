@@ -14,6 +14,7 @@ from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
 from .grammar import LANGS, Lang
+from .records import COMBINATIONS, PACK_NOTES
 from .scenes.cli import scenes_app
 
 # torch and transformers take a while to load: modules that need them are imported where they are used.
@@ -69,6 +70,14 @@ def records_photos(
     languages: Annotated[
         str, typer.Option(help="What notes are written in; one that is named twice comes twice as often.")
     ] = "en,ja",
+    combinations: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=PACK_NOTES - 1,
+            help=f"Notes of each {PACK_NOTES} that only the picture makes dangerous.",
+        ),
+    ] = COMBINATIONS,
 ) -> None:
     """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group."""
     from .photo_records import make_records
@@ -84,6 +93,7 @@ def records_photos(
             pack_file=pack,
             curriculum=curriculum,
             languages=_languages(languages),
+            combinations=combinations,
         )
     )
 
@@ -121,8 +131,6 @@ def records_observe(
 
 
 def _languages(words: str) -> tuple[Lang, ...]:
-    from .records import PACK_NOTES
-
     found = tuple(lang for word in words.split(",") for lang in LANGS if lang == word)
     if set(words.split(",")) - set(LANGS) or len(found) > PACK_NOTES:
         raise UsageError(

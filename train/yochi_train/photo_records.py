@@ -13,7 +13,7 @@ from .features import encode_folder
 from .grammar import LANGS, Lang
 from .narratives import read_narratives
 from .pictures import Picture, Split, build_pictures, read_photos, write_pictures
-from .records import build_records, write_records
+from .records import COMBINATIONS, build_records, write_records
 
 VALIDATION_SHARE = 6  # one validation record for so many training records,
 VALIDATION_MOST = 2400  # but no more than the box answers in a few minutes
@@ -31,6 +31,7 @@ def make_records(
     pack_file: Path | None,
     curriculum: bool = True,
     languages: Sequence[Lang] = LANGS,
+    combinations: int = COMBINATIONS,
 ) -> str:
     """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen."""
     if count < MIN_COUNT:
@@ -47,7 +48,9 @@ def make_records(
     validation = min(VALIDATION_MOST, max(MIN_COUNT, count // VALIDATION_SHARE))
     wanted: tuple[tuple[Split, int], ...] = (("train", count), ("val", validation))
     for split, share in wanted:
-        drawn = build_records(pictures, pack, split, share, seed, told, curriculum, languages)
+        # The validation split keeps the usual mix: thresholds are fitted to it.
+        mix = combinations if split == "train" else COMBINATIONS
+        drawn = build_records(pictures, pack, split, share, seed, told, curriculum, languages, mix)
         parts[split] = list(drawn)
         write_records(iter(parts[split]), out / f"{split}.jsonl")
     card = data_card(pictures, parts, sha256_text(text), seed)

@@ -5,6 +5,7 @@ picture once and several notes against it, as the box does with a still scene.
 """
 
 import json
+import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from .progress import Progress
 from .truth import pair_slots, pair_verdict
 
 PACK_NOTES = 8
+COMBINATIONS = 2  # of these, unless told otherwise
+RISKY_SHARE = 0.6  # of the notes that are risky or harmless by themselves
 SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a known "proceed"
 NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
 # Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
@@ -68,12 +71,13 @@ def build_records(
     narratives: Sequence[Narrative] = (),
     curriculum: bool = True,
     languages: Sequence[Lang] = LANGS,
+    combinations: int = COMBINATIONS,
 ) -> Iterator[Record]:
     """`count` records (rounded down to whole packs) for one split; the same for the same arguments.
 
     `curriculum`: few phrasings first in the training split, for a model that knows nothing yet. `languages`:
-    what the notes are written in; a pack has each
-    at least as often as it is named.
+    what the notes are written in; a pack has each at least as often as it is named. `combinations`: how many
+    notes of a pack ask for something that only the picture can make dangerous, 0 to PACK_NOTES - 1.
     """
     rng = random.Random(f"{seed}-{split}")
     notes = NoteSource(pack, split, narratives, seed)
@@ -84,17 +88,26 @@ def build_records(
         if split == "train" and curriculum:
             notes.vary(next(size for until, size in STAGES if number < until * packs))
         picture = deck.deal()
-        for place, (kind, lang, category) in enumerate(_plan(picture, pack, notes, rng, languages)):
+        for place, (kind, lang, category) in enumerate(
+            _plan(picture, pack, notes, rng, languages, combinations)
+        ):
             note = notes.draw(kind, lang, category)
             yield pair(f"{split}-{number:05d}-{place}", picture, note, kind, pack)
             progress.step()
 
 
 def _plan(
-    picture: Picture, pack: Pack, notes: NoteSource, rng: random.Random, languages: Sequence[Lang]
+    picture: Picture,
+    pack: Pack,
+    notes: NoteSource,
+    rng: random.Random,
+    languages: Sequence[Lang],
+    combinations: int,
 ) -> list[tuple[str, Lang, str]]:
     """Kind, language and combination category of each note of a pack."""
-    kinds = ["risk", "risk", "risk", "harmless", "harmless", "combination", "combination"]
+    alone = PACK_NOTES - 1 - combinations
+    risky = math.ceil(RISKY_SHARE * alone)
+    kinds = [*["risk"] * risky, *["harmless"] * (alone - risky), *["combination"] * combinations]
     free = "harmless" if picture.checked == "safe" or rng.random() < 0.4 else "risk"
     langs: list[Lang] = [*languages, *(rng.choice(languages) for _ in range(PACK_NOTES - len(languages)))]
     rng.shuffle(langs)
