@@ -83,7 +83,7 @@ def test_a_pack_has_as_many_combinations_as_were_asked_for(pictures: tuple[Pictu
         for start in range(0, 64, PACK_NOTES):
             kinds = Counter(r.kind for r in records[start : start + PACK_NOTES])
             assert kinds["combination"] == wanted
-            assert abs(kinds["risk"] + kinds["narrative"] - kinds["harmless"]) <= 2
+            assert kinds["risk"] + kinds["narrative"] >= kinds["harmless"] - 1  # the free place goes to either
 
 
 def test_a_part_of_the_combinations_is_dangerous(made: dict[Split, list[Record]]) -> None:

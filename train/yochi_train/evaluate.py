@@ -114,10 +114,16 @@ def _command(seed: int, resamples: int, per_set: int | None) -> str:
 
 
 def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out: Path) -> Answers:
-    """Cached beside the report under manifest and questions, so that a killed evaluation goes on."""
+    """Cached beside the report under what answers and what is asked, so that a killed evaluation goes on.
+
+    Calibration is not in the key: it is applied to the answers, and another one asks nothing again.
+    """
     opened = read_bundle(bundle)
+    hashes = {k: v for k, v in judging_hashes(opened).items() if k != CALIBRATION}
+    manifest = opened.manifest
+    engine = json.dumps([hashes, manifest.prompt.model_dump(), manifest.preparation], sort_keys=True)
     asked = sha256_text(json.dumps([(row.image, row.note) for row in rows]))
-    file = out / "answers" / f"{opened.sha256[:16]}-{name}-{asked[:16]}.npz"
+    file = out / "answers" / f"{sha256_text(engine)[:16]}-{name}-{asked[:16]}.npz"
     if file.exists():
         return Answers.load(file)
     file.parent.mkdir(exist_ok=True)
