@@ -187,10 +187,18 @@ def test_the_truth_comes_back_slot_by_slot(pack: Pack) -> None:
 def test_the_truth_quotes_the_marked_words(pack: Pack) -> None:
     slot = "note_instruction:mechanical"
     start = NOTE.index("rollers")
-    known = pair(slots=all_known(pack, slot), spans={slot: (start, start + 7)})
+    spans = [(0, 4, "note_content:mechanical"), (start, start + 7, slot), (start, start + 15, slot)]
+    known = pair(slots=all_known(pack, slot), spans=spans)
     answer = TruthTeacher(pack).ask(Question(known, Topic("note"), [], {}))
     assert '"quote": "rollers"' in answer.text
     assert (answer.model, answer.prompt_tokens) == ("truth", None)
+
+
+def test_the_truth_quotes_a_clause_where_all_of_the_note_is_marked(pack: Pack) -> None:
+    slot = "note_instruction:mechanical"
+    known = pair(slots=all_known(pack, slot), spans=[(0, len(NOTE), slot)])
+    answer = TruthTeacher(pack).ask(Question(known, Topic("note"), [], {}))
+    assert '"quote": "Line is running"' in answer.text
 
 
 def test_the_truth_is_silent_on_what_it_does_not_know(pack: Pack) -> None:

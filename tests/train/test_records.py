@@ -77,13 +77,37 @@ def test_slots_and_verdicts_are_those_of_the_pair(made: dict[Split, list[Record]
         assert not (r.verdict == "proceed" and risks), r
 
 
+def test_every_risk_of_the_note_is_marked_and_nothing_harmless(made: dict[Split, list[Record]]) -> None:
+    notes = ("note_instruction:", "note_content:")
+    for r in (r for records in made.values() for r in records):
+        marked = {span.slot for span in r.spans}
+        assert {s for s in marked if s.startswith(notes)} == {
+            s for s, value in r.slots.items() if value and s.startswith(notes)
+        }
+        # What a note asks for is marked unless the picture is known to make it harmless.
+        assert all(r.kind == "combination" for s in marked if s.startswith("combination:"))
+        assert not [s for s in marked if r.slots.get(s) == 0]
+        if r.kind == "combination" and r.verdict != "proceed":
+            held = [s for s, value in r.slots.items() if value and s.startswith("combination:")]
+            assert set(held) <= marked
+
+
+def test_records_without_spans_are_read(made: dict[Split, list[Record]], tmp_path: Path) -> None:
+    rows = [json.loads(record.model_dump_json(exclude={"spans"})) for record in made["val"][:8]]
+    file = tmp_path / "val.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert read_records(file) == [r.model_copy(update={"spans": ()}) for r in made["val"][:8]]
+
+
 def test_a_pack_has_as_many_combinations_as_were_asked_for(pictures: tuple[Picture, ...], pack: Pack) -> None:
     for wanted in (0, 2, 4, 7):
         records = list(build_records(pictures, pack, "train", 64, seed=3, combinations=wanted))
         for start in range(0, 64, PACK_NOTES):
             kinds = Counter(r.kind for r in records[start : start + PACK_NOTES])
             assert kinds["combination"] == wanted
-            assert kinds["risk"] + kinds["narrative"] >= kinds["harmless"] - 1  # the free place goes to either
+            assert (
+                kinds["risk"] + kinds["narrative"] >= kinds["harmless"] - 1
+            )  # the free place goes to either
 
 
 def test_a_part_of_the_combinations_is_dangerous(made: dict[Split, list[Record]]) -> None:

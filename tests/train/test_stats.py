@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from yochi_runtime.record import Record, Truth
+from yochi_runtime.record import Record, RiskSpan, Truth
 from yochi_runtime.taxonomy import Pack
 from yochi_train.stats import Counts, aligned, count_records, record_cell
 from yochi_train.tables import Bar
@@ -74,8 +74,30 @@ def test_counts_by_hand(pack: Pack) -> None:
     ]
     assert (told["records"], told["splits"], counts.categories["fall"]) == (3, {"test": 3}, 2)
     assert set(told) == {
-        *("pack", "records", "splits", "kinds", "verdicts", "cells", "risks", "not_trained", "balance")
+        *("pack", "records", "splits", "kinds", "verdicts", "cells", "risks", "spans"),
+        *("not_trained", "balance"),
     }
+
+
+def test_spans_by_hand(pack: Pack) -> None:
+    said, asked = RiskSpan(0, 4, FALL_SAID), RiskSpan(5, 9, FALL_ASKED)
+    spans = [(said, asked, said), (RiskSpan(0, 2, CROSSED),), ()]
+    records = [known(pack, verdict=None, spans=s, lang=lang) for s in spans for lang in ("en", "ja", "ja")]
+    counts = count_records(records, pack)
+    assert counts.as_json()["spans"] == [
+        {"source": "combination", "lang": "en", "spans": 1},
+        {"source": "combination", "lang": "ja", "spans": 2},
+        {"source": "note_content", "lang": "en", "spans": 2},
+        {"source": "note_content", "lang": "ja", "spans": 4},
+        {"source": "note_instruction", "lang": "en", "spans": 1},
+        {"source": "note_instruction", "lang": "ja", "spans": 2},
+    ]
+    table = counts.text().split("spans of notes ")[1].splitlines()
+    assert [line.split() for line in table[2:5]] == [
+        ["note_instruction", "1", "2"],
+        ["note_content", "2", "4"],
+        ["combination", "1", "2"],
+    ]
 
 
 def test_a_cell_at_its_bar(pack: Pack) -> None:

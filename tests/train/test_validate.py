@@ -10,7 +10,8 @@ import pytest
 from .made import command
 from .rows import Row, faults, folder_of, line_of, noise, picture_of, row
 
-FALL = {"note_content:fall": 1}
+FELL = "note_content:fall"
+FALL = {FELL: 1}
 
 
 def nameless() -> dict[str, Any]:
@@ -52,6 +53,32 @@ BAD_RECORDS: dict[str, tuple[Row, str]] = {
         row("x", slots=FALL, verdict="proceed"),
         "expected verdict 'caution' or 'stop' with the risk note_content:fall, got 'proceed'",
     ),
+    "span behind the note": (
+        row("x", note="Rung 😀", slots=FALL, spans=[[0, 6, FELL], [5, 7, FELL]]),
+        "expected a span inside the note's [0, 6), got [5, 7) for 'note_content:fall'",
+    ),
+    "span before the note": (
+        row("x", spans=[[-1, 4, FELL]]),
+        "expected a span inside the note's [0, 18), got [-1, 4) for",
+    ),
+    "span turned": (row("x", spans=[[4, 2, FELL]]), "expected a span inside the note's [0, "),
+    "span empty": (
+        row("x", spans=[[3, 3, FELL]]),
+        "expected a span of at least one character, got [3, 3) for 'note_content:fall'",
+    ),
+    "span of a slot": (
+        row("x", spans=[[0, 4, "note_content:dragon"]]),
+        "expected a category of pack.toml, got 'dragon' in slot 'note_content:dragon'",
+    ),
+    "span of a cue": (
+        row("x", spans=[[0, 4, "cue:fire"]]),
+        "expected a span of note_instruction, note_content, combination, got [0, 4) for 'cue:fire'",
+    ),
+    "span of what is not there": (
+        row("x", spans=[[0, 4, FELL]]),
+        "expected no span for a slot that is 0, got [0, 4) for 'note_content:fall'",
+    ),
+    "span cut short": (row("x", spans=[[0, 4]]), "expected spans.0.2, got nothing"),
     "lone surrogate": (
         line_of(row("x")).replace(b"thingx", b"\\ud800"),
         "expected note: Input should be a valid string",
@@ -117,6 +144,14 @@ def test_only_a_line_feed_ends_a_row(tmp_path: Path) -> None:
     (folder / "train.jsonl").write_bytes((folder / "train.jsonl").read_bytes().removesuffix(b"\n"))
     report, told = faults(folder)
     assert (report.records, report.passed, told) == (3, True, [])
+
+
+def test_good_spans_pass(tmp_path: Path) -> None:
+    """To the last character; two of a slot; of a slot that is open; and none, as older records have."""
+    spans = [[0, 6, FELL], [5, 6, FELL], [0, 4, "combination:vehicle"]]
+    rows: list[Row] = [row("1", note="Rung 😀", slots=FALL, spans=spans), row("2")]
+    report, told = faults(folder_of(tmp_path, train=rows))
+    assert (report.records, report.passed, told) == (2, True, [])
 
 
 def test_images_that_cannot_be_used(tmp_path: Path) -> None:

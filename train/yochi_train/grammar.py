@@ -8,8 +8,9 @@
     [combination vehicle]
 
 `+category` must also be named, `~category` is plausible and masked. A note is one or two clauses in a style
-(chat, radio, polite, hasty with typos). `data/validation.<lang>.txt` is of the same form, by authors who had
-not seen the phrases: thresholds are fitted on their words, as the box will meet words of others.
+(`styles.py`); each risk is marked with the clause that carries it. `data/validation.<lang>.txt` is of the
+same form, by authors who had not seen the phrases: thresholds are fitted on their words, as the box will meet
+words of others.
 """
 
 import hashlib
@@ -22,17 +23,15 @@ from importlib import resources
 from typing import Literal
 
 from yochi_runtime.errors import UsageError
+from yochi_runtime.record import RiskSpan
 from yochi_runtime.taxonomy import Pack, Source
+
+from .styles import english, japanese
 
 Lang = Literal["en", "ja"]
 LANGS: tuple[Lang, Lang] = ("en", "ja")
 HARMLESS_FACTOR = 10  # harmless templates are one section, not one a category
 _GROUP = re.compile(r"\{([^{}]*)\}")
-_RAW = ("",) * 5  # most notes begin and end without a formula
-_EN_OPEN = (*_RAW, "Hi, ", "FYI ", "Morning. ", "Note: ", "Heads up: ", "Radio check, ", "Update: ", "Team, ")
-_EN_CLOSE = (*_RAW, " Thanks.", " Cheers.", " Over.", " Before the shift ends.", " ASAP.", " Ok?")
-_JA_OPEN = (*_RAW, "お疲れ様です。", "連絡:", "こちら現場、", "了解。", "至急 ", "メモ:", "引き継ぎ。")
-_JA_CLOSE = (*_RAW, "以上。", "よろしく", "よろしくお願いします。", "どうぞ", "お願いします")
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,19 @@ class Template:
     combination: str | None = None  # category
     validation: bool = False  # never used for training
 
+    def marked(self, start: int, end: int) -> list[RiskSpan]:
+        """What a clause made of this template carries, where it stands at [start, end) of a note."""
+        asked = {f"{Source.COMBINATION}:{self.combination}"} if self.combination else set()
+        return [RiskSpan(start, end, slot) for slot in sorted(self.risks | asked)]
+
 
 @dataclass(frozen=True)
 class ComposedNote:
-    """A note with its labels; `templates` are the ids it was made of."""
+    """A note with its labels; `templates` are the ids it was made of.
+
+    `spans` mark the clause that asks for or reports each risk, and the clause that asks for what only a
+    picture makes dangerous (combination); empty where nobody marked the note. Nothing `maybe` is marked.
+    """
 
     text: str
     lang: Lang
@@ -58,6 +66,7 @@ class ComposedNote:
     risks: frozenset[str] = field(default_factory=frozenset)
     maybe: frozenset[str] = field(default_factory=frozenset)
     combination: str | None = None
+    spans: tuple[RiskSpan, ...] = ()  # by place
 
 
 @cache
@@ -171,37 +180,9 @@ class Composer:
             picked = [*picked, self._deal("harmless", self._harmless)]
             self._rng.shuffle(picked)
         clauses = [expand(t.text, self._rng) for t in picked]
-        text = _english(clauses, self._rng) if self.lang == "en" else _japanese(clauses, self._rng)
+        text, places = (english if self.lang == "en" else japanese)(clauses, self._rng)
+        spans = tuple(s for t, place in zip(picked, places, strict=True) for s in t.marked(*place))
         risks = frozenset().union(*(t.risks for t in labels))
         maybe = frozenset().union(*(t.maybe for t in picked)) - risks
         category = next((t.combination for t in labels if t.combination), None)
-        return ComposedNote(text, self.lang, tuple(t.id for t in picked), risks, maybe, category)
-
-
-def _english(clauses: list[str], rng: random.Random) -> str:
-    joint = rng.choice((". ", ". ", "; ", ", then ", " - ", ". Also, ", ", and "))
-    inner = [clauses[0], *(c if joint.startswith(".") else c[:1].lower() + c[1:] for c in clauses[1:])]
-    text = rng.choice(_EN_OPEN) + joint.join(inner)
-    text += rng.choice((".", ".", ".", "", "!"))
-    text += rng.choice(_EN_CLOSE) if text[-1] in ".!" else ""
-    if rng.random() < 0.15:
-        text = text.lower()
-    return _typo(text, rng) if rng.random() < 0.1 else text
-
-
-def _typo(text: str, rng: random.Random) -> str:
-    """One swap, drop or doubling inside the text, as hasty thumbs make."""
-    at = rng.randrange(1, len(text) - 1)
-    return rng.choice(
-        (
-            text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :],
-            text[:at] + text[at + 1 :],
-            text[: at + 1] + text[at:],
-        )
-    )
-
-
-def _japanese(clauses: list[str], rng: random.Random) -> str:
-    text = rng.choice(_JA_OPEN) + rng.choice(("。", "。", "、", " ", "。あと、", "。それと")).join(clauses)
-    text += rng.choice(("。", "。", "", "！"))
-    return text + (rng.choice(_JA_CLOSE) if text[-1] in "。！" else "")
+        return ComposedNote(text, self.lang, tuple(t.id for t in picked), risks, maybe, category, spans)

@@ -88,7 +88,10 @@ def _japanese(text: str, code: int) -> str | None:
 
 
 def as_note(narrative: Narrative, pack: Pack) -> ComposedNote:
-    """One category known to be reported; the other reports unknown; nothing is asked."""
+    """One category known to be reported; the other reports unknown; nothing is asked.
+
+    No span: a Japanese label is a code of the whole text, and the clause that earned it is not known.
+    """
     risk = f"{Source.NOTE_CONTENT}:{narrative.category}"
     others = {s.id for s in pack.risk_slots if s.source is Source.NOTE_CONTENT} - {risk}
     return ComposedNote(

@@ -128,6 +128,7 @@ def _category(picture: Picture, pack: Pack, rng: random.Random) -> str:
 
 
 def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: Pack) -> Record:
+    """The record of a pair. What the note asks for is not marked where the picture makes it harmless."""
     slots = pair_slots(picture, note, pack, kind)
     return Record.model_validate(
         {
@@ -141,6 +142,7 @@ def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: P
             "picture_group": picture.group,
             "templates": note.templates,
             "split": picture.split,
+            "spans": [span for span in note.spans if slots.get(span.slot) != 0],
         }
     )
 

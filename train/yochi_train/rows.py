@@ -1,7 +1,7 @@
 """One row of a records folder, as bytes -> a record or a picture, or what is wrong with it.
 
 `RowFault` is the only way out for a bad row, and its text always reads "expected ..., got ...". A record has
-neither boxes nor note spans; the boxes of a records folder stand in `pictures.jsonl` and are checked there.
+note spans and no boxes; the boxes of a records folder stand in `pictures.jsonl` and are checked there.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
-from yochi_runtime.record import Record
+from yochi_runtime.record import MARKED, Record, RiskSpan
 from yochi_runtime.taxonomy import Pack, Source
 
 from .pictures import SHARES, Picture
@@ -46,6 +46,8 @@ def record_row(line: bytes, pack: Pack, stem: str) -> Record:
             raise RowFault("expected the verdict outside of slots, got a slot 'verdict'")
         if slot not in pack.slot_index:
             raise _unknown_slot(slot, pack)
+    for span in record.spans:
+        _check_span(span, record, pack)
     if stem in SHARES and record.split != stem:  # the trainer goes by the file's name
         raise RowFault(f"expected split {stem!r} in {stem}.jsonl, got {record.split!r}")
     if record.verdict == "proceed":
@@ -53,6 +55,20 @@ def record_row(line: bytes, pack: Pack, stem: str) -> Record:
         if risk:  # nothing lowers: a known risk is never "proceed"
             raise RowFault(f"expected verdict 'caution' or 'stop' with the risk {risk}, got 'proceed'")
     return record
+
+
+def _check_span(span: RiskSpan, record: Record, pack: Pack) -> None:
+    what = f"[{span.start}, {span.end}) for {_short(span.slot)}"
+    if span.slot not in pack.slot_index:
+        raise _unknown_slot(span.slot, pack)
+    if pack.slots[pack.slot_index[span.slot]].source not in MARKED:
+        raise RowFault(f"expected a span of {', '.join(MARKED)}, got {what}")
+    if span.start == span.end:
+        raise RowFault(f"expected a span of at least one character, got {what}")
+    if not 0 <= span.start < span.end <= len(record.note):
+        raise RowFault(f"expected a span inside the note's [0, {len(record.note)}), got {what}")
+    if record.slots.get(span.slot) == 0:
+        raise RowFault(f"expected no span for a slot that is 0, got {what}")
 
 
 def picture_row(line: bytes, pack: Pack) -> Picture:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from yochi_bench.cells import Cell, cell
 from yochi_runtime.bundle import MIN_POSITIVES
 from yochi_runtime.errors import UsageError
-from yochi_runtime.record import Record
+from yochi_runtime.record import MARKED, Record
 from yochi_runtime.taxonomy import Pack, Source, load_pack
 
 from .grammar import LANGS
@@ -41,7 +41,7 @@ class Risk(NamedTuple):
 
 @dataclass
 class Counts:
-    """Numbers of records; `positives` by slot id."""
+    """Numbers of records, `spans` apart; `positives` by slot id."""
 
     pack: Pack
     records: int = 0
@@ -53,6 +53,7 @@ class Counts:
     positives: Counter[str] = field(default_factory=Counter)
     categories: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
+    spans: Counter[tuple[str, str]] = field(default_factory=Counter)  # source, language; numbers of spans
 
     def add(self, record: Record) -> None:
         where = record_cell(record, self.pack)
@@ -67,6 +68,7 @@ class Counts:
         self.risks.update(Risk(*pair, record.kind, where, record.lang) for pair in pairs)
         self.categories.update({category for _, category in pairs})
         self.sources.update({source for source, _ in pairs})
+        self.spans.update((span.slot.partition(":")[0], record.lang) for span in record.spans)
 
     def trained(self) -> list[str]:
         """Categories with a slot that a bundle would judge, in the pack's order."""
@@ -98,6 +100,7 @@ class Counts:
             "verdicts": by_lang(self.verdicts),
             "cells": by_lang(self.cells),
             "risks": [{**risk._asdict(), "records": n} for risk, n in sorted(self.risks.items())],
+            "spans": [{"source": s, "lang": lang, "spans": n} for (s, lang), n in sorted(self.spans.items())],
             "not_trained": [c.id for c in self.pack.category if c.id not in self.trained()],
             "balance": [vars(bar) for bar in self.balance()],
         }
@@ -116,6 +119,8 @@ class Counts:
             parts.append(aligned([name, *LANGS], rows))
         kinds = [f"{kind} {lang}" for kind in KINDS for lang in LANGS]
         parts.append(aligned(["source", "category", *kinds, "all"], list(self._risk_rows())))
+        rows = [[source, *(str(self.spans[source, lang]) for lang in LANGS)] for source in MARKED]
+        parts.append(aligned(["spans of notes", *LANGS], rows))
         untrained = [c.id for c in self.pack.category if c.id not in self.trained()]
         if untrained:
             parts.append(f"not trained, fewer than {MIN_POSITIVES} records a slot: {', '.join(untrained)}")

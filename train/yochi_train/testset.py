@@ -171,4 +171,4 @@ def few(rows: Sequence[T], count: int | None) -> list[T]:
 
 def blind(records: Sequence[Record]) -> list[Record]:
     """The same records with one and the same note: what the picture alone can tell."""
-    return [record.model_copy(update={"note": BLIND_NOTE[record.lang]}) for record in records]
+    return [record.model_copy(update={"note": BLIND_NOTE[record.lang], "spans": ()}) for record in records]

@@ -8,6 +8,7 @@ import unicodedata
 from typing import Literal
 
 from yochi_runtime.evidence import clauses
+from yochi_runtime.record import MARKED
 from yochi_runtime.taxonomy import Pack, Source
 
 from .answers import Observation
@@ -17,7 +18,6 @@ from .teacher import SHOWN, View
 Filter = Literal["prompt_leakage", "whole_instruction", "outside_pack", "not_in_note", "not_shown"]
 LEAK = 24  # letters in a row, spaces aside, that a quote shares with our own instructions: about five words
 WHOLE = 0.9  # share of the note's letters from which a quote counts as the whole note
-QUOTES_NOTE = (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT, Source.COMBINATION)
 _EDGES = " \t\r\n\"'`“”‘’「」『』.。…"  # what models put around a quote
 Span = tuple[int, int]
 
@@ -30,7 +30,7 @@ def fault(observation: Observation, view: View, note: str, pack: Pack) -> Filter
         return "outside_pack"
     if leaks_prompt(observation.quote, note):
         return "prompt_leakage"
-    if observation.source in QUOTES_NOTE:
+    if observation.source in MARKED:
         span = find_span(note, observation.quote)
         if span is None:
             return "not_in_note"

@@ -6,13 +6,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yochi_runtime.errors import NoteError, UsageError
 from yochi_runtime.inspection import Note
+from yochi_runtime.record import RiskSpan
 
 
 class Pair(BaseModel):
     """One line of PAIRS. A records file is one too: keys that are not named here are left aside.
 
-    `image` is relative to the pictures' folder. `slots` (1 holds, 0 does not hold) and `spans` (slot id to
-    characters [start, end) of the note) are read by the ground-truth teacher only.
+    `image` is relative to the pictures' folder. `slots` (1 holds, 0 does not hold) and `spans` (as in a
+    Record) are read by the ground-truth teacher only.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -21,7 +22,7 @@ class Pair(BaseModel):
     image: str = Field(min_length=1)
     note: str
     slots: dict[str, Literal[0, 1]] = {}
-    spans: dict[str, tuple[int, int]] = {}
+    spans: tuple[RiskSpan, ...] = ()
 
 
 def read_pairs(file: Path, pictures: Path) -> list[Pair]:

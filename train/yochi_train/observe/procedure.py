@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 from yochi_runtime.inspection import Language, Note
-from yochi_runtime.record import Truth
+from yochi_runtime.record import MARKED, Truth
 from yochi_runtime.taxonomy import Frozen, Pack, Source
 from yochi_runtime.verdict import Verdict, highest, of_severity
 
@@ -22,7 +22,7 @@ from .answers import (
     Observations,
     read_answer,
 )
-from .filters import QUOTES_NOTE, Filter, Span, fault, find_span
+from .filters import Filter, Span, fault, find_span
 from .pairs import Pair
 from .teacher import SHOWN, VIEWS, Topic, View
 
@@ -146,7 +146,7 @@ class _Taking:
             observations=tuple(
                 Kept(
                     observation=seen,
-                    span=find_span(pair.note, seen.quote) if seen.source in QUOTES_NOTE else None,
+                    span=find_span(pair.note, seen.quote) if seen.source in MARKED else None,
                 )
                 for seen in self._kept
             ),

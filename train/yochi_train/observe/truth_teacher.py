@@ -5,6 +5,7 @@ import json
 from yochi_runtime.evidence import clauses
 from yochi_runtime.taxonomy import Pack, Slot, Source
 
+from .filters import is_whole
 from .pairs import Pair
 from .teacher import SHOWN, Answer, Question, TeacherRefused
 
@@ -47,8 +48,13 @@ class TruthTeacher:
 
 
 def _words(pair: Pair, slot: Slot) -> str:
-    """The marked span; without one the first clause, which may be another than the risky one."""
+    """The marked span; without one the first clause, which may be another than the risky one.
+
+    So too where all of a note is marked that has several clauses: no filter lets a whole note pass.
+    """
     if slot.source is Source.IMAGE_TEXT:
         return "words in the picture"
-    start, end = pair.spans.get(slot.id) or next(iter(clauses(pair.note)), (0, len(pair.note)))
+    marked = ((start, end) for start, end, slot_id in pair.spans if slot_id == slot.id)
+    parts = (span for span in marked if not is_whole(pair.note, span))
+    start, end = next(parts, None) or next(iter(clauses(pair.note)), (0, len(pair.note)))
     return pair.note[start:end]

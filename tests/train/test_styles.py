@@ -1,0 +1,181 @@
+"""Styles and spans: the texts that a seed has always drawn, and in each the clause where it is said to be."""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from unittest.mock import Mock, patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yochi_runtime.record import RiskSpan
+from yochi_runtime.taxonomy import load_pack
+from yochi_train import grammar, styles
+from yochi_train.grammar import LANGS, ComposedNote, Composer, Lang
+
+from .phrases import few_templates
+
+PACK = load_pack()
+# The first of 600 notes for seed 11, and sha256 of all of them, one a line: drawn before spans were known.
+GOLDEN: dict[Lang, tuple[list[str], str]] = {
+    "en": (
+        [
+            "Note: Reach in and pull the jam out",
+            "FYI Coffee is ready - bins swept as planned",
+            "Walk over to the pallet.",
+            "Radio check, Oil on the floor at gate 4. Over.",
+            "Coffee is ready. Bins emptied as planned!",
+            "FYI Bins swept as planned, then walk over to the pallet",
+            "Reach in and pull the box out,and coffee is ready.",
+            "Team, Bins swept as planned. Cheers.",
+            "Team, alk over to the pallet!",
+        ],
+        "98e1a511a5075d59e1f417005da8334d4a99d8699b21973abd539ba050d52d55",
+    ),
+    "ja": (
+        [
+            "箱を手で引っ張り出して！お願いします",
+            "予定どおり清掃済み。お願いします",
+            "至急 パレットまで歩いて。",
+            "メモ:2番ゲートの床に油、箱を手で引っ張り出して！",
+            "こちら現場、コーヒーできた",
+            "引き継ぎ。パレットまで歩いて",
+            "予定どおり片付け済み。袋を手で引っ張り出して。",
+            "連絡:コーヒーできた。予定どおり片付け済み。",
+            "連絡:パレットまで歩いて。コーヒーできた。",
+        ],
+        "506a5974f4e7208d6f78d5ebdb6c8008d5a6212f850e5a0a08e72472ad9cb2b3",
+    ),
+}
+DEFEAT, MECHANICAL = "note_instruction:safeguard_defeat", "note_instruction:mechanical"
+Style = Callable[[Sequence[str], random.Random], tuple[str, list[styles.Clause]]]
+langs = pytest.mark.parametrize("lang", LANGS)
+
+
+def few_notes(lang: Lang, rounds: int) -> list[ComposedNote]:
+    with patch.object(grammar, "templates", few_templates):
+        composer = Composer(lang, PACK, False, random.Random(11))
+    return [
+        note
+        for _ in range(rounds)
+        for note in (composer.risk(), composer.harmless(), composer.combination("vehicle"))
+    ]
+
+
+def one_typo_apart(a: str, b: str) -> bool:
+    """Whether case, or one swap, drop or doubling, is all that is between two texts."""
+    a, b = a.lower(), b.lower()
+    while a and b and a[0] == b[0]:
+        a, b = a[1:], b[1:]
+    while a and b and a[-1] == b[-1]:
+        a, b = a[:-1], b[:-1]
+    return len(a) + len(b) <= 1 or (len(a) == 2 and a == b[::-1])
+
+
+@langs
+def test_a_seed_draws_the_texts_that_it_always_drew(lang: Lang) -> None:
+    texts = [note.text for note in few_notes(lang, 200)]
+    first, digest = GOLDEN[lang]
+    assert texts[: len(first)] == first
+    assert hashlib.sha256("\n".join(texts).encode()).hexdigest() == digest
+
+
+def test_what_is_asked_and_what_is_reported_is_marked() -> None:
+    def marked(note: ComposedNote) -> list[tuple[str, str]]:
+        return [(note.text[s.start : s.end], s.slot) for s in note.spans]
+
+    english, japanese = few_notes("en", 3), few_notes("ja", 3)
+    reach = "Reach in and pull the jam out"
+    assert marked(english[0]) == [(reach, MECHANICAL), (reach, DEFEAT)]
+    assert english[0].spans[0] == RiskSpan(6, 35, MECHANICAL)
+    assert marked(english[3]) == [("Oil on the floor at gate 4", "note_content:slip_trip")]
+    assert marked(english[4]) == []
+    assert marked(english[5]) == [("walk over to the pallet", "combination:vehicle")]
+    assert marked(english[8]) == [("alk over to the pallet", "combination:vehicle")]
+    pull = "箱を手で引っ張り出して"
+    told = [("2番ゲートの床に油", "note_content:slip_trip"), (pull, MECHANICAL), (pull, DEFEAT)]
+    assert marked(japanese[3]) == told
+
+
+@langs
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(("risk", "harmless", "combination")))
+def test_a_span_holds_the_clause_of_a_template_with_that_risk(lang: Lang, seed: int, kind: str) -> None:
+    said: dict[str, str] = {}  # the clause of each template
+
+    def expand(text: str, rng: random.Random) -> str:
+        said[text] = plain(text, rng)
+        return said[text]
+
+    plain, by_id = grammar.expand, {t.id: t for t in grammar.templates(lang, PACK)}
+    composer = Composer(lang, PACK, False, random.Random(seed))
+    with patch.object(grammar, "expand", expand):
+        note = composer.combination("load") if kind == "combination" else getattr(composer, kind)()
+    used = [by_id[name] for name in note.templates]
+    asked = {f"combination:{note.combination}"} if note.combination else set()
+    assert {span.slot for span in note.spans} == note.risks | asked
+    for start, end, slot in note.spans:
+        assert 0 <= start < end <= len(note.text)
+        carrying = [said[t.text] for t in used if slot in t.risks or slot == f"combination:{t.combination}"]
+        assert any(one_typo_apart(note.text[start:end], clause) for clause in carrying), note
+    apart = sorted({(start, end) for start, end, _ in note.spans})
+    assert all(a[1] <= b[0] for a, b in pairwise(apart))
+
+
+# No İ: the one letter whose lower case has another length, so that the test could not fold it back.
+words = st.text("Aabc ßé😀箱。.!", min_size=2, max_size=9)
+
+
+@given(clauses=st.lists(words, min_size=1, max_size=3), seed=st.integers(0, 2**32))
+@pytest.mark.parametrize("style", [styles.english, styles.japanese])
+def test_every_clause_is_found_in_its_place(style: Style, clauses: list[str], seed: int) -> None:
+    text, places = style(clauses, random.Random(seed))
+    held_apart(text, clauses, places)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    clauses=st.lists(words, min_size=1, max_size=3),
+    edges=st.lists(st.text("xyz ", min_size=1, max_size=2), min_size=4, max_size=4),
+)
+def test_a_typo_keeps_what_is_left_of_a_clause(seed: int, clauses: list[str], edges: list[str]) -> None:
+    """Short texts, so that most typos are at an edge of a clause."""
+    text, places = edges[0], list[styles.Clause]()
+    for clause, edge in zip(clauses, edges[1:], strict=False):
+        places.append((len(text), len(text) + len(clause)))
+        text += clause + edge
+    changed, moved = styles.typo(text, places, random.Random(seed))
+    assert abs(len(changed) - len(text)) <= 1
+    held_apart(changed, clauses, moved)
+
+
+def held_apart(text: str, clauses: Sequence[str], places: Sequence[tuple[int, int]]) -> None:
+    assert len(places) == len(clauses)
+    last = 0
+    for (start, end), clause in zip(places, clauses, strict=True):
+        assert last <= start < end <= len(text)
+        assert one_typo_apart(text[start:end], clause), (text, clause)
+        last = end
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "text", "clause"),
+    [
+        ("swap", 3, "goc ut. ok", "c ut"),  # the neighbour outside comes in
+        ("swap", 4, "go uct. ok", "uct"),
+        ("swap", 6, "go cu.t ok", "cu.t"),
+        ("drop", 2, "gocut. ok", "cut"),
+        ("drop", 3, "go ut. ok", "ut"),
+        ("drop", 5, "go cu. ok", "cu"),
+        ("drop", 6, "go cut ok", "cut"),
+        ("double", 2, "go  cut. ok", "cut"),
+        ("double", 5, "go cutt. ok", "cutt"),
+        ("double", 6, "go cut.. ok", "cut"),
+    ],
+)
+def test_typos_at_the_edges_by_hand(kind: str, at: int, text: str, clause: str) -> None:
+    thumb = Mock(spec=random.Random)
+    thumb.randrange.return_value = at
+    thumb.choice.side_effect = lambda typos: typos[("swap", "drop", "double").index(kind)]
+    changed, [(start, end)] = styles.typo("go cut. ok", [(3, 6)], thumb)
+    assert (changed, changed[start:end]) == (text, clause)
