@@ -15,6 +15,8 @@ COMMANDS = (
     ["records", "observe"],
     ["records", "validate"],
     ["records", "stats"],
+    ["records", "from-llava"],
+    ["records", "to-llava"],
     ["sft"],
     ["evaluate"],
 )
