@@ -39,3 +39,35 @@ def to_llava(
     from .to_llava import to_llava
 
     typer.echo(to_llava(records, out))
+
+
+@convert_app.command("from-coco")
+def from_coco(
+    instances: Annotated[Path, typer.Argument(help="COCO instances (JSON), every category annotated.")],
+    photos: Annotated[Path, typer.Argument(help="Folder that the file names are relative to.")],
+    out: Annotated[Path, typer.Argument(help="Folder for photos.jsonl and images/, for `records photos`.")],
+    cues: Annotated[
+        Path | None,
+        typer.Option(help='TOML of lines "Hard hat" = "hard_hat"; without, names that are cues of the pack.'),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--set", help="The set's name: each set has a look of its own.")
+    ] = "coco",
+    pack: PackFile = None,
+) -> None:
+    """Turn COCO instances into a folder of photos. A cue that no category stands for stays unknown."""
+    from .from_coco import from_coco
+
+    typer.echo(from_coco(instances, photos, out, name=name, cues=cues, pack_file=pack))
+
+
+@convert_app.command("to-hf")
+def to_hf(
+    records: Records,
+    photos: Annotated[Path, typer.Argument(help="Folder the pictures are relative to.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write; an interrupted run goes on in it.")],
+) -> None:
+    """Write records and their pictures for `datasets.load_dataset("imagefolder", data_dir=OUT)`."""
+    from .to_hf import to_hf
+
+    typer.echo(to_hf(records, photos, out))

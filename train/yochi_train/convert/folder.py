@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import Pack, load_pack
+from yochi_runtime.taxonomy import Pack, load_pack, pack_text, sha256_text
 
 from ..progress import Progress
 from ..records import iterate_records
@@ -22,6 +22,7 @@ class Folder:
         self.root = self.files[0].parent if self.files else path
         self.pack_file = self.root / "pack.toml"
         self.pack: Pack = load_pack(self.pack_file)
+        self.pack_sha256 = sha256_text(pack_text(self.pack_file))
 
     def records(self, what: str) -> Iterator[Record]:
         """Every record in file order, with progress on `what` is done."""
