@@ -17,6 +17,10 @@ COMMANDS = (
     ["records", "stats"],
     ["records", "from-llava"],
     ["records", "to-llava"],
+    ["records", "from-coco"],
+    ["records", "to-hf"],
+    ["records", "split"],
+    ["records", "sample"],
     ["sft"],
     ["evaluate"],
 )

@@ -71,3 +71,32 @@ def to_hf(
     from .to_hf import to_hf
 
     typer.echo(to_hf(records, photos, out))
+
+
+@convert_app.command("split")
+def split(
+    records: Records,
+    out: Annotated[Path, typer.Argument(help="Another folder, for train.jsonl, val.jsonl, test.jsonl.")],
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder the pictures are relative to: near-duplicates stay together.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+) -> None:
+    """Draw the splits anew: no picture group, template or near note on both sides; the rest is left out."""
+    from .resplit import split_records
+
+    typer.echo(split_records(records, out, photos, seed))
+
+
+@convert_app.command("sample")
+def sample(
+    records: Records,
+    page: Annotated[Path, typer.Option("--html", help="The page to write; it holds its pictures.")],
+    photos: Annotated[Path, typer.Option(help="Folder the pictures are relative to.")],
+    count: Annotated[int, typer.Option(min=1, help="Records to show, half of them in each language.")] = 24,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+) -> None:
+    """Draw records and show them on one page: picture, note, and what is known, in both languages."""
+    from .sample_page import sample_page
+
+    typer.echo(sample_page(records, page, photos, count, seed))

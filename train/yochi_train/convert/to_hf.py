@@ -1,9 +1,9 @@
 """`yochi-train records to-hf`: a folder that `datasets.load_dataset("imagefolder", data_dir=OUT)` reads.
 
-A folder a split (`train`, `validation`, `test`) with `metadata.jsonl` and the pictures it names; several rows
-name the same picture, which old versions of the library do not read (5.2.0 does). Columns have one type throughout: `slots`
-is a number for each slot, in the order of README.md, -1 where it is unknown. Nothing of that library is
-needed to write it. A killed run goes on where it stopped copying.
+A folder a split (`train`, `validation`, `test`) with `metadata.jsonl` and the pictures it names. Several rows
+name the same picture; datasets 5.2.0 reads that, old versions may not. Columns have one type throughout:
+`slots` is a number for each slot, in the order of README.md, -1 where it is unknown. Nothing of that library
+is needed to write it. A killed run goes on where it stopped copying.
 """
 
 import json
@@ -31,7 +31,7 @@ configs:
 {files}
 ---
 {records} records of the pack `{pack}` (sha256 {sha256}), written by `yochi-train records to-hf`.
-`load_dataset("imagefolder", data_dir=...)` reads them (datasets 5.2.0 does; old versions want each picture once).
+`load_dataset("imagefolder", data_dir=...)` reads them (tried with datasets 5.2.0).
 
 `slots`: 1 holds, 0 does not hold, -1 unknown: never read it as absent. `verdict` is "" where it is unknown.
 Rows with the same `picture_group` or a template in common are not independent: never split them apart.
