@@ -39,19 +39,20 @@ DREAM_CATEGORIES = frozenset(
         "professional advice",
     }
 )
-# What a reply says of the teacher's instruction and not of the picture: its field names, the context it was
-# given, the manner it was told to answer in. Gathered by reading published replies; surely not complete.
+# What a reply says of the instruction its teacher was given, and not of picture or question: field names, how
+# long and in what manner to answer, what to refuse. Gathered by reading a twentieth of the published replies;
+# by what rule the 74 were counted there is not known.
 LEAKS = tuple(
     letters(words)[0]
     for words in (
         "malicious_content",
         "risk_category",
         "malicious instruction",
+        "within 100 words",
+        "clarity, comprehensiveness",
+        "harmless way",
         "jailbreak",
         "guideline-compliant",
-        "helpful but harmless",
-        "I understand the task",
-        "instruction and context provided",
     )
 )
 

@@ -80,6 +80,7 @@ def _article(record: Record, pack: Pack, photos: Path) -> str:
     known = [slot for slot in pack.slots if slot.id in record.slots]
     holds = [_both(slot_name(slot, pack)) for slot in known if record.slots[slot.id] == 1]
     absent = [_both(slot_name(slot, pack)) for slot in known if record.slots[slot.id] == 0]
+    about = ", ".join((record.id, record.split, record.kind, record.lang))
     verdict = _UNKNOWN
     if record.verdict is not None:
         word = Verdict(record.verdict)
@@ -90,7 +91,7 @@ def _article(record: Record, pack: Pack, photos: Path) -> str:
         f'<p class="{record.verdict or ""}"><b>{_both(verdict)}</b></p>'
         f'<ul class="yes">{"".join(f"<li>{name}</li>" for name in holds)}</ul>'
         f"<details><summary>{_both(_ABSENT)}: {len(absent)}</summary>{'<br>'.join(absent)}</details>"
-        f"<small>{html.escape(', '.join((record.id, record.split, record.kind, record.lang)))}</small></article>"
+        f"<small>{html.escape(about)}</small></article>"
     )
 
 
