@@ -43,7 +43,8 @@ def commands() -> list[tuple[str, ...]]:
     for line in code():
         program, *words = shlex.split(line) if line.startswith("yochi") else [""]
         if program in PROGRAMS and words:
-            count = next((i for i, word in enumerate(words) if not re.fullmatch(r"[a-z]+", word)), len(words))
+            name = re.compile(r"[a-z]+(-[a-z]+)*")
+            count = next((i for i, word in enumerate(words) if not name.fullmatch(word)), len(words))
             found.add((program, *words[:count], *(word for word in words if word.startswith("--"))))
     return sorted(found)
 

@@ -15,6 +15,12 @@ COMMANDS = (
     ["records", "observe"],
     ["records", "validate"],
     ["records", "stats"],
+    ["records", "from-llava"],
+    ["records", "to-llava"],
+    ["records", "from-coco"],
+    ["records", "to-hf"],
+    ["records", "split"],
+    ["records", "sample"],
     ["sft"],
     ["evaluate"],
 )

@@ -13,6 +13,7 @@ import typer
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
+from .convert.cli import convert_app
 from .grammar import LANGS, Lang
 from .records import COMBINATIONS, PACK_NOTES
 from .scenes.cli import scenes_app
@@ -28,6 +29,7 @@ app = typer.Typer(
 records_app = typer.Typer(
     help="Training records: pairs of pictures and notes with known truth.", rich_markup_mode=None
 )
+records_app.add_typer(convert_app)  # without a name: its commands are ours
 app.add_typer(records_app, name="records")
 app.add_typer(scenes_app, name="scenes")
 

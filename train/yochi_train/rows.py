@@ -36,7 +36,7 @@ class RowFault(ValueError):
 
 def record_row(line: bytes, pack: Pack, stem: str) -> Record:
     """The record in one line of `<stem>.jsonl`; RowFault names the first thing that is wrong with it."""
-    row = _object(line)
+    row = read_object(line)
     try:
         record = Record.model_validate(row)
     except ValidationError as e:
@@ -73,7 +73,7 @@ def _check_span(span: RiskSpan, record: Record, pack: Pack) -> None:
 
 def picture_row(line: bytes, pack: Pack) -> Picture:
     """The picture in one line of pictures.jsonl; RowFault names the first thing that is wrong with it."""
-    row = _object(line)
+    row = read_object(line)
     unknown = sorted(set(row) - _PICTURE_KEYS)
     if unknown:
         raise RowFault(f"expected no key {unknown[0]}, got one")
@@ -95,7 +95,8 @@ def picture_row(line: bytes, pack: Pack) -> Picture:
     return picture
 
 
-def _object(line: bytes) -> dict[str, object]:
+def read_object(line: bytes) -> dict[str, object]:
+    """The JSON object in one line; RowFault where there is none."""
     try:
         row = json.loads(line.rstrip(b"\r\n").decode("utf-8"))
     except UnicodeDecodeError as e:
