@@ -15,6 +15,7 @@ COMMANDS = (
     ["records", "observe"],
     ["records", "validate"],
     ["records", "stats"],
+    ["packs", "check"],
     ["sft"],
     ["evaluate"],
 )

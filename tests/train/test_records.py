@@ -83,7 +83,9 @@ def test_a_pack_has_as_many_combinations_as_were_asked_for(pictures: tuple[Pictu
         for start in range(0, 64, PACK_NOTES):
             kinds = Counter(r.kind for r in records[start : start + PACK_NOTES])
             assert kinds["combination"] == wanted
-            assert kinds["risk"] + kinds["narrative"] >= kinds["harmless"] - 1  # the free place goes to either
+            assert (
+                kinds["risk"] + kinds["narrative"] >= kinds["harmless"] - 1
+            )  # the free place goes to either
 
 
 def test_a_part_of_the_combinations_is_dangerous(made: dict[Split, list[Record]]) -> None:
@@ -132,7 +134,9 @@ def test_a_split_of_nothing_but_safe_pictures_is_refused(pictures: tuple[Picture
 def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) -> None:
     cache = fake_cache(tmp_path / "cache", [p.image for p in read_photos(drawn)])
     for name in ("a", "b"):
-        said = make_records(drawn, tmp_path / name, cache, count=56, narratives=None, seed=0, pack_file=None)
+        said = make_records(
+            drawn, tmp_path / name, cache, count=56, narratives=None, seed=0, pack_folder=None
+        )
         assert said.startswith("104 records on 128 pictures: ")
     names = ["card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl"]
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
@@ -146,4 +150,4 @@ def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) 
 
 def test_too_few_records_are_refused(drawn: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--count of at least 50, got 9"):
-        make_records(drawn, tmp_path, tmp_path / "cache", count=9, narratives=None, seed=0, pack_file=None)
+        make_records(drawn, tmp_path, tmp_path / "cache", count=9, narratives=None, seed=0, pack_folder=None)
