@@ -31,7 +31,7 @@ def pack_report(folder: Path | None, tokenizer: Tokenizer) -> str:
 
 def long_words(pack: Pack, tokenizer: Tokenizer) -> list[str]:
     """The words that cost the prompt more than one token, in the pack's order."""
-    words = [named.word for named in (*pack.cue, *pack.category)]
+    words = [*(c.word for c in pack.cue), *(c.word for c in pack.category)]
     return [word for word in words if len(tokenizer.encode(f" {word}")) > 1]
 
 
