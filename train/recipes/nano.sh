@@ -6,7 +6,8 @@
 #
 # $YOCHI_PACK names the folder of another pack than factory (docs/your-factors.md).
 #
-# Three stages, each on fresh notes: English alone (1,800 steps), two thirds Japanese (1,300), both (800).
+# Four stages, each on fresh notes: English alone (1,800 steps), two thirds Japanese (1,300), both (800), and half
+# of the notes harmless or dangerous by the picture alone (1,300).
 # Cost on 2 cores with bf16 products, without a GPU: COST. Every step goes on where it was killed; runs/nano
 # (runs/smoke, $YOCHI_RUN) holds everything.
 set -euo pipefail
@@ -46,12 +47,13 @@ stage() {
 stage english "" 1800 0 --languages en
 stage japanese english 1300 1 --languages en,ja,ja --no-curriculum
 stage both japanese 800 2 --languages en,ja --no-curriculum
-records=$run/records-both
+stage crossed both 1300 3 --languages en,ja,ja --no-curriculum --combinations 4
+records=$run/records-crossed
 
 # Exit 4 says "not proved", which is what 20 compared records of the smoke run must give.
 proved=0
-yochi-export all "$run/sft-both" "$run/export" --records "$records" --photos "$run/photos" \
-  --count "$compared" FIT || proved=$?
+yochi-export all "$run/sft-crossed" "$run/export" --records "$records" --photos "$run/photos" \
+  --count "$compared" || proved=$?
 [ "$proved" = 0 ] || [ "$proved" = 4 ] || exit "$proved"
 
 yochi-train evaluate "$run/export/bundle" "$records" "$run/evaluation" --photos "$run/photos" \
