@@ -1,4 +1,4 @@
-"""What the README says can be typed, exists: make targets, commands with their options, links."""
+"""What README and guide say can be typed, exists: make targets, commands with their options, links."""
 
 import importlib
 import os
@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "your-factors.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROGRAMS = {
     "yochi": "yochi_runtime.cli",
@@ -26,8 +27,9 @@ PROGRAMS = {
 
 def code() -> list[str]:
     """Lines of fenced blocks and spans between backticks; a shell prompt is cut off."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    prose = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
+    text = f"{README}\n{GUIDE}"
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.splitlines()]
     lines += re.findall(r"`([^`]+)`", prose)
     return [line.removeprefix("$ ").strip() for line in lines]
@@ -60,6 +62,7 @@ def test_the_readme_names_what_it_should() -> None:
     assert {"demo", "test", "check"} <= set(make_targets())
     assert ("yochi", "judge", "--note") in commands()
     assert ("yochi", "bundle", "base", "--wheel") in commands()
+    assert ("yochi-train", "records", "photos", "--pack", "--count") in commands()
 
 
 @pytest.mark.parametrize("target", make_targets())

@@ -21,6 +21,7 @@ COMMANDS = (
     ["records", "to-hf"],
     ["records", "split"],
     ["records", "sample"],
+    ["packs", "check"],
     ["sft"],
     ["evaluate"],
 )

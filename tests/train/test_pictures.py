@@ -103,10 +103,10 @@ def test_a_bad_line_is_named(tmp_path: Path, bad: str) -> None:
         read_photos(tmp_path)
 
 
-def test_a_bad_check_is_named(tmp_path: Path) -> None:
+def test_a_bad_check_is_named(tmp_path: Path, pack: Pack) -> None:
     (tmp_path / "checked.jsonl").write_text('{"id": "a", "cues": [], "verdict": "fine"}\n', encoding="utf-8")
     with pytest.raises(UsageError, match=r"checked\.jsonl:1: verdict"):
-        read_checked(tmp_path)
+        read_checked(tmp_path, pack)
 
 
 def test_a_folder_without_photos_is_a_usage_error(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_splits_depend_on_the_group_alone() -> None:
 
 def test_enough_pictures_were_checked_by_eye(pack: Pack, tmp_path: Path) -> None:
     text = (resources.files("yochi_train") / "data" / "checked.jsonl").read_text(encoding="utf-8")
-    checked = read_checked(tmp_path)  # no more than ours
+    checked = read_checked(tmp_path, pack)  # no more than ours
     assert len(checked) == len(text.splitlines())  # no id twice
     assert len(checked) >= 300
     assert {name.partition("-")[0] for name in checked} == SETS

@@ -156,7 +156,9 @@ def test_a_split_of_nothing_but_safe_pictures_is_refused(pictures: tuple[Picture
 def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) -> None:
     cache = fake_cache(tmp_path / "cache", [p.image for p in read_photos(drawn)])
     for name in ("a", "b"):
-        said = make_records(drawn, tmp_path / name, cache, count=56, narratives=None, seed=0, pack_file=None)
+        said = make_records(
+            drawn, tmp_path / name, cache, count=56, narratives=None, seed=0, pack_folder=None
+        )
         assert said.startswith("104 records on 128 pictures: ")
     names = ["card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl"]
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
@@ -170,4 +172,4 @@ def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) 
 
 def test_too_few_records_are_refused(drawn: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--count of at least 50, got 9"):
-        make_records(drawn, tmp_path, tmp_path / "cache", count=9, narratives=None, seed=0, pack_file=None)
+        make_records(drawn, tmp_path, tmp_path / "cache", count=9, narratives=None, seed=0, pack_folder=None)

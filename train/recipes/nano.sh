@@ -4,6 +4,8 @@
 #   bash train/recipes/nano.sh PHOTOS [NARRATIVES]   the full recipe; PHOTOS has photos.jsonl
 #   bash train/recipes/nano.sh --smoke               every step, tiny, on drawn pictures (no data needed)
 #
+# $YOCHI_PACK names the folder of another pack than factory (docs/your-factors.md).
+#
 # Four stages, each on fresh notes: English alone (1,800 steps), two thirds Japanese (1,300), both (800), and half
 # of the notes harmless or dangerous by the picture alone (1,300).
 # Cost on 2 cores with bf16 products, without a GPU: COST. Every step goes on where it was killed; runs/nano
@@ -12,10 +14,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 photos=${1:?expected: nano.sh PHOTOS [NARRATIVES], or nano.sh --smoke}
+pack=(${YOCHI_PACK:+--pack "$YOCHI_PACK"})
 if [ "$photos" = --smoke ]; then
   run=${YOCHI_RUN:-runs/smoke}
   mkdir -p "$run"
-  [ -f "$run/photos/photos.jsonl" ] || python -m yochi_train.drawn "$run/photos" 128
+  [ -f "$run/photos/photos.jsonl" ] || python -m yochi_train.drawn "$run/photos" 128 ${YOCHI_PACK:+"$YOCHI_PACK"}
   compared=20 narratives=() evaluated=(--per-set 8 --resamples 100)
 else
   run=${YOCHI_RUN:-runs/nano}
@@ -38,7 +41,7 @@ stage() {
   printf '%s\n' "${settings[@]}" >"$run/$name.toml"
   [ -f "$run/records-$name/card.json" ] ||
     yochi-train records photos "$run/photos" "$run/records-$name" --features "$run/features" \
-      --count $((count < 100 ? 100 : count)) --seed "$seed" "${narratives[@]}" "$@"
+      --count $((count < 100 ? 100 : count)) --seed "$seed" "${pack[@]}" "${narratives[@]}" "$@"
   yochi-train sft "$run/$name.toml" "$run/sft-$name"
 }
 stage english "" 1800 0 --languages en
@@ -54,6 +57,6 @@ yochi-export all "$run/sft-crossed" "$run/export" --records "$records" --photos 
 [ "$proved" = 0 ] || [ "$proved" = 4 ] || exit "$proved"
 
 yochi-train evaluate "$run/export/bundle" "$records" "$run/evaluation" --photos "$run/photos" \
-  --features "$run/features" "${evaluated[@]}"
+  --features "$run/features" "${pack[@]}" "${evaluated[@]}"
 yochi-export pack "$run/export/bundle" "$run/bundle" --evaluation "$run/evaluation/evaluation.json"
 yochi bundle show "$run/bundle"

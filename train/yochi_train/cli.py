@@ -1,4 +1,4 @@
-"""`yochi-train`: records, scenes, sft, evaluate. Thin: every command is one call into the package.
+"""`yochi-train`: packs, records, scenes, sft, evaluate. Thin: every command is one call into the package.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -32,10 +32,13 @@ records_app = typer.Typer(
 records_app.add_typer(convert_app)  # without a name: its commands are ours
 app.add_typer(records_app, name="records")
 app.add_typer(scenes_app, name="scenes")
+packs_app = typer.Typer(help="Taxonomy packs: the factors that are judged.", rich_markup_mode=None)
+app.add_typer(packs_app, name="packs")
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
-PackFile = Annotated[
-    Path | None, typer.Option("--pack", help="Taxonomy pack (TOML); the factory pack if not given.")
+PackFolder = Annotated[
+    Path | None,
+    typer.Option("--pack", help="Folder of a taxonomy pack (its pack.toml and words); factory if not given."),
 ]
 
 
@@ -65,7 +68,7 @@ def records_photos(
         Path | None, typer.Option(help="Folder with accidents.en.jsonl, accidents.ja.jsonl.")
     ] = None,
     seed: Seed = 0,
-    pack: PackFile = None,
+    pack: PackFolder = None,
     curriculum: Annotated[
         bool, typer.Option(help="Few phrasings first; not for a run that goes on from another.")
     ] = True,
@@ -92,7 +95,7 @@ def records_photos(
             count=count,
             narratives=narratives,
             seed=seed,
-            pack_file=pack,
+            pack_folder=pack,
             curriculum=curriculum,
             languages=_languages(languages),
             combinations=combinations,
@@ -121,15 +124,17 @@ def records_observe(
     price: Annotated[
         str | None, typer.Option(help='US dollars for a million tokens, of question and answer: "2.5,10".')
     ] = None,
-    pack: PackFile = None,
+    pack: PackFolder = None,
 ) -> None:
     """Let a teacher take pairs apart: picture alone, note alone, both; then confirm, filter and count."""
     from .observe.report import read_price
     from .observe.run import choose_teacher, observe
+    from .packs import factors_file
 
-    chosen = choose_teacher(teacher, model, per_minute, pack)
+    factors = factors_file(pack)
+    chosen = choose_teacher(teacher, model, per_minute, factors)
     cost = read_price(price) if price else None
-    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=pack, price=cost))
+    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost))
 
 
 def _languages(words: str) -> tuple[Lang, ...]:
@@ -172,24 +177,42 @@ def records_stats(
     typer.echo(json.dumps(counts.as_json(), ensure_ascii=False) if as_json else counts.text())
 
 
+@packs_app.callback()
+def _packs() -> None:
+    """Taxonomy packs: the factors that are judged."""
+
+
+@packs_app.command("check")
+def packs_check(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of the pack; the factory pack if not given.")
+    ] = None,
+) -> None:
+    """Read a pack and its words; show what it costs the prompt and how many templates teach each factor."""
+    from .base_model import load_tokenizer
+    from .pack_report import pack_report
+
+    typer.echo(pack_report(folder, load_tokenizer()))
+
+
 @app.command()
 def sft(
     settings: Annotated[
         Path, typer.Argument(help="Settings of the run (TOML); yochi_train/settings.py has them all.")
     ],
     out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
-    pack: PackFile = None,
 ) -> None:
-    """Fine-tune the slot readout (LoRA and projector) on records."""
+    """Fine-tune the slot readout (LoRA and projector) on records and on the pack that they were made with."""
     import torch
 
     from .assemble import assemble
+    from .packs import factors_file
     from .settings import read_settings
     from .sft import train
 
     chosen = read_settings(settings)
     torch.manual_seed(chosen.seed)  # the projector's first weights
-    model, processor = assemble(pack)
+    model, processor = assemble(factors_file(chosen.records))
     typer.echo(f"model: {train(chosen, model, processor, out)}")
 
 
@@ -200,6 +223,7 @@ def evaluate(
     out: Annotated[Path, typer.Argument(help="Folder for evaluation.json and evaluation.md.")],
     photos: Annotated[Path, typer.Option(help="Folder the pictures are relative to.")],
     features: Annotated[Path, typer.Option(help="Cache of encoder features, for the linear probe.")],
+    pack: PackFolder = None,
     seed: Seed = 0,
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
     per_set: Annotated[
@@ -210,7 +234,15 @@ def evaluate(
     from .evaluate import evaluate_bundle
 
     text = evaluate_bundle(
-        bundle, records, out, photos, features, seed=seed, resamples=resamples, per_set=per_set
+        bundle,
+        records,
+        out,
+        photos,
+        features,
+        seed=seed,
+        resamples=resamples,
+        per_set=per_set,
+        pack_folder=pack,
     )
     typer.echo(text)
 

@@ -1,16 +1,19 @@
 """A small folder of drawn "photos" in the form of real ones, to run the whole recipe without any data.
 
 Shapes stand for cues. A model trained on them is worth nothing; that the road is open is what they show.
-`python -m yochi_train.drawn OUT COUNT`
+`python -m yochi_train.drawn OUT COUNT [PACK]`, PACK being the folder of a pack other than factory.
 """
 
 import json
 import random
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+
+from .packs import load_factors
 
 SIDE = 256
 Box = tuple[int, int, int, int]
@@ -21,7 +24,6 @@ SETS: dict[str, tuple[str, ...]] = {
     "industrial": ("forklift", "conveyor", "crusher", "pallet"),
     "site": ("hard_hat", "no_hard_hat", "excavator", "dump_truck", "wheel_loader"),
 }
-RISKY = {"fire", "smoke", "no_hard_hat", "no_head_wear"}
 
 
 def _blob(colour: str) -> Painter:
@@ -65,14 +67,26 @@ PAINTERS: dict[str, Painter] = {
 }
 
 
-def draw_photos(out: Path, count: int, seed: int = 0) -> None:
-    """`count` pictures with photos.jsonl and checked.jsonl (two thirds of them, the harmless ones safe)."""
+def painter(cue: str) -> Painter:
+    """Its own shape; for a cue of another pack a machine, in colours that follow from its name."""
+    hue = zlib.crc32(cue.encode()) % 360
+    return PAINTERS.get(cue) or _machine(f"hsl({hue}, 80%, 50%)", f"hsl({(hue + 120) % 360}, 80%, 30%)")
+
+
+def draw_photos(out: Path, count: int, seed: int = 0, pack_folder: Path | None = None) -> None:
+    """`count` pictures with photos.jsonl and checked.jsonl (two thirds of them, the harmless ones safe).
+
+    Factory's come in sets as its photos do; another pack's are one set, labelled for every cue.
+    """
+    pack = load_factors(pack_folder)
+    sets = SETS if pack_folder is None else {pack.id: tuple(cue.id for cue in pack.cue)}
+    risky = {cue.id for cue in pack.cue if cue.risk}
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     photos, checked = [], []
     for number in range(count):
-        name = list(SETS)[number % len(SETS)]
-        labels = rng.sample(SETS[name], rng.choice((1, 1, 2)))
+        name = list(sets)[number % len(sets)]
+        labels = rng.sample(sets[name], rng.choice((1, 1, 2)))
         identity = f"drawn-{name}-{number:04d}"
         image, boxes = _picture(labels, rng)
         image.save(out / "images" / f"{identity}.png")
@@ -80,14 +94,14 @@ def draw_photos(out: Path, count: int, seed: int = 0) -> None:
             {
                 "image": f"images/{identity}.png",
                 "set": name,
-                "labelled": SETS[name],
+                "labelled": sets[name],
                 "boxes": boxes,
                 "source": "drawn by yochi_train.drawn",
                 "licence": "Apache-2.0",
             }
         )
         if number % 12 < 8:
-            verdict = "not_safe" if RISKY & set(labels) else "safe"
+            verdict = "not_safe" if risky & set(labels) else "safe"
             checked.append({"id": identity, "cues": labels, "verdict": verdict, "why": "drawn"})
     for name, rows in (("photos", photos), ("checked", checked)):
         text = "".join(json.dumps(row) + "\n" for row in rows)
@@ -104,10 +118,12 @@ def _picture(labels: list[str], rng: random.Random) -> tuple[Image.Image, list[d
     for label in labels:
         size = rng.randrange(50, 110)
         x, y = rng.randrange(SIDE - size), rng.randrange(SIDE - size)
-        PAINTERS[label](draw, (x, y, x + size, y + size))
+        painter(label)(draw, (x, y, x + size, y + size))
         boxes.append({"label": label, "xyxy": [v / SIDE for v in (x, y, x + size, y + size)]})
     return image, boxes
 
 
 if __name__ == "__main__":
-    draw_photos(Path(sys.argv[1]), int(sys.argv[2]))
+    draw_photos(
+        Path(sys.argv[1]), int(sys.argv[2]), pack_folder=Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    )

@@ -62,14 +62,16 @@ def evaluate_bundle(
     seed: int,
     resamples: int,
     per_set: int | None = None,
+    pack_folder: Path | None = None,
 ) -> str:
     """Score `bundle` on the test split of `records`; returns the tables as text.
 
-    `per_set` takes at most so many records of each set, and pictures: that the road is open, no evidence.
+    `pack_folder` has the test notes of the bundle's pack (None: factory). `per_set` takes at most so many
+    records of each set, and pictures: that the road is open, no evidence.
     """
     opened = read_bundle(bundle)
     pictures = read_pictures(records / "pictures.jsonl")
-    built = TestSet(pictures, opened.pack, seed).build()
+    built = TestSet(pictures, opened.pack, seed, pack_folder).build()
     sets = {name: few(rows, per_set) for name, rows in built.items()}
     sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
     out.mkdir(parents=True, exist_ok=True)

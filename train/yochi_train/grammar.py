@@ -1,6 +1,6 @@
 """The phrase grammar: notes with known labels, in English and Japanese.
 
-`data/phrases.<lang>.txt` holds templates in sections, `{a|b}` being alternatives:
+A pack's `phrases.<lang>.txt` holds templates in sections, `{a|b}` being alternatives:
 
     [note_instruction mechanical]
     Reach into the {running|moving} {conveyor|belt} and {pull|grab} the {jam|box} ;; +safeguard_defeat ~ppe
@@ -8,7 +8,7 @@
     [combination vehicle]
 
 `+category` must also be named, `~category` is plausible and masked. A note is one or two clauses in a style
-(`styles.py`); each risk is marked with the clause that carries it. `data/validation.<lang>.txt` is of the
+(`styles.py`); each risk is marked with the clause that carries it. `validation.<lang>.txt` is of the
 same form, by authors who had not seen the phrases: thresholds are fitted on their words, as the box will meet
 words of others.
 """
@@ -19,13 +19,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Literal
 
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import RiskSpan
 from yochi_runtime.taxonomy import Pack, Source
 
+from .packs import words
 from .styles import english, japanese
 
 Lang = Literal["en", "ja"]
@@ -70,14 +71,36 @@ class ComposedNote:
 
 
 @cache
-def templates(lang: Lang, pack: Pack) -> tuple[Template, ...]:
-    """All templates of a language, for training first; UsageError names the line of a mistake."""
+def templates(lang: Lang, pack: Pack, folder: Path | None = None) -> tuple[Template, ...]:
+    """All templates of a language, for training first; `folder` is that of the pack, None for factory.
+
+    UsageError names the line of a mistake, and the first section that a file lacks.
+    """
     found: list[Template] = []
     for part in ("phrases", "validation"):
         name = f"{part}.{lang}.txt"
-        text = (resources.files("yochi_train") / "data" / name).read_text(encoding="utf-8")
-        found += (replace(t, validation=part == "validation") for t in parse_templates(text, name, pack))
+        read = parse_templates(words(folder, name), name, pack)
+        lacking = [section for section in sections(pack) if not any(teaches(t, section) for t in read)]
+        if lacking:
+            raise UsageError(f"{name}: expected templates under [{lacking[0]}], got none; write some")
+        found += (replace(t, validation=part == "validation") for t in read)
     return tuple(found)
+
+
+def sections(pack: Pack) -> tuple[str, ...]:
+    """What a phrase file of `pack` must have: every slot that a note answers, and notes without a risk."""
+    slots = (s for s in pack.risk_slots if s.source in (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT))
+    pairs = (f"{Source.COMBINATION} {pair.category}" for pair in pack.combination)
+    return (*(f"{s.source} {s.category}" for s in slots), "harmless", *pairs)
+
+
+def teaches(template: Template, section: str) -> bool:
+    """Whether a template is a positive example of a section (of its own, or by a `+` mark)."""
+    if template.kind == "combination":
+        return section == f"{Source.COMBINATION} {template.combination}"
+    if template.kind == "harmless":
+        return section == "harmless"
+    return section.replace(" ", ":") in template.risks
 
 
 def parse_templates(text: str, name: str, pack: Pack) -> tuple[Template, ...]:
@@ -134,9 +157,11 @@ def expand(text: str, rng: random.Random) -> str:
 class Composer:
     """Draws notes of one language from the templates of one split."""
 
-    def __init__(self, lang: Lang, pack: Pack, validation: bool, rng: random.Random) -> None:
+    def __init__(
+        self, lang: Lang, pack: Pack, validation: bool, rng: random.Random, folder: Path | None = None
+    ) -> None:
         self.lang, self._rng = lang, rng
-        chosen = [t for t in templates(lang, pack) if t.validation == validation]
+        chosen = [t for t in templates(lang, pack, folder) if t.validation == validation]
         self._harmless = [t for t in chosen if t.kind == "harmless"]
         self._combination: dict[str, list[Template]] = {}
         self._risk: dict[str, list[Template]] = {}

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from yochi_runtime.bundle import PACK
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import load_pack, pack_text, sha256_text
+from yochi_runtime.taxonomy import pack_text, parse_pack, sha256_text
 
 from .features import encode_folder
 from .grammar import LANGS, Lang
 from .narratives import read_narratives
+from .packs import factors_file
 from .pictures import Picture, Split, build_pictures, read_photos, write_pictures
 from .records import COMBINATIONS, build_records, write_records
 
@@ -28,7 +30,7 @@ def make_records(
     count: int,
     narratives: Path | None,
     seed: int,
-    pack_file: Path | None,
+    pack_folder: Path | None,
     curriculum: bool = True,
     languages: Sequence[Lang] = LANGS,
     combinations: int = COMBINATIONS,
@@ -36,21 +38,23 @@ def make_records(
     """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen."""
     if count < MIN_COUNT:
         raise UsageError(f"expected --count of at least {MIN_COUNT}, got {count}")
-    pack = load_pack(pack_file)
+    text = pack_text(factors_file(pack_folder))
+    pack = parse_pack(text, str(pack_folder or "factory"))
     told = read_narratives(narratives) if narratives else []
     out.mkdir(parents=True, exist_ok=True)
     cached = encode_folder(data, [p.image for p in read_photos(data)], features)
     pictures = build_pictures(data, pack, cached.pooled)
     write_pictures(pictures, out / "pictures.jsonl")
-    text = pack_text(pack_file)
-    (out / "pack.toml").write_text(text, encoding="utf-8")
+    (out / PACK).write_text(text, encoding="utf-8")
     parts: dict[str, list[Record]] = {}
     validation = min(VALIDATION_MOST, max(MIN_COUNT, count // VALIDATION_SHARE))
     wanted: tuple[tuple[Split, int], ...] = (("train", count), ("val", validation))
     for split, share in wanted:
         # The validation split keeps the usual mix: thresholds are fitted to it.
         mix = combinations if split == "train" else COMBINATIONS
-        drawn = build_records(pictures, pack, split, share, seed, told, curriculum, languages, mix)
+        drawn = build_records(
+            pictures, pack, split, share, seed, told, curriculum, languages, mix, pack_folder
+        )
         parts[split] = list(drawn)
         write_records(iter(parts[split]), out / f"{split}.jsonl")
     card = data_card(pictures, parts, sha256_text(text), seed)

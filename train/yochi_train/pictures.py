@@ -91,9 +91,13 @@ def read_photos(root: Path) -> list[Photo]:
     ]
 
 
-def read_checked(root: Path) -> dict[str, Checked]:
-    """Pictures checked by eye, by picture id (file name without its ending): ours, and root/checked.jsonl."""
-    texts = [(resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")]
+def read_checked(root: Path, pack: Pack) -> dict[str, Checked]:
+    """Pictures checked by eye, by picture id (file name without its ending): ours, and root/checked.jsonl.
+
+    Ours were looked at for the factory pack's cues: they say nothing about another pack's.
+    """
+    ours = (resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")
+    texts = [ours] if pack.id == "factory" else []
     if (root / "checked.jsonl").is_file():
         texts.append((root / "checked.jsonl").read_text("utf-8"))
     lines = [
@@ -112,7 +116,7 @@ def _row(model: type[Row], line: str, where: str) -> Row:
 
 def build_pictures(root: Path, pack: Pack, pooled: NDArray[np.float32]) -> list[Picture]:
     """Read, group and label every photo of `root`; `pooled` (N, 2560) are the encoder's features of each."""
-    photos, checked = read_photos(root), read_checked(root)
+    photos, checked = read_photos(root), read_checked(root, pack)
     groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]), pooled)
     return [
         _picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)

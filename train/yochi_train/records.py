@@ -34,14 +34,17 @@ _SET_WEIGHT = {"fire": 0.7, "site": 1.6}  # pictures of a set against the others
 class NoteSource:
     """Deals notes of a split in both languages."""
 
-    def __init__(self, pack: Pack, split: Split, narratives: Sequence[Narrative], seed: int) -> None:
+    def __init__(
+        self, pack: Pack, split: Split, narratives: Sequence[Narrative], seed: int, folder: Path | None = None
+    ) -> None:
         self._pack = pack
         self._rng = random.Random(f"{seed}-{split}-notes")
         held = split != "train"
-        self._composers = {lang: Composer(lang, pack, held, self._rng) for lang in LANGS}
+        self._composers = {lang: Composer(lang, pack, held, self._rng, folder) for lang in LANGS}
         self._narratives: dict[Lang, dict[str, list[Narrative]]] = {lang: {} for lang in LANGS}
+        told = {c.id for c in pack.category if c.note_content}
         for n in narratives:
-            if n.validation == held:
+            if n.validation == held and n.category in told:
                 self._narratives[n.lang].setdefault(n.category, []).append(n)
 
     def draw(self, kind: str, lang: Lang, category: str = "") -> ComposedNote:
@@ -72,15 +75,17 @@ def build_records(
     curriculum: bool = True,
     languages: Sequence[Lang] = LANGS,
     combinations: int = COMBINATIONS,
+    folder: Path | None = None,
 ) -> Iterator[Record]:
     """`count` records (rounded down to whole packs) for one split; the same for the same arguments.
 
     `curriculum`: few phrasings first in the training split, for a model that knows nothing yet. `languages`:
     what the notes are written in; a pack has each at least as often as it is named. `combinations`: how many
     notes of a pack ask for something that only the picture can make dangerous, 0 to PACK_NOTES - 1.
+    `folder`: where the pack's phrases are, None for those of the factory pack.
     """
     rng = random.Random(f"{seed}-{split}")
-    notes = NoteSource(pack, split, narratives, seed)
+    notes = NoteSource(pack, split, narratives, seed, folder)
     deck = _PictureDeck([p for p in pictures if p.split == split], rng)
     progress = Progress(f"{split} records", count)
     packs = count // PACK_NOTES

@@ -1,6 +1,6 @@
 """The test records: held-out pictures with notes written by hand, which share no template with the grammar.
 
-`data/test_notes.<lang>.jsonl` was written before training by people who had not seen the phrase file.
+A pack's `test_notes.<lang>.jsonl` is written before training by people who have not seen the phrase file.
 Four sets:
 
 - `notes`: every risky or harmless note once, on a picture with no known risk (its note slots are scored);
@@ -14,7 +14,7 @@ Four sets:
 import json
 import random
 from collections.abc import Iterator, Sequence
-from importlib import resources
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel
@@ -23,6 +23,7 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 
 from .grammar import LANGS, ComposedNote, Lang
+from .packs import words
 from .pictures import Picture
 from .records import pair
 
@@ -44,9 +45,9 @@ class HandNote(BaseModel):
     category: str | None = None
 
 
-def hand_notes(lang: Lang, pack: Pack) -> list[tuple[ComposedNote, str]]:
-    """(note, kind) of every hand-written note of a language, in file order."""
-    text = (resources.files("yochi_train") / "data" / f"test_notes.{lang}.jsonl").read_text("utf-8")
+def hand_notes(lang: Lang, pack: Pack, folder: Path | None = None) -> list[tuple[ComposedNote, str]]:
+    """(note, kind) of every hand-written note of a language, in file order; `folder` is that of the pack."""
+    text = words(folder, f"test_notes.{lang}.jsonl")
     found: list[tuple[ComposedNote, str]] = []
     for number, line in enumerate(text.splitlines()):
         row = HandNote.model_validate(json.loads(line))
@@ -70,17 +71,30 @@ class TestSet:
 
     __test__ = False  # pytest: not a test class
 
-    def __init__(self, pictures: Sequence[Picture], pack: Pack, seed: int) -> None:
+    def __init__(
+        self, pictures: Sequence[Picture], pack: Pack, seed: int, folder: Path | None = None
+    ) -> None:
         self._pack, self._rng = pack, random.Random(f"{seed}-test")
         self._pictures = [p for p in pictures if p.split == "test"]
         self._safe = [p for p in self._pictures if p.checked == "safe" and not self._risky(p)]
         self._dangerous = [p for p in self._pictures if self._risky(p)]
         self._calm = [p for p in self._pictures if not self._risky(p)]
-        self._notes = {lang: hand_notes(lang, pack) for lang in LANGS}
+        self._notes = {lang: hand_notes(lang, pack, folder) for lang in LANGS}
+        self._fits()
 
     def build(self) -> dict[str, list[Record]]:
         draws = (self._notes_set, self._verdicts, self._combinations, self._quadruples)
         return {name: list(draw()) for name, draw in zip(SETS, draws, strict=True)}
+
+    def _fits(self) -> None:
+        """UsageError where the notes are of another pack."""
+        for note, _ in (row for rows in self._notes.values() for row in rows):
+            asked = {*note.risks, *([f"{Source.COMBINATION}:{note.combination}"] if note.combination else [])}
+            if asked - set(self._pack.slot_index):
+                raise UsageError(
+                    f"expected test notes of the pack {self._pack.id}, got {min(asked)} in "
+                    f"{note.templates[0]}; give the pack's folder: --pack"
+                )
 
     def _risky(self, picture: Picture) -> bool:
         return any(s.category and picture.cues.get(s.cue or "") == 1 for s in self._pack.cue_slots)

@@ -4,10 +4,11 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 from yochi_runtime.evidence import clauses
+from yochi_runtime.record import MARKED
 from yochi_runtime.taxonomy import Frozen, Pack, Slot, Source
 
 from ..observe.answers import Observation
-from ..observe.filters import QUOTES_NOTE, WHOLE, Span, find_span, in_pack, letters
+from ..observe.filters import WHOLE, Span, find_span, in_pack, letters
 from .llava_form import DREAM_CATEGORIES, SOURCES, Observed, Turn, category_id, leaks_teacher
 
 # The item or the turn goes to quarantine.jsonl.
@@ -98,7 +99,7 @@ def _quote(quote: str, source: Source, note: str) -> tuple[list[DefectName], Spa
     """Where the note says `quote`. All of a note that says one thing is that thing, and stays."""
     if not quote.strip():
         return ["no_quote"], None
-    if source not in QUOTES_NOTE:
+    if source not in MARKED:
         return [], None
     span = find_span(note, quote)
     if span is None:

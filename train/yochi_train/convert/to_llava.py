@@ -1,8 +1,8 @@
 """`yochi-train records to-llava`: records in the form of DREAM's published training data.
 
-A note's risk is quoted where the note says one thing; where it says more, records do not know which clause
-carries it and the quote stays empty: DREAM's published quotes are mostly the whole instruction, which says
-no more and looks as if it did. A record whose verdict is unknown, or that no known risk explains, has no
+A note's risk is quoted where the record marks the clause that carries it, or the note has only one; elsewhere
+the quote stays empty: DREAM's published quotes are mostly the whole instruction, which says no more and looks
+as if it did. A record whose verdict is unknown, or that no known risk explains, has no
 reply to learn from: it is left out and counted.
 """
 
@@ -13,10 +13,9 @@ from typing import Any
 
 from yochi_runtime.errors import UsageError
 from yochi_runtime.evidence import clauses
-from yochi_runtime.record import Record
+from yochi_runtime.record import MARKED, Record
 from yochi_runtime.taxonomy import Pack, Slot
 
-from ..observe.filters import QUOTES_NOTE
 from .folder import Folder
 from .llava_defects import risks
 from .llava_form import IMAGE_MARK, SOURCE_NAMES
@@ -83,5 +82,8 @@ def _observed(slot: Slot, record: Record, pack: Pack) -> dict[str, str]:
 def _quote(slot: Slot, record: Record, pack: Pack) -> str:
     if slot.cue:
         return next(cue.name.of(record.lang) for cue in pack.cue if cue.id == slot.cue)
-    parts = clauses(record.note)
-    return record.note[slice(*parts[0])] if slot.source in QUOTES_NOTE and len(parts) == 1 else ""
+    if slot.source not in MARKED:
+        return ""
+    marked = [(start, end) for start, end, carried in record.spans if carried == slot.id]
+    parts = marked or clauses(record.note)
+    return record.note[slice(*parts[0])] if marked or len(parts) == 1 else ""
