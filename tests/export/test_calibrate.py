@@ -161,7 +161,7 @@ def test_verdicts_decide_only_where_the_f1_is_as_good() -> None:
     assert data.f1([0])[GRID.index(0.5)] == pytest.approx(32 / 33)
     assert choose(data).values["note_content"] == 0.55  # 32 / 33 is more than PLATEAU below 1
     wide = one_source([0.62] * 32 + [0.52] + [0.2] * 3, [1] * 32 + [0] * 4, ["stop"] * 33 + ["proceed"] * 3)
-    assert 64 / 65 > 1 - PLATEAU
+    assert 1 - PLATEAU < 64 / 65
     assert choose(wide).values["note_content"] < 0.55
     assert choose(wide).rates["stop_recall"] == 1.0
 

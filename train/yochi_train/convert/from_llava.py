@@ -197,7 +197,7 @@ def _turns(talk: Conversation) -> Iterator[tuple[Turn, Turn]]:
 
 def _known(reading: Reading, gpt: Turn) -> dict[str, Any]:
     """What a pair's line says beyond picture and note."""
-    spans = {seen.slot: seen.span for seen in reading.kept if seen.span is not None}
+    spans = [(*seen.span, seen.slot) for seen in reading.kept if seen.span is not None]
     known: dict[str, Any] = {"slots": reading.slots, "spans": spans}
     if gpt.verdict is not None:
         known["verdict"] = gpt.verdict
