@@ -7,7 +7,7 @@ writes it here, in the same commit as the bundle.
 from importlib import resources
 from pathlib import Path
 
-SHIPPED_MANIFEST_SHA256 = "2cb323ee006fff95d1007dc7f8a9f727a54dbd9b48521df6935e0e782ce6d75e"
+SHIPPED_MANIFEST_SHA256 = "dc444663ac505af88100743f8374e6fb83ca9c3754348b363a491903449eb8a7"
 
 
 def shipped_bundle() -> Path:

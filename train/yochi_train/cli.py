@@ -216,6 +216,18 @@ def sft(
     typer.echo(f"model: {train(chosen, model, processor, out)}")
 
 
+@app.command("average")
+def average_runs(
+    first: Annotated[Path, typer.Argument(help="Finished run.")],
+    second: Annotated[Path, typer.Argument(help="Finished run that went on from it.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the averaged run.")],
+) -> None:
+    """Average the weights of two runs: keeps most of what each is better at."""
+    from .average import average
+
+    typer.echo(f"model: {average(first, second, out)}")
+
+
 @app.command()
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Bundle to score, on the box's own runtime.")],
