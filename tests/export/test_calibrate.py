@@ -1,5 +1,6 @@
 """Calibration recovers what the answers were drawn with, and thresholds serve the verdict table."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_the_search_gives_the_verdicts_that_the_box_gives(bundle: Bundle, hot: A
     assert _Table(data).verdicts(values) == [v.value for v in scored.verdicts]
 
 
-def one_source(p: list[float], truth: list[int], verdict: list[str | None]) -> Validation:
+def one_source(p: list[float], truth: list[int], verdict: Sequence[str]) -> Validation:
     """One S2 slot; the verdict slot knows nothing."""
     slot = Slot(id="note_content:fall", source=Source.NOTE_CONTENT, category="fall")
     zero = np.zeros(len(p))
