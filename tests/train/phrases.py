@@ -1,5 +1,7 @@
 """A phrase file of a few lines, so that tests do not change with the real ones."""
 
+from pathlib import Path
+
 from yochi_runtime.taxonomy import Pack
 from yochi_train.grammar import Lang, Template, parse_templates
 
@@ -17,6 +19,6 @@ PHRASES: dict[Lang, str] = {
 }
 
 
-def few_templates(lang: Lang, pack: Pack) -> tuple[Template, ...]:
+def few_templates(lang: Lang, pack: Pack, _folder: Path | None = None) -> tuple[Template, ...]:
     """In place of `grammar.templates`."""
     return parse_templates(PHRASES[lang], f"phrases.{lang}.txt", pack)

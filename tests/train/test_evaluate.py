@@ -36,8 +36,8 @@ def short_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The small tokenizer knows few words: whole notes would burst the prompt."""
     whole = testset.hand_notes
 
-    def short(lang: Lang, pack: Pack) -> list[tuple[ComposedNote, str]]:
-        cut = [(note.__dict__ | {"text": note.text[:24]}, kind) for note, kind in whole(lang, pack)]
+    def short(lang: Lang, pack: Pack, folder: Path | None) -> list[tuple[ComposedNote, str]]:
+        cut = [(note.__dict__ | {"text": note.text[:24]}, kind) for note, kind in whole(lang, pack, folder)]
         return [(ComposedNote(**fields), kind) for fields, kind in cut]
 
     monkeypatch.setattr(testset, "hand_notes", short)

@@ -7,7 +7,6 @@ from yochi_runtime.errors import UsageError
 from yochi_train.settings import SftSettings, read_settings
 
 NEEDED = 'records = "records"\nphotos = "photos"\nfeatures = "/cache/features"\n'
-RECIPES = Path(__file__).resolve().parents[2] / "train" / "recipes"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -54,9 +53,3 @@ def test_a_wrong_value_is_named(tmp_path: Path, text: str, said: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a settings file \(TOML\) at .*none\.toml, found none"):
         read_settings(tmp_path / "none.toml")
-
-
-@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.name)
-def test_the_recipes_settings_are_sound(tmp_path: Path, file: Path) -> None:
-    """The recipe puts the run's folders in front."""
-    assert read_settings(written(tmp_path, NEEDED + file.read_text(encoding="utf-8"))).steps > 0
