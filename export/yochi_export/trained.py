@@ -1,7 +1,6 @@
 """A finished training run, put together again: base, LoRA, projector, processor."""
 
 import contextlib
-import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower
+from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
-from yochi_train.sft import MODEL, POSITIVES, PROJECTOR
+from yochi_train.sft import MODEL, PROJECTOR
 
 ADAPTER = "adapter"
 
@@ -69,8 +69,7 @@ class RunFolder:
 
     def positives(self) -> dict[str, int]:
         """Distinct positive training examples by slot id."""
-        counts: dict[str, int] = json.loads(self._positives.read_text(encoding="utf-8"))
-        return counts
+        return read_positives(self.path / MODEL)
 
     def load(self, base: Path | None = None) -> Trained:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
 
-from .sft import ADAPTER_WEIGHTS, MODEL, POSITIVES, PROJECTOR
+from .positives import POSITIVES, larger_counts, read_positives, write_positives
+from .sft import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 
 ALIKE = (PACK, TOKENIZER, GLOSSARY, "adapter/adapter_config.json")
 
@@ -36,10 +37,7 @@ def average(first: Path, second: Path, out: Path) -> Path:
     shutil.copytree(other, partial)
     for name in (ADAPTER_WEIGHTS, PROJECTOR):
         save_file(_mean(one / name, other / name), partial / name, metadata={"format": "pt"})
-    counts = [json.loads((folder / POSITIVES).read_text(encoding="utf-8")) for folder in (one, other)]
-    larger = {slot: max(c.get(slot, 0) for c in counts) for slot in {*counts[0], *counts[1]}}
-    text = json.dumps(larger, indent=1, sort_keys=True) + "\n"
-    (partial / POSITIVES).write_text(text, encoding="utf-8")
+    write_positives(larger_counts(read_positives(one), read_positives(other)), partial)
     shutil.rmtree(made, ignore_errors=True)
     partial.rename(made)
     return made

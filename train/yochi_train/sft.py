@@ -8,7 +8,7 @@ on from its checkpoint and reaches the same weights as an undisturbed one (CPU, 
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,13 +28,13 @@ from .features import Features, encode_folder
 from .loss import readout_loss, targets
 from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from .pictures import Picture, read_photos, read_pictures
+from .positives import POSITIVES, count_positives, larger_counts, read_positives, write_positives
 from .progress import Progress
 from .readout import SlotReader
 from .records import PACK_NOTES, read_records
 from .settings import SftSettings
 
 MODEL, ADAPTER_WEIGHTS, PROJECTOR = "model", "adapter/adapter_model.safetensors", "projector.safetensors"
-POSITIVES = "positives.json"
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -253,24 +253,11 @@ def save_model(trainer: Trainer, folder: Path) -> Path:
     trainer.language.save_pretrained(folder / "adapter")
     save_file(trainer.projector.state_dict(), folder / PROJECTOR)
     trainer.processor.save_pretrained(folder)
-    counts = dict(_positives(trainer.records))
+    counts = count_positives(trainer.records)
     if trainer.settings.start is not None:
-        # Both runs may have used the same examples: the larger count is the one that is certain.
-        before = json.loads((trainer.settings.start / MODEL / POSITIVES).read_text(encoding="utf-8"))
-        counts = {slot: max(counts.get(slot, 0), before.get(slot, 0)) for slot in {*counts, *before}}
-    (folder / POSITIVES).write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        counts = larger_counts(counts, read_positives(trainer.settings.start / MODEL))
+    write_positives(counts, folder)
     return folder
-
-
-def _positives(records: Sequence[Record]) -> Iterator[tuple[str, int]]:
-    """Distinct positive examples a slot: pictures for cues, notes for note slots, pairs for combinations."""
-    seen: dict[str, set[str]] = {}
-    for record in records:
-        for slot, value in record.slots.items():
-            if value:
-                what = record.image if slot.startswith("cue:") else record.note
-                seen.setdefault(slot, set()).add(what)
-    yield from sorted((slot, len(examples)) for slot, examples in seen.items())
 
 
 def _pin_run(settings: SftSettings, out: Path) -> None:

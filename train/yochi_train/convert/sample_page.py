@@ -5,21 +5,18 @@ As many records of each language as there are, drawn evenly from the whole folde
 unknown. Every word from a file is escaped, and the page's own policy forbids scripts and all loading.
 """
 
-import base64
 import html
-import io
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from PIL import Image
-from yochi_runtime.errors import CannotJudge, UsageError
-from yochi_runtime.image import read_frame
+from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Slot, Source, Text
 from yochi_runtime.verdict import Verdict
 from yochi_runtime.wording import ENGLISH, JAPANESE
 
+from ..data_url import data_url
 from ..grammar import LANGS
 from .folder import Folder
 from .written import written
@@ -86,7 +83,7 @@ def _article(record: Record, pack: Pack, photos: Path) -> str:
         word = Verdict(record.verdict)
         verdict = Text(en=ENGLISH.verdicts[word], ja=JAPANESE.verdicts[word])
     return (
-        f'<article><img src="{_thumbnail(photos / record.image)}" alt="{html.escape(record.image)}">'
+        f'<article><img src="{data_url(photos / record.image, SIDE)}" alt="{html.escape(record.image)}">'
         f'<p class="note" lang="{record.lang}">{html.escape(record.note)}</p>'
         f'<p class="{record.verdict or ""}"><b>{_both(verdict)}</b></p>'
         f'<ul class="yes">{"".join(f"<li>{name}</li>" for name in holds)}</ul>'
@@ -105,15 +102,3 @@ def slot_name(slot: Slot, pack: Pack) -> Text:
 
 def _both(text: Text) -> str:
     return f'{html.escape(text.en)} / <span lang="ja">{html.escape(text.ja)}</span>'
-
-
-def _thumbnail(file: Path) -> str:
-    """The picture as a data URL; UsageError where there is none."""
-    try:
-        picture = Image.fromarray(read_frame(file).rgb)
-    except CannotJudge as e:
-        raise UsageError(f"{file}: {e}") from e
-    picture.thumbnail((SIDE, SIDE))
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"

@@ -4,9 +4,7 @@ OUT holds `observations.jsonl` (every answer, append-only), `run.json` (what the
 and, when all is done, `observed.jsonl` (one line a pair) and `report.json`.
 """
 
-import base64
 import hashlib
-import io
 import json
 import os
 import time
@@ -14,11 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import Image
-from yochi_runtime.errors import CannotJudge, UsageError
-from yochi_runtime.image import read_frame
+from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, load_pack, pack_text, sha256_text
 
+from ..data_url import data_url
 from ..progress import Progress
 from .endpoint import KEY_VARIABLE, Endpoint
 from .log import AnswerLog, LoggedAnswer, open_log
@@ -145,20 +142,8 @@ class _Asker:
 
     def _data_url(self, image: str) -> str:
         if self._picture[0] != image:
-            self._picture = (image, data_url(self._root / image))
+            self._picture = (image, data_url(self._root / image, PICTURE_SIDE))
         return self._picture[1]
-
-
-def data_url(path: Path) -> str:
-    """The picture upright and at most PICTURE_SIDE pixels wide and high, as a JPEG in a data URL."""
-    try:
-        picture = Image.fromarray(read_frame(path).rgb)
-    except CannotJudge as e:
-        raise UsageError(f"{path}: {e}") from e
-    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=90)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
 
 
 def _pin(file: Path, identity: dict[str, str]) -> None:
