@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from yochi_runtime.errors import UsageError
+from yochi_train.data_url import data_url
 from yochi_train.observe.log import LoggedAnswer, open_log
 from yochi_train.observe.pairs import read_pairs
 from yochi_train.observe.report import read_price
-from yochi_train.observe.run import data_url, observe
+from yochi_train.observe.run import observe
 
 from .observed import TableTeacher, write_pairs
 
@@ -97,7 +98,7 @@ def test_no_pairs_are_refused(tmp_path: Path) -> None:
 
 def test_a_teacher_is_shown_a_picture_that_is_not_too_large(tmp_path: Path) -> None:
     Image.new("RGB", (3000, 1500), (200, 10, 10)).save(tmp_path / "big.png")
-    head, _, data = data_url(tmp_path / "big.png").partition(",")
+    head, _, data = data_url(tmp_path / "big.png", 1024).partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
         assert (shown.format, shown.size) == ("JPEG", (1024, 512))
