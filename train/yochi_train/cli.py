@@ -112,11 +112,11 @@ def records_observe(
     teacher: Annotated[
         str,
         typer.Option(
-            help="Base URL of an OpenAI-compatible endpoint (its key: YOCHI_TEACHER_KEY), or `truth`: the "
-            "slots that the records know."
+            help="Base URL of an OpenAI-compatible endpoint (its key: YOCHI_TEACHER_KEY), `hf`: a model of "
+            "transformers in this process, or `truth`: the slots that the records know."
         ),
     ],
-    model: Annotated[str | None, typer.Option(help="The endpoint's model.")] = None,
+    model: Annotated[str | None, typer.Option(help="The endpoint's model, or a hub id or folder.")] = None,
     photos: Annotated[
         Path | None, typer.Option(help="Folder the pictures are relative to (that of PAIRS).")
     ] = None,

@@ -225,7 +225,9 @@ def _check_url(url: str) -> None:
     except ValueError:
         usable = False
     if not usable or not (url.isascii() and url.isprintable()) or " " in url:
-        raise UsageError(f"expected --teacher truth or a URL such as http://localhost:8000/v1, got {url!r}")
+        raise UsageError(
+            f"expected --teacher truth, hf or a URL such as http://localhost:8000/v1, got {url!r}"
+        )
 
 
 def _retry_after(value: str | None, now: float) -> float | None:

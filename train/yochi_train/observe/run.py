@@ -33,11 +33,15 @@ Clock = Callable[[], float]  # seconds since 1970
 
 
 def choose_teacher(name: str, model: str | None, per_minute: float | None, pack_file: Path | None) -> Teacher:
-    """`truth`, or the model at the base URL `name`; the key comes from the environment."""
+    """`truth`, `hf`, or the model at the base URL `name`; the key comes from the environment."""
     if name == "truth":
         return TruthTeacher(load_pack(pack_file))
     if model is None:
-        raise UsageError("expected --model NAME beside a --teacher URL, got none; name one the server has")
+        raise UsageError(f"expected --model NAME beside --teacher {name}, got none; name the model to ask")
+    if name == "hf":
+        from .local_vlm import LocalVlm  # torch: seconds that no other teacher needs
+
+        return LocalVlm(model)
     return Endpoint(name, model, os.environ.get(KEY_VARIABLE), per_minute=per_minute)
 
 
