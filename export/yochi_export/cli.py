@@ -153,6 +153,21 @@ def pack(
 
 
 @app.command()
+def unpack(
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Argument(help="New run folder, for `start` in the settings of a training.")],
+) -> None:
+    """Take a bundle's weights out again, so that a training can go on from it."""
+    from yochi_runtime.base import find_base
+    from yochi_runtime.bundle import open_bundle
+
+    from .unpack import unpack as unpack_bundle
+
+    opened = open_bundle(bundle)
+    typer.echo(unpack_bundle(opened, find_base(opened.manifest.base), out))
+
+
+@app.command()
 def ship(bundle: BundleFolder) -> None:
     """Make a bundle the one that comes with this source, and pin its hash."""
     from yochi_runtime.bundle import open_bundle

@@ -1,4 +1,4 @@
-"""PEFT LoRA adapter -> GGUF LoRA, applied by llama.cpp at run time on the untouched base file.
+"""PEFT LoRA adapter -> GGUF LoRA, applied by llama.cpp at run time on the untouched base file; and back.
 
 llama.cpp rotates neighbouring rows of q and k together, transformers rotates halves (Su et al. 2021,
 RoFormer, arXiv 2104.09864, both forms). A base GGUF has its q and k rows permuted for that, so the rows of
@@ -47,6 +47,25 @@ def write_lora(adapter: Path, base: Path, out: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def read_lora(file: Path, base: Path) -> tuple[float, dict[str, Matrix]]:
+    """What `write_lora` wrote: alpha, and the matrices by PEFT's names, rounded to float16."""
+    modules = {tensor: module for module, tensor in TENSORS.items()}
+    heads = _heads(base)
+    found: dict[str, Matrix] = {}
+    reader = gguf.GGUFReader(file)
+    alpha = reader.get_field(gguf.Keys.Adapter.LORA_ALPHA)
+    if alpha is None:
+        raise UsageError(f"expected a LoRA in {file}, it has no alpha; give lora.gguf of a bundle")
+    for stored in reader.tensors:
+        _, layer, tensor, _, part = stored.name.split(".")  # blk.7.attn_q.weight.lora_b
+        half = part.removeprefix("lora_").upper()
+        matrix: Matrix = np.array(stored.data, dtype=np.float32)
+        if half == "B" and tensor in heads:
+            matrix = unpermute(matrix, heads[tensor])
+        found[f"base_model.model.model.layers.{layer}.{modules[tensor]}.lora_{half}.weight"] = matrix
+    return float(alpha.contents()), found
 
 
 def _config(adapter: Path) -> dict[str, Any]:
@@ -108,6 +127,13 @@ def permute(rows: Matrix, heads: int) -> Matrix:
     out, width = rows.shape
     halves = rows.reshape(heads, 2, out // heads // 2, width)
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(out, width))
+
+
+def unpermute(rows: Matrix, heads: int) -> Matrix:
+    """The inverse of `permute`."""
+    out, width = rows.shape
+    pairs = rows.reshape(heads, out // heads // 2, 2, width)
+    return np.ascontiguousarray(pairs.swapaxes(1, 2).reshape(out, width))
 
 
 def _half(name: str, matrix: Matrix) -> NDArray[np.float16]:
