@@ -104,6 +104,14 @@ def test_one_line_a_pair_in_the_order_of_the_pairs(whole: dict[str, bytes]) -> N
     found = [ObservedPair.model_validate_json(line) for line in whole["observed.jsonl"].splitlines()]
     assert [pair.id for pair in found] == NAMES
     assert [pair.verdict for pair in found] == ["stop", "stop", None, None, None, "proceed"]
+    heads = [pair.response.en.partition(".")[0] if pair.response else None for pair in found]
+    assert heads == [
+        "STOP: machine guard missing in the picture",
+        "STOP: the work in the note is a risk together with what the picture shows (caught in or struck by a "
+        "machine)",
+        *(None, None, None),
+        "PROCEED: no risk in the picture or the note",
+    ]
 
 
 def test_a_run_that_dies_at_any_question_goes_on(
