@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,19 @@ def test_the_rate_limit_counts_every_try(server: Script, question: Question) -> 
     chosen.ask(question)  # at 0 s
     chosen.ask(question)  # at 3 s, fails; one second of backoff, then two more of the rate limit
     assert time.waits == [3.0, 1.0, 2.0]
+
+
+def test_threads_share_the_rate_limit(server: Script, question: Question) -> None:
+    waits: list[float] = []
+    chosen = Endpoint(server.url, "tiny", per_minute=20.0, clock=lambda: 0.0, sleep=waits.append)
+    server.replies = [completion()]
+    threads = [threading.Thread(target=chosen.ask, args=[question]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(waits) == [3.0 * turn for turn in range(1, 8)]  # the first goes at once
+    assert len(server.requests) == 8
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])

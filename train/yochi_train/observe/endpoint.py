@@ -8,6 +8,7 @@ import email.utils
 import http.client
 import json
 import random
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -71,7 +72,7 @@ class Endpoint:
     """`url` ends before `/chat/completions`; `key` may be None. `timeout` is for a whole try, in seconds.
 
     UsageError where URL or key cannot be meant. `clock` (seconds), `sleep` and `chance` (0..1) are there for
-    tests. Not for several threads at once.
+    tests. Several threads may ask at once: they share the rate limit.
     """
 
     url: str
@@ -96,6 +97,7 @@ class Endpoint:
         if self.per_minute is not None and not self.per_minute > 0:
             raise UsageError(f"expected more than 0 questions a minute, got {self.per_minute}")
         self._free_at = float("-inf")  # when the rate limit lets the next try go
+        self._queue = threading.Lock()  # for `_free_at`
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(self, question: Question) -> Answer:
@@ -129,10 +131,12 @@ class Endpoint:
     def _keep_rate(self) -> None:
         if self.per_minute is None:
             return
-        now = self.clock()
-        if now < self._free_at:
-            self.sleep(self._free_at - now)
-        self._free_at = max(now, self._free_at) + 60.0 / self.per_minute
+        with self._queue:  # take a turn, then wait for it outside, so that others can take theirs
+            now = self.clock()
+            turn = max(now, self._free_at)
+            self._free_at = turn + 60.0 / self.per_minute
+        if turn > now:
+            self.sleep(turn - now)
 
     def _wait(self, number: int, fault: _Fault) -> float:
         """Exponential backoff, half of it by chance so that many clients do not come back at once."""
