@@ -84,6 +84,21 @@ def test_a_question_is_one_post_and_its_answer_is_kept_as_it_came(server: Script
     assert body["response_format"]["json_schema"]["schema"] == question.schema
 
 
+@pytest.mark.parametrize("code", [400, 422, 500])
+def test_a_server_that_refuses_the_form_of_the_schema_is_asked_in_another(
+    code: int, server: Script, question: Question
+) -> None:
+    time = Time()
+    refusal = "'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'"
+    server.replies = [serve.status(code, f"1 validation error: {'.' * 200} {refusal}"), completion()]
+    chosen = client(server.url, time)
+    assert [chosen.ask(question).text for _ in range(2)] == [EMPTY] * 2
+    forms = [body["response_format"] for *_, body in server.requests]
+    assert forms[0]["type"] == "json_schema"
+    assert forms[1:] == [{"type": "json_object", "schema": question.schema}] * 2
+    assert time.waits == [1.0]
+
+
 def test_without_a_key_none_is_sent_and_without_counts_none_are_made_up(
     server: Script, question: Question
 ) -> None:
