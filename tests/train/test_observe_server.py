@@ -63,7 +63,10 @@ def test_a_real_server_takes_the_questions_and_keeps_to_the_schemas(words: list[
         LoggedAnswer.model_validate_json(r) for r in (out / "observations.jsonl").read_bytes().splitlines()
     ]
     for row in rows:
-        read_answer(row.text, Confirmation if row.ask.startswith("confirm") else Observations)
+        if row.ask.startswith("confirm"):
+            read_answer(row.text, Confirmation)
+        else:
+            read_answer(row.text, Observations)
         assert row.attempt == 0
         assert row.prompt_tokens
         assert row.completion_tokens

@@ -42,7 +42,7 @@ def crew(work: Callable[[Item], Result], items: Sequence[Item], workers: int) ->
     try:
         yield (result.result() for result in results)
     except Exception:
-        over.set()
+        over.set()  # nothing more is begun
         for thread in threads:
             thread.join()
         raise

@@ -62,8 +62,8 @@ class Tally:
 def report(
     tally: Tally, answers: Iterable[LoggedAnswer], identity: dict[str, str], price: Price | None
 ) -> dict[str, Any]:
-    """The report as JSON data; free of times, so that an interrupted run gives the same one, and of
-    the order of the answers, so that several workers do.
+    """The report as JSON data; free of times and of the answers' order, so that an interrupted run and one
+    with several workers give the same.
 
     Tokens are those of all answers in the log. `cost_usd` is None without a price, or where an answer came
     without its counts.
