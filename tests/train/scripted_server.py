@@ -37,11 +37,12 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
+    body: Any  # JSON of the request at hand
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
         script = self.server.script
-        script.requests.append((self.path, dict(self.headers), json.loads(body or b"null")))
+        script.requests.append((self.path, dict(self.headers), self.body))
         script.next()(self)
 
     do_GET = do_POST  # what a redirected POST often becomes
@@ -90,6 +91,11 @@ def completion(text: str | None = EMPTY, tokens: tuple[int, int] | None = (100, 
     if tokens:
         data["usage"] = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
     return raw(json.dumps(data).encode())
+
+
+def by_question(answer: Callable[[Any], Reply]) -> Reply:
+    """What is replied follows from the request's body, in whatever order and how often it comes."""
+    return lambda handler: answer(handler.body)(handler)
 
 
 def truncated(handler: Handler) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,21 @@ def test_a_question_is_one_post_and_its_answer_is_kept_as_it_came(server: Script
     assert body["messages"] == question.messages
     assert body["response_format"]["type"] == "json_schema"
     assert body["response_format"]["json_schema"]["schema"] == question.schema
+
+
+@pytest.mark.parametrize("code", [400, 422, 500])
+def test_a_server_that_refuses_the_form_of_the_schema_is_asked_in_another(
+    code: int, server: Script, question: Question
+) -> None:
+    time = Time()
+    refusal = "'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'"
+    server.replies = [serve.status(code, f"1 validation error: {'.' * 200} {refusal}"), completion()]
+    chosen = client(server.url, time)
+    assert [chosen.ask(question).text for _ in range(2)] == [EMPTY] * 2
+    forms = [body["response_format"] for *_, body in server.requests]
+    assert forms[0]["type"] == "json_schema"
+    assert forms[1:] == [{"type": "json_object", "schema": question.schema}] * 2
+    assert time.waits == [1.0]
 
 
 def test_without_a_key_none_is_sent_and_without_counts_none_are_made_up(
@@ -284,6 +300,19 @@ def test_the_rate_limit_counts_every_try(server: Script, question: Question) -> 
     chosen.ask(question)  # at 0 s
     chosen.ask(question)  # at 3 s, fails; one second of backoff, then two more of the rate limit
     assert time.waits == [3.0, 1.0, 2.0]
+
+
+def test_threads_share_the_rate_limit(server: Script, question: Question) -> None:
+    waits: list[float] = []
+    chosen = Endpoint(server.url, "tiny", per_minute=20.0, clock=lambda: 0.0, sleep=waits.append)
+    server.replies = [completion()]
+    threads = [threading.Thread(target=chosen.ask, args=[question]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(waits) == [3.0 * turn for turn in range(1, 8)]  # the first goes at once
+    assert len(server.requests) == 8
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])

@@ -1,10 +1,7 @@
 """A run may be killed at any moment: no answer is lost, asked twice, or mixed with another's."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -104,6 +101,14 @@ def test_one_line_a_pair_in_the_order_of_the_pairs(whole: dict[str, bytes]) -> N
     found = [ObservedPair.model_validate_json(line) for line in whole["observed.jsonl"].splitlines()]
     assert [pair.id for pair in found] == NAMES
     assert [pair.verdict for pair in found] == ["stop", "stop", None, None, None, "proceed"]
+    heads = [pair.response.en.partition(".")[0] if pair.response else None for pair in found]
+    assert heads == [
+        "STOP: machine guard missing in the picture",
+        "STOP: the work in the note is a risk together with what the picture shows (caught in or struck by a "
+        "machine)",
+        *(None, None, None),
+        "PROCEED: no risk in the picture or the note",
+    ]
 
 
 def test_a_run_that_dies_at_any_question_goes_on(
@@ -120,6 +125,32 @@ def test_a_run_that_dies_at_any_question_goes_on(
         observe(pairs, out, second, clock=noon, price=Price(1.0, 2.0))
         assert len(first.asked) + len(second.asked) == total
         assert written(out) == whole
+
+
+class Together(TableTeacher):
+    """Answers the first question of a pair only when `workers` pairs have asked it."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(ANSWERS)
+        self._met = threading.Barrier(workers, timeout=60.0)
+
+    def ask(self, question: Question) -> Answer:
+        if (question.pair.id, question.topic.name) not in self.asked and question.topic.name == "image":
+            self._met.wait()
+        return super().ask(question)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 6])
+def test_several_workers_give_what_one_gives(
+    workers: int, pairs: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    teacher = Together(workers)
+    observe(pairs, tmp_path, teacher, clock=noon, price=Price(1.0, 2.0), workers=workers)
+    found = written(tmp_path)
+    assert sorted(found.pop("observations.jsonl").splitlines()) == sorted(
+        whole["observations.jsonl"].splitlines()
+    )
+    assert found == {name: data for name, data in whole.items() if name in found}
 
 
 def test_a_torn_last_line_is_asked_again(pairs: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
@@ -140,34 +171,6 @@ def test_a_finished_run_asks_nothing(pairs: Path, tmp_path: Path) -> None:
     observe(pairs, tmp_path, again, clock=noon)
     assert again.asked == []
     assert written(tmp_path) == before
-
-
-KILLING = """
-import os, signal, sys
-from pathlib import Path
-from tests.train.observed import ANSWERS, TableTeacher, noon
-from yochi_train.observe.report import Price
-from yochi_train.observe.run import observe
-
-class Teacher(TableTeacher):
-    def ask(self, question):
-        if len(self.asked) == 9:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().ask(question)
-
-observe(Path(sys.argv[1]), Path(sys.argv[2]), Teacher(ANSWERS), clock=noon, price=Price(1.0, 2.0))
-"""
-
-
-def test_kill_9_until_it_is_done(pairs: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
-    words = [sys.executable, "-c", KILLING, str(pairs), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
-    ends: list[int] = []
-    while not ends or ends[-1] == -signal.SIGKILL:
-        ends.append(subprocess.run(words, env=environment, check=False, capture_output=True).returncode)
-    total = whole["observations.jsonl"].count(b"\n")
-    assert ends == [-signal.SIGKILL] * ((total - 1) // 9) + [0]
-    assert written(tmp_path) == whole
 
 
 def test_progress_counts_only_what_this_run_asked(
@@ -208,21 +211,23 @@ def test_a_refused_pair_is_named_and_asked_again(
     assert (tmp_path / "observed.jsonl").read_bytes() == whole["observed.jsonl"]
 
 
-def test_a_teacher_that_refuses_everything_ends_the_run(pairs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_teacher_that_refuses_everything_ends_the_run(workers: int, pairs: Path, tmp_path: Path) -> None:
     teacher = Picky(*NAMES)
     with pytest.raises(TeacherRefused, match="too long"):
-        observe(pairs, tmp_path, teacher, clock=noon)
+        observe(pairs, tmp_path, teacher, clock=noon, workers=workers)
     assert REFUSED_IN_A_ROW == 3
     assert not (tmp_path / "report.json").exists()
 
 
-def test_a_teacher_that_stays_away_ends_the_run(pairs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_teacher_that_stays_away_ends_the_run(workers: int, pairs: Path, tmp_path: Path) -> None:
     class Away(TableTeacher):
         def ask(self, question: Question) -> Answer:
             raise TeacherError(f"nobody for {question.pair.id}")
 
     with pytest.raises(TeacherError, match="nobody for a"):
-        observe(pairs, tmp_path, Away({}), clock=noon)
+        observe(pairs, tmp_path, Away({}), clock=noon, workers=workers)
 
 
 def test_answers_of_another_run_are_not_mixed_in(

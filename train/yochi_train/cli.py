@@ -120,7 +120,10 @@ def records_observe(
     photos: Annotated[
         Path | None, typer.Option(help="Folder the pictures are relative to (that of PAIRS).")
     ] = None,
-    per_minute: Annotated[float | None, typer.Option(help="At most so many requests a minute.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Pairs in flight at a time.")] = 1,
+    per_minute: Annotated[
+        float | None, typer.Option(help="At most so many requests a minute, of all workers together.")
+    ] = None,
     price: Annotated[
         str | None, typer.Option(help='US dollars for a million tokens, of question and answer: "2.5,10".')
     ] = None,
@@ -134,7 +137,7 @@ def records_observe(
     factors = factors_file(pack)
     chosen = choose_teacher(teacher, model, per_minute, factors)
     cost = read_price(price) if price else None
-    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost))
+    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost, workers=workers))
 
 
 def _languages(words: str) -> tuple[Lang, ...]:

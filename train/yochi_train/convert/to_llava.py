@@ -2,8 +2,8 @@
 
 A note's risk is quoted where the record marks the clause that carries it, or the note has only one; elsewhere
 the quote stays empty: DREAM's published quotes are mostly the whole instruction, which says no more and looks
-as if it did. A record whose verdict is unknown, or that no known risk explains, has no
-reply to learn from: it is left out and counted.
+as if it did. A record whose verdict is unknown, or is not the one that its known risks make, has no reply to
+learn from: it is left out and counted.
 """
 
 import json
@@ -16,10 +16,10 @@ from yochi_runtime.evidence import clauses
 from yochi_runtime.record import MARKED, Record
 from yochi_runtime.taxonomy import Pack, Slot
 
+from ..response import held, known_factors, respond
 from .folder import Folder
 from .llava_defects import risks
 from .llava_form import IMAGE_MARK, SOURCE_NAMES
-from .reply import held, reply
 from .written import written
 
 
@@ -42,15 +42,14 @@ def to_llava(path: Path, out: Path) -> str:
         lines.write("\n]\n")
     return (
         f"{counts['written']} conversations: {out}; left out: {counts['unknown']} with an unknown verdict, "
-        f"{counts['unexplained']} whose verdict no known risk explains"
+        f"{counts['unexplained']} whose known risks make another"
     )
 
 
 def conversation(record: Record, pack: Pack) -> dict[str, Any] | None:
     """One item of the file; None for a record that has no reply."""
-    try:
-        said = reply(record, pack)
-    except ValueError:
+    said = respond(record.verdict, known_factors(record.slots, pack), pack)
+    if said is None:
         return None
     safe = record.verdict == "proceed"
     return {
@@ -61,8 +60,8 @@ def conversation(record: Record, pack: Pack) -> dict[str, Any] | None:
             {"from": "human", "value": f"{IMAGE_MARK}\n{record.note}", "safe": safe},
             {
                 "from": "gpt",
-                "value": said,
-                "observe": [_observed(slot, record, pack) for slot in held(record, pack)],
+                "value": said.of(record.lang),
+                "observe": [_observed(slot, record, pack) for slot in held(record.slots, pack)],
                 "verdict": record.verdict,
                 "open": [slot.id for slot in risks(pack) if slot.id not in record.slots],
             },

@@ -1,13 +1,15 @@
 """A teacher behind any OpenAI-compatible endpoint: vLLM, llama-server, a hosted model.
 
 Plain `urllib`: one POST to `<base URL>/chat/completions` a question. No redirect is followed, since it would
-carry the key to whoever it points to. Proxies come from the environment, as everywhere.
+carry the key to whoever it points to. Proxies come from the environment, as everywhere. The answer's schema
+goes as OpenAI has it (`json_schema`), and to a server that refuses this as `json_object` with a schema.
 """
 
 import email.utils
 import http.client
 import json
 import random
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -71,7 +73,7 @@ class Endpoint:
     """`url` ends before `/chat/completions`; `key` may be None. `timeout` is for a whole try, in seconds.
 
     UsageError where URL or key cannot be meant. `clock` (seconds), `sleep` and `chance` (0..1) are there for
-    tests. Not for several threads at once.
+    tests. Several threads may ask at once: they share the rate limit.
     """
 
     url: str
@@ -96,15 +98,16 @@ class Endpoint:
         if self.per_minute is not None and not self.per_minute > 0:
             raise UsageError(f"expected more than 0 questions a minute, got {self.per_minute}")
         self._free_at = float("-inf")  # when the rate limit lets the next try go
+        self._queue = threading.Lock()  # for `_free_at`
+        self._json_object = False  # whether the server has refused `json_schema`
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def ask(self, question: Question) -> Answer:
         """The model's answer; content null is an answer without words. Errors as in `teacher`."""
-        body = json.dumps(self._payload(question)).encode("ascii")
         for number in range(TRIES):
             self._keep_rate()
             try:
-                return self._answer(self._post(body))
+                return self._answer(self._post(json.dumps(self._payload(question)).encode("ascii")))
             except _Fault as fault:
                 if number == TRIES - 1:
                     raise TeacherError(
@@ -115,24 +118,26 @@ class Endpoint:
         raise AssertionError("unreachable")
 
     def _payload(self, question: Question) -> dict[str, Any]:
+        named = {"name": "answer", "strict": True, "schema": question.schema}
         return {
             "model": self.model,
             "messages": question.messages,
             "temperature": 0,
             "max_tokens": MAX_TOKENS,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "strict": True, "schema": question.schema},
-            },
+            "response_format": {"type": "json_object", "schema": question.schema}
+            if self._json_object
+            else {"type": "json_schema", "json_schema": named},
         }
 
     def _keep_rate(self) -> None:
         if self.per_minute is None:
             return
-        now = self.clock()
-        if now < self._free_at:
-            self.sleep(self._free_at - now)
-        self._free_at = max(now, self._free_at) + 60.0 / self.per_minute
+        with self._queue:  # take a turn, then wait for it outside, so that others can take theirs
+            now = self.clock()
+            turn = max(now, self._free_at)
+            self._free_at = turn + 60.0 / self.per_minute
+        if turn > now:
+            self.sleep(turn - now)
 
     def _wait(self, number: int, fault: _Fault) -> float:
         """Exponential backoff, half of it by chance so that many clients do not come back at once."""
@@ -178,6 +183,9 @@ class Endpoint:
         except (_Fault, OSError, http.client.HTTPException):
             words = ""
         got = f"{error.code} ({self._safe(words) or error.reason})"
+        if "response_format" in words and "json_schema" in words:  # llama-cpp-python's server calls it a 500
+            self._json_object = True
+            raise _Fault(got, 0.0) from error
         if error.code in _BUSY or error.code >= 500:
             raise _Fault(got, _retry_after(error.headers.get("Retry-After"), self.now())) from error
         if error.code in (401, 403):

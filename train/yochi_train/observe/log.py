@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,19 +33,27 @@ class LoggedAnswer(Frozen):
 
 
 class AnswerLog:
-    """Append-only. What was added is on the disk when `add` returns."""
+    """Append-only, by several threads at once. What was added is on the disk when `add` returns."""
 
     def __init__(self, file: BinaryIO, rows: dict[tuple[str, str, int], LoggedAnswer]) -> None:
         self._file, self.rows = file, rows
+        self._writing = threading.Lock()
 
     def get(self, pair: str, ask: str, attempt: int) -> LoggedAnswer | None:
         return self.rows.get((pair, ask, attempt))
 
     def add(self, row: LoggedAnswer) -> None:
-        self._file.write(row.model_dump_json().encode("utf-8") + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self.rows[row.key] = row
+        line = row.model_dump_json().encode("utf-8") + b"\n"
+        with self._writing:
+            self._file.write(line)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.rows[row.key] = row
+
+    def close(self) -> None:
+        """After the line that is being written; what comes later is a ValueError."""
+        with self._writing:
+            self._file.close()
 
 
 @contextmanager
@@ -63,7 +72,11 @@ def open_log(path: Path) -> Iterator[AnswerLog]:
         data = file.read()
         whole = data.rfind(b"\n") + 1
         file.truncate(whole)
-        yield AnswerLog(file, _rows(data[:whole], path))
+        log = AnswerLog(file, _rows(data[:whole], path))
+        try:
+            yield log
+        finally:
+            log.close()
 
 
 def _rows(data: bytes, path: Path) -> dict[tuple[str, str, int], LoggedAnswer]:

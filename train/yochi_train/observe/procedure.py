@@ -10,9 +10,10 @@ from typing import Literal
 from pydantic import Field
 from yochi_runtime.inspection import Language, Note
 from yochi_runtime.record import MARKED, Truth
-from yochi_runtime.taxonomy import Frozen, Pack, Source
+from yochi_runtime.taxonomy import Frozen, Pack, Source, Text
 from yochi_runtime.verdict import Verdict, highest, of_severity
 
+from ..response import Factor, respond
 from .answers import (
     AnswerModel,
     BadAnswer,
@@ -49,7 +50,10 @@ class Dropped(Frozen):
 
 
 class ObservedPair(Frozen):
-    """One line of observed.jsonl. `slots` and `verdict` as in a Record: what is open is no key, or None."""
+    """One line of observed.jsonl. `slots` and `verdict` as in a Record: what is open is no key, or None.
+
+    `response` is what to tell a worker, to train a model on; None where the verdict is unknown.
+    """
 
     id: str
     image: str
@@ -60,6 +64,7 @@ class ObservedPair(Frozen):
     defects: tuple[Defect, ...] = Field(description="answers that could not be used")
     slots: dict[str, Literal[0, 1]]
     verdict: Truth | None
+    response: Text | None
 
 
 def combination_stays(image: bool, note: bool, both: bool) -> bool:
@@ -138,6 +143,8 @@ class _Taking:
     def result(self) -> ObservedPair:
         pair = self._pair
         slots = self._slots()
+        verdict = self._verdict(slots)
+        factors = [Factor(seen.source, seen.category, seen.cue or None) for seen in self._kept]
         return ObservedPair(
             id=pair.id,
             image=pair.image,
@@ -153,7 +160,8 @@ class _Taking:
             dropped=tuple(self._dropped),
             defects=tuple(self._defects),
             slots=slots,
-            verdict=self._verdict(slots),
+            verdict=verdict,
+            response=respond(verdict, factors, self._pack),
         )
 
     def _slots(self) -> dict[str, Literal[0, 1]]:

@@ -62,7 +62,8 @@ class Tally:
 def report(
     tally: Tally, answers: Iterable[LoggedAnswer], identity: dict[str, str], price: Price | None
 ) -> dict[str, Any]:
-    """The report as JSON data; free of times, so that an interrupted run gives the same one.
+    """The report as JSON data; free of times and of the answers' order, so that an interrupted run and one
+    with several workers give the same.
 
     Tokens are those of all answers in the log. `cost_usd` is None without a price, or where an answer came
     without its counts.
@@ -80,7 +81,7 @@ def report(
         "answers": {
             "all": len(rows),
             "asked_again": sum(r.attempt > 0 for r in rows),
-            "models": dict(Counter(r.model for r in rows)),
+            "models": dict(sorted(Counter(r.model for r in rows).items())),
         },
         "tokens": {
             "prompt": prompt,

@@ -7,20 +7,24 @@ and, when all is done, `observed.jsonl` (one line a pair) and `report.json`.
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, load_pack, pack_text, sha256_text
 
 from ..data_url import data_url
 from ..progress import Progress
+from .crew import crew
 from .endpoint import KEY_VARIABLE, Endpoint
 from .log import AnswerLog, LoggedAnswer, open_log
 from .pairs import Pair, read_pairs
-from .procedure import Failed, disentangle
+from .procedure import Failed, ObservedPair, disentangle
 from .prompts import PROMPT_VERSION, messages, schema
 from .report import Price, Tally, report
 from .teacher import Question, Teacher, TeacherRefused, Topic
@@ -53,9 +57,10 @@ def observe(
     pictures: Path | None = None,
     pack_file: Path | None = None,
     price: Price | None = None,
+    workers: int = 1,
     clock: Clock = time.time,
 ) -> str:
-    """Observe every pair of `pairs_file` into `out`; a line for the screen.
+    """Observe every pair of `pairs_file` into `out`, `workers` pairs at a time; a line for the screen.
 
     `pictures` is the folder of the pictures (that of `pairs_file`). TeacherError where the teacher stays
     away: what was answered is kept, and the same call goes on.
@@ -72,31 +77,36 @@ def observe(
     }
     with open_log(out / "observations.jsonl") as log:
         _pin(out / "run.json", identity)
-        tally = _observe_all(pairs, pack, _Asker(teacher, pack, root, log, clock), out / "observed.jsonl")
+        asker = _Asker(teacher, pack, root, log, clock, workers)
+        tally = _observe_all(pairs, asker, out / "observed.jsonl", workers)
         _write_json(out / "report.json", report(tally, log.rows.values(), identity, price))
     line = f"{tally.pairs} pairs observed, {len(tally.unanswered)} refused by the teacher: {out}"
     return line + ("; the same command asks for those again" if tally.unanswered else "")
 
 
-def _observe_all(pairs: list[Pair], pack: Pack, asker: "_Asker", file: Path) -> Tally:
+class _Outcome(NamedTuple):
+    """What became of a pair: its observations or a refusal, and how many questions it took in this run."""
+
+    seen: ObservedPair | TeacherRefused
+    asked: int
+
+
+def _observe_all(pairs: list[Pair], asker: "_Asker", file: Path, workers: int) -> Tally:
     tally, refused = Tally(), 0
     progress: Progress | None = None
     partial = file.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as out:
-        for number, pair in enumerate(pairs):
-            before = asker.asked
-            try:
-                seen = disentangle(pair, pack, asker.for_pair(pair))
-            except TeacherRefused:
+    with partial.open("w", encoding="utf-8") as out, crew(asker.observe, pairs, workers) as outcomes:
+        for number, (pair, (seen, asked)) in enumerate(zip(pairs, outcomes, strict=True)):
+            if isinstance(seen, TeacherRefused):
                 refused += 1
                 tally.unanswered.append(pair.id)
                 if refused == REFUSED_IN_A_ROW:
-                    raise
+                    raise seen
             else:
                 refused = 0
                 tally.add(seen)
                 out.write(seen.model_dump_json() + "\n")
-            if progress is None and asker.asked > before:
+            if progress is None and asked:
                 # pairs of an earlier run took no time: they must not make the time left look short
                 progress = Progress("pairs", len(pairs), done=number)
             if progress is not None:
@@ -106,48 +116,55 @@ def _observe_all(pairs: list[Pair], pack: Pack, asker: "_Asker", file: Path) -> 
 
 
 class _Asker:
-    """Answers from the log where they are there, from the teacher otherwise."""
+    """Answers from the log where they are there, from the teacher otherwise. For several threads at once."""
 
-    def __init__(self, teacher: Teacher, pack: Pack, root: Path, log: AnswerLog, clock: Clock) -> None:
-        self._teacher, self._pack, self._root, self._log, self._clock = teacher, pack, root, log, clock
-        self._picture: tuple[str, str] = ("", "")  # image and data URL of the pair at hand
-        self.asked = 0  # questions that this run put to the teacher
-        self.tokens = 0  # of their answers
+    def __init__(
+        self, teacher: Teacher, pack: Pack, root: Path, log: AnswerLog, clock: Clock, workers: int
+    ) -> None:
+        self._teacher, self._pack, self._log, self._clock = teacher, pack, log, clock
+        # records come in packs that share a picture
+        self._data_url = lru_cache(workers)(lambda image: data_url(root / image, PICTURE_SIDE))
+        self._counting = threading.Lock()
+        self.tokens = 0  # of the answers that this run asked for
 
-    def for_pair(self, pair: Pair) -> Callable[[Topic, Failed], str]:
+    def observe(self, pair: Pair) -> _Outcome:
+        """Raises TeacherError where nothing more can be asked."""
+        asked = 0
+
         def ask(topic: Topic, failed: Failed) -> str:
+            nonlocal asked
             row = self._log.get(pair.id, topic.name, len(failed))
-            return row.text if row else self._ask(pair, topic, failed)
+            if row is None:
+                asked += 1
+                row = self._ask(pair, topic, failed)
+            return row.text
 
-        return ask
+        try:
+            return _Outcome(disentangle(pair, self._pack, ask), asked)
+        except TeacherRefused as e:
+            return _Outcome(e, asked)
 
-    def _ask(self, pair: Pair, topic: Topic, failed: Failed) -> str:
+    def _ask(self, pair: Pair, topic: Topic, failed: Failed) -> LoggedAnswer:
         picture = "" if topic.view == "note" else self._data_url(pair.image)
         chat = messages(pair, topic, self._pack, picture, failed)
-        self.asked += 1
         start = self._clock()
         answer = self._teacher.ask(Question(pair, topic, chat, schema(topic, self._pack)))
-        self._log.add(
-            LoggedAnswer(
-                pair=pair.id,
-                ask=topic.name,
-                attempt=len(failed),
-                text=answer.text,
-                model=answer.model,
-                prompt_version=PROMPT_VERSION,
-                started=datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
-                seconds=round(self._clock() - start, 3),
-                prompt_tokens=answer.prompt_tokens,
-                completion_tokens=answer.completion_tokens,
-            )
+        row = LoggedAnswer(
+            pair=pair.id,
+            ask=topic.name,
+            attempt=len(failed),
+            text=answer.text,
+            model=answer.model,
+            prompt_version=PROMPT_VERSION,
+            started=datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
+            seconds=round(self._clock() - start, 3),
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
         )
-        self.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
-        return answer.text
-
-    def _data_url(self, image: str) -> str:
-        if self._picture[0] != image:
-            self._picture = (image, data_url(self._root / image, PICTURE_SIDE))
-        return self._picture[1]
+        self._log.add(row)
+        with self._counting:
+            self.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
+        return row
 
 
 def _pin(file: Path, identity: dict[str, str]) -> None:
