@@ -15,18 +15,14 @@ from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, Field, ValidationError
 from yochi_runtime.errors import UsageError
-from yochi_runtime.image import read_frame
 from yochi_runtime.taxonomy import Pack
 
-from .progress import Progress
+from .duplicates import difference_hashes, near_duplicate_groups
 
 Split = Literal["train", "val", "test"]
 SHARES: dict[Split, float] = {"test": 0.2, "val": 0.1, "train": 0.7}
-NEAR = 4  # bits of a 64-bit difference hash within which two pictures count as one
-SAME_SCENE = 0.65  # cosine of centred pooled features: still the same scene in every pair looked at
 _PERSON_SIGNS = {"hard_hat", "no_hard_hat", "no_head_wear", "vest", "no_vest", "mask", "no_mask", "gloves"}
 _HEAD = {"hard_hat", "no_hard_hat", "no_head_wear"}
 _NOT_BY_EYE = {"no_vest"}  # the two pairs of eyes disagreed on who needs one
@@ -166,65 +162,6 @@ def split_of(group: int) -> Split:
     if point < SHARES["test"]:
         return "test"
     return "val" if point < SHARES["test"] + SHARES["val"] else "train"
-
-
-def difference_hashes(root: Path, images: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """64-bit difference hashes of the pictures and of their mirror images.
-
-    A bit says whether a pixel is brighter than its right neighbour on 9 x 8 gray pixels.
-    """
-    progress = Progress("near-duplicate hashes", len(images))
-    plain, mirrored = np.zeros(len(images), np.uint64), np.zeros(len(images), np.uint64)
-    for i, image in enumerate(images):
-        plain[i], mirrored[i] = picture_hashes(root / image)
-        progress.step()
-    return plain, mirrored
-
-
-def picture_hashes(file: Path) -> tuple[np.uint64, np.uint64]:
-    """The 64-bit difference hashes of one picture and of its mirror image.
-
-    UsageError where nothing is there, FrameError where it is no picture.
-    """
-    gray = Image.fromarray(read_frame(file).rgb).convert("L").resize((9, 8), Image.Resampling.BILINEAR)
-    pixels = np.asarray(gray, dtype=np.int16)
-    return _bits(pixels), _bits(pixels[:, ::-1])
-
-
-def _bits(pixels: NDArray[np.int16]) -> np.uint64:
-    return np.uint64(np.packbits((pixels[:, 1:] > pixels[:, :-1]).ravel()).view(">u8")[0])
-
-
-def near_duplicate_groups(
-    plain: NDArray[np.uint64], mirrored: NDArray[np.uint64], pooled: NDArray[np.float32]
-) -> list[int]:
-    """Connected components of "the same picture or the same scene"; each named by its smallest hash.
-
-    The same: within NEAR bits, or so when mirrored (published sets are augmented), or features at a cosine of
-    SAME_SCENE or more (frames of one video, photos of one heap of pallets).
-    """
-    centred = pooled - pooled.mean(axis=0)
-    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
-    parent = np.arange(len(plain))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = int(parent[i])
-        return i
-
-    for i in range(len(plain)):
-        later = plain[i + 1 :]
-        near = np.bitwise_count(later ^ plain[i]) <= NEAR
-        near |= np.bitwise_count(later ^ mirrored[i]) <= NEAR
-        near |= unit[i + 1 :] @ unit[i] >= SAME_SCENE
-        for j in np.flatnonzero(near):
-            parent[root(i + 1 + int(j))] = root(i)
-    roots = [root(i) for i in range(len(plain))]
-    smallest: dict[int, int] = {}
-    for r, value in zip(roots, plain, strict=True):
-        smallest[r] = min(int(value), smallest.get(r, int(value)))
-    return [smallest[r] for r in roots]
 
 
 def write_pictures(pictures: Iterable[Picture], file: Path) -> None:
