@@ -62,6 +62,18 @@ def test_a_worn_helmet_is_on_somebody(tmp_path: Path, pack: Pack) -> None:
     assert only(folder_of(tmp_path, row), pack).cues == {"hard_hat": 1, "person": 1}
 
 
+def test_of_a_rendered_picture_nothing_is_guessed(tmp_path: Path, pack: Pack) -> None:
+    """A helmet in sight on somebody who is half seen; and a check about another picture called "a"."""
+    made = {"scene": "1-7", "pair": "000007-spill", "switched": "cue:spill", "hazards": [], "texts": {}}
+    row = photo("a", "hard_hat", labelled=("hard_hat", "fire")) | {
+        "rendered": {**made, "half_seen": ["person"]}
+    }
+    check = {"id": "a", "cues": ["forklift"], "verdict": "unsure"}
+    found = only(folder_of(tmp_path, row, checked=(check,)), pack)
+    assert found.cues == {"hard_hat": 1, "fire": 0}
+    assert (found.checked, found.by_eye) == ("safe", {})
+
+
 def test_the_site_set_leaves_people_out(tmp_path: Path, pack: Pack) -> None:
     row = photo("a", "excavator", of="site", labelled=("excavator", "person"))
     assert only(folder_of(tmp_path, row), pack).cues == {"excavator": 1}

@@ -144,7 +144,7 @@ def picture_record(picture: Picture) -> Record:
             "note": "-",
             "lang": "en",
             "kind": "harmless",
-            "slots": {f"cue:{cue}": value for cue, value in picture.cues.items()},
+            "slots": picture.slots,
             "verdict": None,
             "picture_group": picture.group,
             "templates": ("none",),
