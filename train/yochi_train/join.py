@@ -1,19 +1,19 @@
-"""`yochi-train records join`: several folders of photos and scenes as one, for what takes one folder of photos.
+"""`yochi-train records join`: folders of photos and of scenes as one, for what takes one folder of photos.
 
-OUT gets a link to each folder, under the folder's name, and one photos.jsonl (and checked.jsonl) in which every
-image and pair goes by that name. Nothing is copied; the names of rendered scenes stay, because one scene that is
-in two folders is still one scene.
+OUT gets a link to each folder under that folder's name, and one photos.jsonl (and checked.jsonl) in which all
+images, pairs and checks go by that name. Nothing is copied. The names of rendered scenes stay as they are: a
+scene that two folders have is still one scene.
 """
 
-import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from pydantic import BaseModel
 from yochi_runtime.errors import UsageError
 
-from .pictures import Photo, check_of, folder_checks, numbered_photos
+from .pictures import Checked, Photo, check_of, folder_checks, numbered_photos
 
 
 def join_photos(folders: Sequence[Path], out: Path) -> str:
@@ -24,33 +24,36 @@ def join_photos(folders: Sequence[Path], out: Path) -> str:
     if out.exists():
         raise UsageError(f"expected a new folder, got {out}; the folder that is made comes last")
     named = _named(folders)
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
-    partial.mkdir(parents=True)
-    photos, checks, idle = 0, 0, 0
+    photos: list[Photo] = []
+    checks: list[Checked] = []
+    idle = 0
     taken: dict[Path, str] = {}
-    with (partial / "photos.jsonl").open("w", encoding="utf-8") as rows:
-        for name, folder in named.items():
-            (partial / name).symlink_to(os.path.relpath(folder, partial.resolve()))
-            numbered = numbered_photos(folder)
-            for number, photo in numbered:
-                _take(photo, folder, f"{folder / 'photos.jsonl'}:{number}", taken)
-                rows.write(_renamed(photo, name).model_dump_json() + "\n")
-            found, unused = _join_checks(name, folder, [photo for _, photo in numbered], partial)
-            photos, checks, idle = photos + len(numbered), checks + found, idle + unused
-    partial.replace(out)
-    left = f", {idle} checks of no picture left out" if idle else ""
-    return f"{photos} photos of {len(named)} folders, {checks} checked by eye{left}: {out}"
+    for name, folder in named.items():
+        checked = {row.id: row for row in folder_checks(folder)}
+        used = set()
+        for number, photo in numbered_photos(folder):
+            _take(photo, folder, f"{folder / 'photos.jsonl'}:{number}", taken)
+            photos.append(_renamed(photo, name))
+            if not photo.rendered and (check := check_of(photo.image, checked)):
+                path = PurePosixPath(photos[-1].image).with_suffix("")
+                checks.append(check.model_copy(update={"id": str(path)}))
+                used.add(check.id)
+        idle += len(checked) - len(used)
+    _write(named, photos, checks, out)
+    left = f", {idle} checks of no photo left out" if idle else ""
+    return f"{len(photos)} photos of {len(named)} folders, {len(checks)} checked by eye{left}: {out}"
 
 
 def _named(folders: Sequence[Path]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for folder in folders:
-        if folder.resolve().name in named:
+        # A link goes by its own name: so one that is twice can be renamed.
+        name = folder.name if folder.name not in ("", "..") else folder.resolve().name
+        if name in named:
             raise UsageError(
-                f"expected folders with names of their own, got {folder.resolve().name} twice; rename one"
+                f"expected folders with names of their own, got {name} twice; give a link to one"
             )
-        named[folder.resolve().name] = folder.resolve()
+        named[name] = folder
     return named
 
 
@@ -73,17 +76,15 @@ def _renamed(photo: Photo, name: str) -> Photo:
     return photo.model_copy(update={"image": f"{name}/{photo.image}", "rendered": made})
 
 
-def _join_checks(name: str, folder: Path, photos: Sequence[Photo], out: Path) -> tuple[int, int]:
-    """Append the folder's checks by the path of the picture; how many pictures have one, and checks have none."""
-    checked = {row.id: row for row in folder_checks(folder)}
-    used = set()
-    found = 0
-    with (out / "checked.jsonl").open("a", encoding="utf-8") as rows:
-        for photo in photos:
-            check = None if photo.rendered else check_of(photo.image, checked)
-            if check:
-                path = PurePosixPath(name, photo.image).with_suffix("")
-                rows.write(json.dumps(check.model_dump() | {"id": str(path)}, ensure_ascii=False) + "\n")
-                used.add(check.id)
-                found += 1
-    return found, len(checked) - len(used)
+def _write(named: Mapping[str, Path], photos: Sequence[Photo], checks: Sequence[Checked], out: Path) -> None:
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    partial.mkdir(parents=True)
+    for name, folder in named.items():
+        (partial / name).symlink_to(os.path.relpath(folder.resolve(), partial.resolve()))
+    rows: dict[str, Sequence[BaseModel]] = {"photos": photos, "checked": checks}
+    for stem, of in rows.items():
+        if of:
+            text = "".join(f"{row.model_dump_json()}\n" for row in of)
+            (partial / f"{stem}.jsonl").write_text(text, encoding="utf-8")
+    partial.replace(out)
