@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,17 @@ def test_where_nobody_is_seen_nobody_is_bareheaded(tmp_path: Path, pack: Pack) -
 def test_pictures_come_back_as_they_were_written(tmp_path: Path, pictures: tuple[Picture, ...]) -> None:
     write_pictures(pictures, tmp_path / "pictures.jsonl")
     assert tuple(read_pictures(tmp_path / "pictures.jsonl")) == pictures
+
+
+def test_pictures_of_before_scenes_are_read(tmp_path: Path, pictures: tuple[Picture, ...]) -> None:
+    file = tmp_path / "pictures.jsonl"
+    write_pictures([replace(pictures[0], texts={"steering_text": 1}, pair="p", unsaid=("load",))], file)
+    row = json.loads(file.read_text("utf-8"))
+    assert read_pictures(file)[0].unsaid == ("load",)
+    for key in ("texts", "pair", "switched", "unsaid"):
+        del row[key]
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert read_pictures(file) == [pictures[0]]
 
 
 @pytest.mark.parametrize("bad", ['{"image": "b.png"}', "not JSON", "[]"])
