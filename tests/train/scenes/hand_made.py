@@ -34,7 +34,7 @@ def scenes_of(root: Path, pairs: Mapping[Pair, tuple[Left, Left]]) -> Path:
 
     What is not named can be seen whole. Every image is noise of its own: only the truth says what is alike.
     """
-    names = []
+    names: list[str] = []
     for pair, lefts in pairs.items():
         for (name, spec), left in zip(pair.scenes(), lefts, strict=True):
             folder = root / "scenes" / name
