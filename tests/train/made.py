@@ -46,6 +46,10 @@ def picture(
     boxes: Sequence[Box] = (),
     boxed: Sequence[str] = (),
     by_eye: Mapping[str, int] | None = None,
+    texts: Mapping[str, int] | None = None,
+    pair: str = "",
+    switched: str = "",
+    unsaid: Sequence[str] = (),
 ) -> Picture:
     """A picture of which nothing is known but what is said here."""
     return Picture(
@@ -60,6 +64,10 @@ def picture(
         checked=checked,
         source="made by hand",
         licence="Apache-2.0",
+        texts=dict(texts or {}),
+        pair=pair,
+        switched=switched,
+        unsaid=tuple(unsaid),
     )
 
 

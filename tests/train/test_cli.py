@@ -12,6 +12,7 @@ from .made import command, fake_cache
 COMMANDS = (
     ["records"],
     ["records", "photos"],
+    ["records", "join"],
     ["records", "observe"],
     ["records", "validate"],
     ["records", "stats"],

@@ -1,6 +1,7 @@
 """`yochi-train evaluate` from end to end, on the real engines with a tiny bundle and drawn photos."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 from yochi_runtime.taxonomy import Pack
 from yochi_train import evaluate, testset
 from yochi_train.grammar import ComposedNote, Lang
-from yochi_train.pictures import Picture, read_photos, write_pictures
+from yochi_train.join import join_photos
+from yochi_train.pictures import Picture, build_pictures, read_photos, write_pictures
 
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 
-from .made import command, fake_cache
+from .made import command, fake_cache, unlike
+from .scenes.hand_made import quiet_pair, scenes_of
 
 TABLES = (
     "Cues on held-out pictures, against a linear probe on the same frozen features",
@@ -22,6 +25,10 @@ TABLES = (
     "Verdicts",
     "Combinations",
     "Slots asked in the opposite order",
+)
+SCENE_TABLES = (
+    "Minimal pairs: the same scene with and without one hazard",
+    "Pointing: does the evidence box show where the cue is?",
 )
 PER_SET = 8
 
@@ -115,6 +122,37 @@ def test_a_bundle_that_was_taught_nothing_is_scored_and_reaches_nothing(
     assert report["languages"] == {"en": False, "ja": False}
     met = {bar["name"]: bar["met"] for bar in report["bars"]}
     assert met["combination AUROC, crossed pairs"] is False
+
+
+@pytest.mark.usefixtures("short_notes")
+def test_a_held_out_pair_of_scenes_has_tables(
+    bundle: TinyBundle,
+    drawn: Path,
+    pack: Pack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Photos and scenes as one folder; the pair is put into the test split."""
+    monkeypatch.setenv("YOCHI_BASE", str(bundle.base))
+    scenes = scenes_of(tmp_path / "scenes", {quiet_pair("no_helmet", "worker"): ({}, {})})
+    join_photos([drawn, scenes], tmp_path / "photos")
+    images = [p.image for p in read_photos(tmp_path / "photos")]
+    built = build_pictures(tmp_path / "photos", pack, unlike(len(images)))
+    (tmp_path / "records").mkdir()
+    write_pictures(
+        [replace(p, split="test") if p.pair else p for p in built], tmp_path / "records" / "pictures.jsonl"
+    )
+    fake_cache(tmp_path / "features", images)
+    line = words(bundle.folder, tmp_path, tmp_path / "photos", tmp_path / "out", "--per-set", "4")
+    assert command(line) == 0, capsys.readouterr().err
+    report = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert tuple(table["title"] for table in report["tables"]) == (*TABLES, *SCENE_TABLES)
+    flips, points = ({row[0]: row for row in table["rows"]} for table in report["tables"][-2:])
+    assert flips["no_hard_hat"][1] == flips["all"][1] == "1"
+    assert flips["fire"][1:] == ["0", "not scored", "", ""]
+    assert points["no_hard_hat"][1] == "1"
+    assert points["person"][1] == "2"
 
 
 def test_a_missing_bundle_is_a_usage_error(

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,9 @@ from PIL import Image
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
 from yochi_train.pictures import (
-    NEAR,
     SHARES,
     Picture,
     build_pictures,
-    difference_hashes,
-    near_duplicate_groups,
     read_checked,
     read_photos,
     read_pictures,
@@ -65,6 +63,18 @@ def test_a_worn_helmet_is_on_somebody(tmp_path: Path, pack: Pack) -> None:
     assert only(folder_of(tmp_path, row), pack).cues == {"hard_hat": 1, "person": 1}
 
 
+def test_of_a_rendered_picture_nothing_is_guessed(tmp_path: Path, pack: Pack) -> None:
+    """A helmet in sight on somebody who is half seen; and a check about another picture called "a"."""
+    made = {"scene": "1-7", "pair": "000007-spill", "switched": "cue:spill", "hazards": [], "texts": {}}
+    row = photo("a", "hard_hat", labelled=("hard_hat", "fire")) | {
+        "rendered": {**made, "half_seen": ["person"]}
+    }
+    check = {"id": "a", "cues": ["forklift"], "verdict": "unsure"}
+    found = only(folder_of(tmp_path, row, checked=(check,)), pack)
+    assert found.cues == {"hard_hat": 1, "fire": 0}
+    assert (found.checked, found.by_eye) == ("safe", {})
+
+
 def test_the_site_set_leaves_people_out(tmp_path: Path, pack: Pack) -> None:
     row = photo("a", "excavator", of="site", labelled=("excavator", "person"))
     assert only(folder_of(tmp_path, row), pack).cues == {"excavator": 1}
@@ -95,6 +105,17 @@ def test_pictures_come_back_as_they_were_written(tmp_path: Path, pictures: tuple
     assert tuple(read_pictures(tmp_path / "pictures.jsonl")) == pictures
 
 
+def test_pictures_of_before_scenes_are_read(tmp_path: Path, pictures: tuple[Picture, ...]) -> None:
+    file = tmp_path / "pictures.jsonl"
+    write_pictures([replace(pictures[0], texts={"steering_text": 1}, pair="p", unsaid=("load",))], file)
+    row = json.loads(file.read_text("utf-8"))
+    assert read_pictures(file)[0].unsaid == ("load",)
+    for key in ("texts", "pair", "switched", "unsaid"):
+        del row[key]
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert read_pictures(file) == [pictures[0]]
+
+
 @pytest.mark.parametrize("bad", ['{"image": "b.png"}', "not JSON", "[]"])
 def test_a_bad_line_is_named(tmp_path: Path, bad: str) -> None:
     good = json.dumps(photo("a", "fire"))
@@ -112,48 +133,6 @@ def test_a_bad_check_is_named(tmp_path: Path, pack: Pack) -> None:
 def test_a_folder_without_photos_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected .*photos\.jsonl"):
         read_photos(tmp_path)
-
-
-def groups(plain: list[int], mirrored: list[int]) -> list[int]:
-    hashes = np.array(plain, np.uint64), np.array(mirrored, np.uint64)
-    return near_duplicate_groups(*hashes, unlike(len(plain)))
-
-
-def test_near_duplicates_by_hand() -> None:
-    far, noise = 0xAAAA_AAAA_AAAA_AAAA, 0x0F0F_0F0F_0000_0000
-    assert NEAR == 4
-    assert groups([0b0, 0b1111, 0b11111, noise], [far] * 4) == [0, 0, 0, noise]  # a chain
-    assert groups([0b11111, 0b0], [far] * 2) == [0b11111, 0]  # five bits are too many
-
-
-def test_a_mirror_image_is_a_near_duplicate() -> None:
-    a, b, c = 0x00FF_00FF_00FF_00FF, 0xFF00_1234_FF00_1234, 0x0123_4567_89AB_CDEF
-    assert groups([a, b, c], [b, a, 0xFFFF]) == [a, a, c]
-
-
-def test_another_photo_of_the_same_scene_is_a_near_duplicate() -> None:
-    """Features at a cosine of 0.8 about their mean; the hashes have nothing in common."""
-    hashes = np.array([0x00FF_00FF_00FF_00FF, 0xFF00_1234_FF00_1234, 0x0123_4567_89AB_CDEF], np.uint64)
-    far = np.full(3, 0xAAAA_AAAA_AAAA_AAAA, np.uint64)
-    rng = np.random.default_rng(0)
-    scene, other, noise = rng.normal(size=(3, 2560)).astype(np.float32)
-    pooled = np.stack([scene, 0.8 * scene + 0.6 * noise, other - scene])
-    first, second, third = near_duplicate_groups(hashes, far, pooled)
-    assert first == second != third
-
-
-def test_hashes_of_real_files_find_the_mirror_image(tmp_path: Path) -> None:
-    blocks = np.random.default_rng(0).integers(0, 256, (8, 9), dtype=np.uint8)
-    image = Image.fromarray(np.kron(blocks, np.ones((16, 16), np.uint8))).convert("RGB")
-    other = Image.fromarray(np.kron(blocks.T[:8, :8], np.ones((16, 16), np.uint8))).convert("RGB")
-    image.save(tmp_path / "a.png")
-    image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "b.png")
-    other.save(tmp_path / "c.png")
-    plain, mirrored = difference_hashes(tmp_path, ["a.png", "b.png", "c.png"])
-    assert np.bitwise_count(plain[0] ^ plain[1]) > NEAR
-    assert np.bitwise_count(plain[0] ^ mirrored[1]) <= NEAR
-    first, second, third = near_duplicate_groups(plain, mirrored, unlike(3))
-    assert first == second != third
 
 
 def test_splits_depend_on_the_group_alone() -> None:

@@ -1,6 +1,7 @@
 """Answers become probabilities, flags and verdicts by the runtime's own functions; worked out by hand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -107,4 +108,10 @@ def test_answers_come_back_as_they_were_saved(pack: Pack, tmp_path: Path) -> Non
     assert np.array_equal(loaded.margins(), answers.margins())
     assert np.array_equal(loaded.verdict, answers.verdict)
     assert loaded.take([1]).margins()[0, 0] == pytest.approx(NEVER)
+    assert loaded.cells is None  # as in files of before
+    cells = np.random.default_rng(0).random((2, 49, len(pack.cue))).astype(np.float32)
+    replace(answers, cells=cells).save(tmp_path / "b.npz")
+    kept = Answers.load(tmp_path / "b.npz").take([1]).cells
+    assert kept is not None
+    assert np.array_equal(kept, cells[1:])
     assert answers.margins().shape == (2, len(pack.cue_slots) + len(pack.risk_slots))

@@ -64,9 +64,28 @@ def test_cues_of_the_pair_are_those_of_the_picture_and_no_more(pack: Pack) -> No
     assert {k: v for k, v in slots.items() if k.startswith("cue:")} == {"cue:fire": 1, "cue:forklift": 0}
 
 
-def test_image_text_is_never_known(pack: Pack) -> None:
+def test_words_in_a_photo_are_unknown_and_in_a_rendered_picture_they_are_known(pack: Pack) -> None:
     slots = pair_slots(picture(NO_TRIGGERS, checked="safe"), note(), pack, "harmless")
     assert not [name for name in slots if name.startswith("image_text")]
+    for value in (0, 1):
+        read = picture(NO_TRIGGERS, texts={"steering_text": value})
+        assert pair_slots(read, note(), pack, "harmless")["image_text:steering_text"] == value
+
+
+def test_words_that_steer_make_it_caution_and_never_proceed(pack: Pack) -> None:
+    read = picture(NO_TRIGGERS, texts={"steering_text": 1}, checked="not_safe")
+    slots = pair_slots(read, note(), pack, "harmless")
+    assert pair_verdict(read, slots, frozenset(), pack) == "caution"
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "expected"), [(["load"], None), (["slip_trip"], "caution"), ([], "caution")]
+)
+def test_a_hazard_that_no_slot_says_may_make_a_caution_a_stop(
+    pack: Pack, unsaid: list[str], expected: str | None
+) -> None:
+    seen = picture({**NO_TRIGGERS, "no_hard_hat": 1}, checked="not_safe", unsaid=unsaid)
+    assert pair_verdict(seen, pair_slots(seen, note(), pack, "harmless"), frozenset(), pack) == expected
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,7 @@ BAD_PICTURES: dict[str, tuple[dict[str, Any], str]] = {
     "NaN": (picture_of("b.png", boxes=[["fire", [0, 0, 1, float("nan")]]]), "expected a box [x0"),
     "three corners": (picture_of("b.png", boxes=[["fire", [0, 0, 1]]]), "expected boxes.0.1.3, got nothing"),
     "a cue": (picture_of("b.png", cues={"dragon": 1}), "expected cues of pack.toml, got 'dragon'"),
+    "words": (picture_of("b.png", texts={"dragon": 1}), "expected texts of pack.toml, got 'dragon'"),
     "a split": (picture_of("b.png", split="dev"), "expected split: Input should be 'train', 'val' or 'test'"),
     "a key too many": (picture_of("b.png", span=1), "expected no key span, got one"),
     "twice": (picture_of("a.png"), "expected every picture once, got 'a.png' of pictures.jsonl:1 again"),

@@ -35,12 +35,14 @@ GRAY = Frame(np.full((64, 64, 3), 127, np.uint8))
 class Answers:
     """float32 logits in the order of the records.
 
-    `cues` (N, C, 2) and `risks` (N, R, 2) as (no, yes), `verdict` (N, 3) as (proceed, caution, stop).
+    `cues` (N, C, 2) and `risks` (N, R, 2) as (no, yes), `verdict` (N, 3) as (proceed, caution, stop). `cells`
+    (N, 49, C) scores in 0..1 of the picture's cells, None where nobody asked for them.
     """
 
     cues: NDArray[np.float32]
     risks: NDArray[np.float32]
     verdict: NDArray[np.float32]
+    cells: NDArray[np.float32] | None = None
 
     def margins(self) -> NDArray[np.float64]:
         """(N, C + R) logit(yes) - logit(no), cues first, as `pack.slots` without the verdict."""
@@ -49,23 +51,24 @@ class Answers:
         return margins
 
     def save(self, file: Path) -> None:
-        np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
 
     @classmethod
     def load(cls, file: Path) -> "Answers":
         with np.load(file) as data:
-            return cls(data["cues"], data["risks"], data["verdict"])
+            cells = data.get("cells")
+            return cls(data["cues"], data["risks"], data["verdict"], cells)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Answers":
-        return Answers(self.cues[rows], self.risks[rows], self.verdict[rows])
+        cells = None if self.cells is None else self.cells[rows]
+        return Answers(self.cues[rows], self.risks[rows], self.verdict[rows], cells)
 
 
 class Vector(Protocol):
-    """One record's answers, without the leading axis."""
+    """One record's answers in the order of `Answers`, without the leading axis."""
 
-    def __call__(
-        self, record: Record
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]: ...
+    def __call__(self, record: Record) -> tuple[NDArray[np.float32], ...]: ...
 
 
 def from_bundle(
@@ -76,11 +79,12 @@ def from_bundle(
     *,
     blind_image: bool = False,
     pack: Pack | None = None,
+    cells: bool = False,
 ) -> Answers:
     """On the runtime: ONNX Runtime and llama.cpp, segment by segment, as `yochi judge` does.
 
     `blind_image` shows a gray picture instead of each record's own. `pack` asks its slots, in its order,
-    instead of the bundle's own.
+    instead of the bundle's own. `cells` keeps the scores of the picture's cells.
     """
     opened = read_bundle(bundle)
     prompt = prompt_of(opened)
@@ -89,15 +93,15 @@ def from_bundle(
     with ExitStack() as stack:
         base = find_base(opened.manifest.base)
         language = stack.enter_context(Language(base, bundle / LORA, threads=threads))
-        cues = len(opened.pack.cue)
-        vision = stack.enter_context(Vision(bundle / VISION, language.width, cues, threads=threads))
+        count = len(opened.pack.cue)
+        vision = stack.enter_context(Vision(bundle / VISION, language.width, count, threads=threads))
         scene = Scene(vision, Reader(language, prompt))
 
-        def answer(record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        def answer(record: Record) -> tuple[NDArray[np.float32], ...]:
             frame = GRAY if blind_image else read_frame(photos / record.image)
-            look = scene.look(frame, Stages()).look
+            seen = scene.look(frame, Stages())
             after = scene.read(prompt.note(Note(record.note).text), Stages())
-            return look, after.risks, after.verdict
+            return seen.look, after.risks, after.verdict, *([seen.cells] if cells else [])
 
         return _collect("answers on the box", records, answer)
 
@@ -108,7 +112,7 @@ def from_torch(
     """In torch, from the same decoded and prepared pixels. `tower` is the VisionTower, unquantized."""
     last: dict[str, torch.Tensor] = {}
 
-    def answer(record: Record) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    def answer(record: Record) -> tuple[NDArray[np.float32], ...]:
         with torch.inference_mode():
             if record.image not in last:
                 last.clear()
@@ -126,12 +130,11 @@ def from_torch(
 def _collect(what: str, records: Sequence[Record], answer: Vector) -> Answers:
     """Asks picture by picture, so that a picture is looked at once; returns the records' order."""
     order = sorted(range(len(records)), key=lambda i: (records[i].image, i))
-    rows: dict[int, tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]] = {}
+    rows: dict[int, tuple[NDArray[np.float32], ...]] = {}
     for i in _shown(what, order):
         rows[i] = answer(records[i])
     parts = [rows[i] for i in range(len(records))]
-    cues, risks, verdict = (np.stack([part[k] for part in parts]).astype(np.float32) for k in range(3))
-    return Answers(cues, risks, verdict)
+    return Answers(*(np.stack(arrays).astype(np.float32) for arrays in zip(*parts, strict=True)))
 
 
 def _shown(what: str, order: Sequence[int]) -> Iterator[int]:

@@ -103,6 +103,17 @@ def records_photos(
     )
 
 
+@records_app.command("join")
+def records_join(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with photos.jsonl, photos or scenes.")],
+    out: Annotated[Path, typer.Argument(help="New folder, which links to them.")],
+) -> None:
+    """Make one folder of several, for `records photos`, `sft`, the export and `evaluate`."""
+    from .join import join_photos
+
+    typer.echo(join_photos(folders, out))
+
+
 @records_app.command("observe")
 def records_observe(
     pairs: Annotated[

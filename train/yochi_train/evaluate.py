@@ -18,15 +18,16 @@ from .answers import Answers, from_bundle
 from .features import encode_folder
 from .pictures import Picture, read_photos, read_pictures
 from .scored import as_the_box, score
-from .tables import Bar, Table, bars_met, markdown
+from .tables import Bar, Section, Table, bars_met, markdown
 from .tables_notes import note_tables
 from .tables_order import order_table, turned, turned_back
 from .tables_pairs import combination_table, verdict_table
 from .tables_pictures import cross_set_table, cue_table
+from .tables_scenes import flip_table, pointing_table, scene_pairs
 from .testset import TestSet, blind, few
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
-BLIND, TURNED = "image-blind", "notes-turned"  # sets that are asked in a way of their own
+BLIND, TURNED, SCENES = "image-blind", "notes-turned", "scenes"  # sets that are asked in a way of their own
 # The files of a bundle that the numbers depend on.
 JUDGING = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
 
@@ -98,10 +99,30 @@ def evaluate_bundle(
         verdict_table(as_the_box(scored["verdicts"], report.languages), draws.seed, draws.resamples),
         combination_table(scored, draws.seed, draws.resamples),
         order_table(scored["notes"], in_turn),
+        *_scene_tables(bundle, pictures, photos, out, draws, per_set),
     ):
         report.tables.append(table)
         report.bars += bars
     return _write(report, out)
+
+
+def _scene_tables(
+    bundle: Path, pictures: Sequence[Picture], photos: Path, out: Path, draws: Draws, per_set: int | None
+) -> list[Section]:
+    """None where no minimal pair is held out."""
+    pairs = few(scene_pairs([p for p in pictures if p.split == "test"]), per_set)
+    if not pairs:
+        return []
+    shown = [picture for pair in pairs for picture in pair]
+    rows = [picture_record(picture) for picture in shown]
+    answers = _answers(bundle, SCENES, rows, photos, out)
+    if answers.cells is None:
+        raise ValueError("expected the cells' scores of scenes, got none")
+    made = score(read_bundle(bundle), rows, answers)
+    return [
+        flip_table(made, shown, draws.seed, draws.resamples),
+        pointing_table(made, shown, answers.cells, photos, draws.seed, draws.resamples),
+    ]
 
 
 def judging_hashes(bundle: Bundle) -> dict[str, str]:
@@ -130,7 +151,7 @@ def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out:
         return Answers.load(file)
     file.parent.mkdir(exist_ok=True)
     pack = turned(opened.pack) if name == TURNED else None
-    answers = from_bundle(bundle, rows, photos, blind_image=name == BLIND, pack=pack)
+    answers = from_bundle(bundle, rows, photos, blind_image=name == BLIND, pack=pack, cells=name == SCENES)
     answers.save(file)
     return answers
 
@@ -144,7 +165,7 @@ def picture_record(picture: Picture) -> Record:
             "note": "-",
             "lang": "en",
             "kind": "harmless",
-            "slots": {f"cue:{cue}": value for cue, value in picture.cues.items()},
+            "slots": picture.slots,
             "verdict": None,
             "picture_group": picture.group,
             "templates": ("none",),

@@ -2,7 +2,7 @@
 
 Pictures: 64-bit difference hashes within `NEAR` bits, as they are or with either of the two mirrored. Both
 ways must be near: where pixels are equal the hash of a mirror image is not the mirrored hash, and a dark
-picture came within 3 bits of a stranger one way, 7 the other. `pictures.near_duplicate_groups` keeps every
+picture came within 3 bits of a stranger one way, 7 the other. `duplicates.near_duplicate_groups` keeps every
 pair that is found here in one split. Notes: Jaccard of at least `NEAR_NOTE` over words (English) or character
 5-grams (Japanese, which has no spaces), after NFKC, case folding and without punctuation.
 
@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .duplicates import NEAR
 from .grammar import Lang
-from .pictures import NEAR
 from .progress import Progress
 from .rows import Place
 

@@ -73,7 +73,8 @@ def data_card(
         "seed": seed,
         "pictures": dict(Counter(f"{p.split} {p.set}" for p in pictures)),
         "near_duplicate_groups": len({p.group for p in pictures}),
-        "checked_by_eye": dict(Counter(p.checked for p in pictures if p.checked)),
+        "checked_by_eye": dict(Counter(p.checked for p in pictures if p.checked and not p.pair)),
+        "known_by_construction": dict(Counter(p.checked for p in pictures if p.pair)),
         "sources": dict(Counter(f"{p.source} ({p.licence})" for p in pictures)),
         "records": {
             split: {

@@ -2,31 +2,29 @@
 
 Input is a folder with `photos.jsonl`: `image`, `set`, `labelled` (classes annotated in that set), `boxes`
 (`label`, `xyxy` in 0..1), `source`, `licence`. A class outside `labelled` is unknown, never absent. Pictures
-checked by eye (`data/checked.jsonl`) know every cue and whether they are safe.
+checked by eye (`data/checked.jsonl`) know every cue and whether they are safe; what is known of rendered ones
+stands in `rendered`.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, Field, ValidationError
 from yochi_runtime.errors import UsageError
-from yochi_runtime.image import read_frame
-from yochi_runtime.taxonomy import Pack
+from yochi_runtime.taxonomy import Pack, Source
 
-from .progress import Progress
+from .duplicates import difference_hashes, near_duplicate_groups
+from .rendered import Rendered
 
 Split = Literal["train", "val", "test"]
 SHARES: dict[Split, float] = {"test": 0.2, "val": 0.1, "train": 0.7}
-NEAR = 4  # bits of a 64-bit difference hash within which two pictures count as one
-SAME_SCENE = 0.65  # cosine of centred pooled features: still the same scene in every pair looked at
 _PERSON_SIGNS = {"hard_hat", "no_hard_hat", "no_head_wear", "vest", "no_vest", "mask", "no_mask", "gloves"}
 _HEAD = {"hard_hat", "no_hard_hat", "no_head_wear"}
 _NOT_BY_EYE = {"no_vest"}  # the two pairs of eyes disagreed on who needs one
@@ -49,10 +47,14 @@ class Photo(BaseModel):
     licence: str = ""
     width: int = Field(default=0, ge=0)
     height: int = Field(default=0, ge=0)
+    rendered: Rendered | None = None
 
 
 class Checked(BaseModel):
-    """One line of data/checked.jsonl: what a pair of eyes saw."""
+    """One line of checked.jsonl: what a pair of eyes saw.
+
+    `id` is the image without its ending: its file name, or its path where names alone do not tell.
+    """
 
     id: str
     cues: list[str]
@@ -62,7 +64,12 @@ class Checked(BaseModel):
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and what is known of it. `cues[c]` is 1 seen, 0 absent; one that is not a key is unknown."""
+    """A picture and what is known of it. `cues[c]` is 1 seen, 0 absent; one that is not a key is unknown.
+
+    So are `texts`, by the category of words in the picture. `checked` says what eyes found or, in a rendered
+    picture, what was built; only that has a `pair`, the slot that is `switched` in it, and `unsaid`: the
+    categories of hazards that are there while no slot says so.
+    """
 
     image: str
     set: str
@@ -75,35 +82,61 @@ class Picture:
     checked: Literal["safe", "not_safe", "unsure", ""]
     source: str
     licence: str
+    texts: dict[str, int] = field(default_factory=dict)
+    pair: str = ""
+    switched: str = ""
+    unsaid: tuple[str, ...] = ()
+
+    @property
+    def slots(self) -> dict[str, int]:
+        """What is known, by slot id."""
+        cues = {f"cue:{cue}": value for cue, value in self.cues.items()}
+        return cues | {f"{Source.IMAGE_TEXT}:{category}": value for category, value in self.texts.items()}
 
 
 def read_photos(root: Path) -> list[Photo]:
     """All rows of root/photos.jsonl; UsageError names file and line of a bad one."""
+    return [photo for _, photo in numbered_photos(root)]
+
+
+def numbered_photos(root: Path) -> list[tuple[int, Photo]]:
+    """The same with the number of each one's line, from 1."""
     file = root / "photos.jsonl"
     if not file.is_file():
         raise UsageError(
             f"expected {file} (one JSON object a photo), found none; its form: top of yochi_train/pictures.py"
         )
     return [
-        _row(Photo, line, f"{file}:{n}")
+        (n, _row(Photo, line, f"{file}:{n}"))
         for n, line in enumerate(file.read_text("utf-8").splitlines(), 1)
         if line
     ]
 
 
 def read_checked(root: Path, pack: Pack) -> dict[str, Checked]:
-    """Pictures checked by eye, by picture id (file name without its ending): ours, and root/checked.jsonl.
+    """Pictures checked by eye, by picture id: ours, and root/checked.jsonl. `check_of` finds a picture's.
 
     Ours were looked at for the factory pack's cues: they say nothing about another pack's.
     """
     ours = (resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")
-    texts = [ours] if pack.id == "factory" else []
-    if (root / "checked.jsonl").is_file():
-        texts.append((root / "checked.jsonl").read_text("utf-8"))
-    lines = [
-        (f"checked.jsonl:{n}", line) for text in texts for n, line in enumerate(text.splitlines(), 1) if line
-    ]
-    return {row.id: row for row in (_row(Checked, line, where) for where, line in lines)}
+    own = _checks(ours) if pack.id == "factory" else []
+    return {row.id: row for row in (*own, *folder_checks(root))}
+
+
+def folder_checks(root: Path) -> list[Checked]:
+    """The rows of root/checked.jsonl, where there is one."""
+    file = root / "checked.jsonl"
+    return _checks(file.read_text("utf-8")) if file.is_file() else []
+
+
+def _checks(text: str) -> list[Checked]:
+    return [_row(Checked, line, f"checked.jsonl:{n}") for n, line in enumerate(text.splitlines(), 1) if line]
+
+
+def check_of(image: str, checked: Mapping[str, Checked]) -> Checked | None:
+    """By the path of the image without its ending, else by its file name without its ending."""
+    path = PurePosixPath(image).with_suffix("")
+    return checked.get(str(path)) or checked.get(path.name)
 
 
 def _row(model: type[Row], line: str, where: str) -> Row:
@@ -117,9 +150,11 @@ def _row(model: type[Row], line: str, where: str) -> Row:
 def build_pictures(root: Path, pack: Pack, pooled: NDArray[np.float32]) -> list[Picture]:
     """Read, group and label every photo of `root`; `pooled` (N, 2560) are the encoder's features of each."""
     photos, checked = read_photos(root), read_checked(root, pack)
-    groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]), pooled)
+    scenes = [p.rendered.scene if p.rendered else "" for p in photos]
+    groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]), pooled, scenes)
     return [
-        _picture(p, g, checked.get(Path(p.image).stem), pack) for p, g in zip(photos, groups, strict=True)
+        _picture(p, g, None if p.rendered else check_of(p.image, checked), pack)
+        for p, g in zip(photos, groups, strict=True)
     ]
 
 
@@ -127,15 +162,12 @@ def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Pic
     ids = [c.id for c in pack.cue]
     labels = {b.label for b in photo.boxes}
     cues = {c: int(c in labels) for c in ids if c in photo.labelled}
-    if "person" in ids and "person" not in labels:
-        if labels & _PERSON_SIGNS:
-            cues["person"] = 1  # a worn or missing helmet is on somebody
-        elif photo.set == "site":
-            cues.pop("person", None)  # that set boxes equipment and leaves most people out
+    if photo.rendered is None:  # of a rendered picture everything that can be known is said
+        _mend_person(cues, labels, photo.set, ids)
     by_eye = _by_eye(check, ids) if check else {}
     for cue in [c for c, value in by_eye.items() if value and cues.get(c) == 0]:
         del cues[cue], by_eye[cue]  # seen by eye but not boxed: nobody knows
-    return Picture(
+    picture = Picture(
         image=photo.image,
         set=photo.set,
         group=group,
@@ -149,6 +181,27 @@ def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Pic
         source=photo.source,
         licence=photo.licence,
     )
+    return _as_made(picture, photo.rendered, pack) if photo.rendered else picture
+
+
+def _mend_person(cues: dict[str, int], labels: set[str], of: str, ids: Iterable[str]) -> None:
+    if "person" in ids and "person" not in labels:
+        if labels & _PERSON_SIGNS:
+            cues["person"] = 1  # a worn or missing helmet is on somebody
+        elif of == "site":
+            cues.pop("person", None)  # that set boxes equipment and leaves most people out
+
+
+def _as_made(picture: Picture, made: Rendered, pack: Pack) -> Picture:
+    known = replace(
+        picture,
+        boxed=tuple(c for c in picture.boxed if c not in made.half_seen),
+        checked=made.verdict,
+        texts={t.category: made.texts[t.category] for t in pack.image_text if t.category in made.texts},
+        pair=made.pair,
+        switched=made.switched,
+    )
+    return replace(known, unsaid=made.unsaid(known.slots))
 
 
 def _by_eye(check: Checked, ids: Iterable[str]) -> dict[str, int]:
@@ -168,65 +221,6 @@ def split_of(group: int) -> Split:
     return "val" if point < SHARES["test"] + SHARES["val"] else "train"
 
 
-def difference_hashes(root: Path, images: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """64-bit difference hashes of the pictures and of their mirror images.
-
-    A bit says whether a pixel is brighter than its right neighbour on 9 x 8 gray pixels.
-    """
-    progress = Progress("near-duplicate hashes", len(images))
-    plain, mirrored = np.zeros(len(images), np.uint64), np.zeros(len(images), np.uint64)
-    for i, image in enumerate(images):
-        plain[i], mirrored[i] = picture_hashes(root / image)
-        progress.step()
-    return plain, mirrored
-
-
-def picture_hashes(file: Path) -> tuple[np.uint64, np.uint64]:
-    """The 64-bit difference hashes of one picture and of its mirror image.
-
-    UsageError where nothing is there, FrameError where it is no picture.
-    """
-    gray = Image.fromarray(read_frame(file).rgb).convert("L").resize((9, 8), Image.Resampling.BILINEAR)
-    pixels = np.asarray(gray, dtype=np.int16)
-    return _bits(pixels), _bits(pixels[:, ::-1])
-
-
-def _bits(pixels: NDArray[np.int16]) -> np.uint64:
-    return np.uint64(np.packbits((pixels[:, 1:] > pixels[:, :-1]).ravel()).view(">u8")[0])
-
-
-def near_duplicate_groups(
-    plain: NDArray[np.uint64], mirrored: NDArray[np.uint64], pooled: NDArray[np.float32]
-) -> list[int]:
-    """Connected components of "the same picture or the same scene"; each named by its smallest hash.
-
-    The same: within NEAR bits, or so when mirrored (published sets are augmented), or features at a cosine of
-    SAME_SCENE or more (frames of one video, photos of one heap of pallets).
-    """
-    centred = pooled - pooled.mean(axis=0)
-    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
-    parent = np.arange(len(plain))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = int(parent[i])
-        return i
-
-    for i in range(len(plain)):
-        later = plain[i + 1 :]
-        near = np.bitwise_count(later ^ plain[i]) <= NEAR
-        near |= np.bitwise_count(later ^ mirrored[i]) <= NEAR
-        near |= unit[i + 1 :] @ unit[i] >= SAME_SCENE
-        for j in np.flatnonzero(near):
-            parent[root(i + 1 + int(j))] = root(i)
-    roots = [root(i) for i in range(len(plain))]
-    smallest: dict[int, int] = {}
-    for r, value in zip(roots, plain, strict=True):
-        smallest[r] = min(int(value), smallest.get(r, int(value)))
-    return [smallest[r] for r in roots]
-
-
 def write_pictures(pictures: Iterable[Picture], file: Path) -> None:
     with file.open("w", encoding="utf-8") as out:
         for picture in pictures:
@@ -244,6 +238,7 @@ def read_pictures(file: Path) -> list[Picture]:
                 **row,
                 "boxes": tuple((label, (xyxy[0], xyxy[1], xyxy[2], xyxy[3])) for label, xyxy in row["boxes"]),
                 "boxed": tuple(row["boxed"]),
+                "unsaid": tuple(row.get("unsaid", ())),  # records of before scenes have none
             }
         )
         for row in rows

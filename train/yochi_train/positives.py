@@ -5,17 +5,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from yochi_runtime.record import Record
+from yochi_runtime.taxonomy import Source
 
 POSITIVES = "positives.json"
+OF_PICTURE = ("cue:", f"{Source.IMAGE_TEXT}:")  # what the picture alone decides
 
 
 def count_positives(records: Sequence[Record]) -> dict[str, int]:
-    """By slot id: pictures for cues, notes for note slots and combinations."""
+    """By slot id: pictures for cues and words in them, notes for note slots and combinations."""
     seen: dict[str, set[str]] = {}
     for record in records:
         for slot, value in record.slots.items():
             if value:
-                what = record.image if slot.startswith("cue:") else record.note
+                what = record.image if slot.startswith(OF_PICTURE) else record.note
                 seen.setdefault(slot, set()).add(what)
     return {slot: len(examples) for slot, examples in seen.items()}
 

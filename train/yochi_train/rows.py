@@ -85,6 +85,9 @@ def picture_row(line: bytes, pack: Pack) -> Picture:
     for cue in (*picture.cues, *picture.by_eye, *picture.boxed, *(label for label, _ in picture.boxes)):
         if cue not in cues:
             raise RowFault(f"expected cues of pack.toml, got {_short(cue)}")
+    for category in picture.texts:
+        if category not in {text.category for text in pack.image_text}:
+            raise RowFault(f"expected texts of pack.toml, got {_short(category)}")
     for label, (x0, y0, x1, y1) in picture.boxes:
         # Asked as `not <`, so that a NaN, which compares as false, is no good box.
         if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):

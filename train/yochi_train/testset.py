@@ -97,7 +97,8 @@ class TestSet:
                 )
 
     def _risky(self, picture: Picture) -> bool:
-        return any(s.category and picture.cues.get(s.cue or "") == 1 for s in self._pack.cue_slots)
+        slots = picture.slots
+        return any(s.category and slots.get(s.id) == 1 for s in self._pack.slots)
 
     def _one(self, pictures: Sequence[Picture], what: str) -> Picture:
         if not pictures:

@@ -13,8 +13,8 @@ NOTE_SOURCES = (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT)
 
 
 def pair_slots(picture: Picture, note: ComposedNote, pack: Pack, kind: str) -> dict[str, int]:
-    """Known slots of the pair: cues, note risks, combinations."""
-    slots = {f"cue:{cue}": value for cue, value in picture.cues.items()}
+    """Known slots of the pair: cues, words in the picture, note risks, combinations."""
+    slots = picture.slots
     for slot in pack.risk_slots:
         if slot.source in NOTE_SOURCES and slot.id not in note.maybe:
             slots[slot.id] = int(slot.id in note.risks)
@@ -46,7 +46,8 @@ def pair_verdict(
 ) -> Truth | None:
     """Known if a known risk makes it stop or caution, or the picture was checked safe and nothing is open.
 
-    `caution` is not known while a combination is open or the note may carry an S2 risk: it could be a stop.
+    `caution` is not known while a combination is open, or note or picture may carry an S2 risk that no slot
+    says: it could be a stop.
     """
     risky = [s for s in pack.slots if s.category and slots.get(s.id) == 1]
     worst = highest(of_severity(pack.category_of(s.category or "").severity) for s in risky)
@@ -56,5 +57,6 @@ def pair_verdict(
         return None
     if worst is Verdict.CAUTION:
         severe = {c.id for c in pack.category if c.severity == "S2"}
-        return None if any(slot.partition(":")[2] in severe for slot in maybe) else "caution"
+        open_to = {*(slot.partition(":")[2] for slot in maybe), *picture.unsaid}
+        return None if open_to & severe else "caution"
     return "proceed" if picture.checked == "safe" and not maybe else None

@@ -13,9 +13,10 @@ import numpy as np
 from yochi_runtime.errors import FrameError, UsageError
 from yochi_runtime.taxonomy import Pack, load_pack
 
+from .duplicates import picture_hashes
 from .grammar import LANGS
 from .leakage import Leak, near_notes, near_pictures, note_key
-from .pictures import Split, picture_hashes
+from .pictures import Split
 from .progress import Progress
 from .quarantine import FOLDER, Quarantine
 from .rows import Place, RowFault, picture_row, record_row

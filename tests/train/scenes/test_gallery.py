@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from yochi_train.pictures import read_photos
+from yochi_train.rendered import Rendered, SwitchedOn
 from yochi_train.scenes.gallery import CAPTION, CELL, COLUMNS, page, write_gallery
 
 EVIL = "<script>alert('x')</script>&\""
@@ -16,12 +17,15 @@ EVIL = "<script>alert('x')</script>&\""
 def truth(name: str, **changes: Any) -> dict[str, Any]:
     return {
         "name": name,
+        "version": 1,
+        "seed": 7,
         "width": 64,
         "height": 48,
         "hazards": [
-            {"id": "spill", "on": True, "seen": None},
-            {"id": "fire", "on": False, "seen": False},
+            {"id": "spill", "on": True, "seen": None, "slot": "cue:spill", "category": "slip_trip"},
+            {"id": "fire", "on": False, "seen": False, "slot": "cue:fire", "category": "thermal_fire"},
         ],
+        "sights": {"worker": {"seen": True}, "walker": {"seen": None}, "forklift": {"seen": False}},
         "slots": {"cue:person": 1, "cue:fire": 0, "image_text:steering_text": 1},
         "boxes": [
             {"slot": "cue:person", "xyxy": [0.1, 0.2, 0.3, 0.4]},
@@ -40,17 +44,35 @@ def folder_of(root: Path, truths: list[dict[str, Any]]) -> list[str]:
     return [one["name"] for one in truths]
 
 
+NAMES = ("000007-spill-0", "000007-spill-1")
+
+
 def test_the_index_is_read_as_photos(tmp_path: Path) -> None:
-    write_gallery(tmp_path, folder_of(tmp_path, [truth("a"), truth("b")]))
+    write_gallery(tmp_path, folder_of(tmp_path, [truth(name) for name in NAMES]))
     first, second = read_photos(tmp_path)
-    assert (first.image, second.image) == ("scenes/a/image.jpg", "scenes/b/image.jpg")
+    assert [photo.image for photo in (first, second)] == [f"scenes/{name}/image.jpg" for name in NAMES]
     assert first.labelled == ["fire", "person"]  # absent is labelled too; words in the picture are no cue
     assert [(box.label, box.xyxy) for box in first.boxes] == [("person", (0.1, 0.2, 0.3, 0.4))]
     assert (tmp_path / first.image).is_file()
+    assert (first.source, first.licence) == ("yochi-train scenes, version 1", "Apache-2.0")
+
+
+def test_the_index_says_what_was_made(tmp_path: Path) -> None:
+    write_gallery(tmp_path, folder_of(tmp_path, [truth(name) for name in NAMES]))
+    first, second = (photo.rendered for photo in read_photos(tmp_path))
+    assert first == second  # of one scene and pair
+    assert first == Rendered(
+        scene="1-7",
+        pair="000007-spill",
+        switched="cue:spill",
+        hazards=[SwitchedOn(slot="cue:spill", category="slip_trip", seen=None)],  # what is off is none
+        texts={"steering_text": 1},
+        half_seen=["person"],  # the worker has a box, the walker has none
+    )
 
 
 def test_the_contact_sheet_has_a_cell_a_scene(tmp_path: Path) -> None:
-    write_gallery(tmp_path, folder_of(tmp_path, [truth(f"s{k}") for k in range(COLUMNS + 1)]))
+    write_gallery(tmp_path, folder_of(tmp_path, [truth(f"{k:06d}-spill-0") for k in range(COLUMNS + 1)]))
     sheet = np.asarray(Image.open(tmp_path / "contact.png"))
     assert sheet.shape == (2 * (CELL + CAPTION), COLUMNS * CELL, 3)
     for number in range(COLUMNS + 1):

@@ -23,9 +23,10 @@ from yochi_runtime.errors import FrameError, UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text
 
+from ..duplicates import picture_hashes
 from ..grammar import LANGS
 from ..leakage import near_notes, near_pictures, note_key
-from ..pictures import SHARES, Picture, Split, picture_hashes, read_pictures, write_pictures
+from ..pictures import SHARES, Picture, Split, read_pictures, write_pictures
 from ..progress import Progress
 from ..records import PACK_NOTES
 from ..rows import Place

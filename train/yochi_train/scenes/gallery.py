@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+from yochi_runtime.taxonomy import Source
 
-from .spec import VERSION
+from ..convert.written import written
+from ..pictures import Photo, PhotoBox
+from ..rendered import Rendered, SwitchedOn
+from .hazards import BY_ID, NEUTRAL
+from .seeds import pair_of
 
 CELL = 160  # pixels of a picture's width on the contact sheet
 CAPTION = 14  # pixels
 COLUMNS = 8  # four pairs a row
 MOST_ON_SHEET = 160  # scenes; the page has all of them
-CUE = "cue:"
+CUE, TEXT = "cue:", f"{Source.IMAGE_TEXT}:"
 SEEN = {True: "(seen)", False: "(hidden)", None: "(half seen)"}
-RIGHTS = {"source": f"yochi-train scenes, version {VERSION}", "licence": "Apache-2.0"}
 STYLE = """body{font:14px sans-serif;margin:1em;background:#222;color:#ddd}
 figure{display:inline-block;margin:.3em;vertical-align:top;width:320px}
 .picture{position:relative}img{width:100%;display:block}
@@ -27,28 +31,47 @@ figure{display:inline-block;margin:.3em;vertical-align:top;width:320px}
 def write_gallery(out: Path, names: Sequence[str]) -> None:
     """`photos.jsonl` (read by `records photos`), `contact.png` and `index.html` of the named scenes."""
     truths = [json.loads((out / "scenes" / name / "truth.json").read_text("utf-8")) for name in names]
-    rows = [json.dumps(photo_row(truth), ensure_ascii=False) for truth in truths]
-    (out / "photos.jsonl").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    with written(out / "photos.jsonl") as rows:
+        for truth in truths:
+            rows.write(photo_of(truth).model_dump_json() + "\n")
     (out / "index.html").write_text(page(truths), encoding="utf-8")
     if truths:
         contact_sheet(out, truths[:MOST_ON_SHEET]).save(out / "contact.png")
 
 
-def photo_row(truth: dict[str, Any]) -> dict[str, Any]:
+def photo_of(truth: dict[str, Any]) -> Photo:
     """A scene as a line of photos.jsonl: every cue that is known is labelled, seen ones have boxes."""
-    return {
-        "image": f"scenes/{truth['name']}/image.jpg",
-        "set": "scenes",
-        "width": truth["width"],
-        "height": truth["height"],
-        "labelled": sorted(slot.removeprefix(CUE) for slot in truth["slots"] if slot.startswith(CUE)),
-        "boxes": [
-            {"label": box["slot"].removeprefix(CUE), "xyxy": box["xyxy"]}
+    pair, slots, sights = pair_of(truth["name"]), truth["slots"], truth["sights"]
+    return Photo(
+        image=f"scenes/{truth['name']}/image.jpg",
+        set="scenes",
+        width=truth["width"],
+        height=truth["height"],
+        labelled=sorted(slot.removeprefix(CUE) for slot in slots if slot.startswith(CUE)),
+        boxes=[
+            PhotoBox(label=box["slot"].removeprefix(CUE), xyxy=box["xyxy"])
             for box in truth["boxes"]
             if box["slot"].startswith(CUE)
         ],
-        **RIGHTS,
-    }
+        source=f"yochi-train scenes, version {truth['version']}",
+        licence="Apache-2.0",
+        rendered=Rendered(
+            scene=f"{truth['version']}-{truth['seed']}",
+            pair=pair.name,
+            switched=BY_ID[pair.hazard].slot,
+            hazards=[
+                SwitchedOn(slot=hazard["slot"], category=hazard["category"], seen=hazard["seen"])
+                for hazard in truth["hazards"]
+                if hazard["on"]
+            ],
+            texts={slot.removeprefix(TEXT): value for slot, value in slots.items() if slot.startswith(TEXT)},
+            half_seen=[
+                cue
+                for cue, keys in NEUTRAL.items()
+                if any(key in sights and sights[key]["seen"] is None for key in keys)
+            ],
+        ),
+    )
 
 
 def contact_sheet(out: Path, truths: Sequence[dict[str, Any]]) -> Image.Image:

@@ -17,13 +17,20 @@ class Pair:
     seed: int
     hazard: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.seed:06d}-{self.hazard}"
+
     def scenes(self) -> tuple[tuple[str, SceneSpec], tuple[str, SceneSpec]]:
         """Both scenes by name; the names sort side by side."""
         spec = draw_spec(self.seed)
-        return (f"{self.seed:06d}-{self.hazard}-0", spec), (
-            f"{self.seed:06d}-{self.hazard}-1",
-            spec.flip(self.hazard),
-        )
+        return (f"{self.name}-0", spec), (f"{self.name}-1", spec.flip(self.hazard))
+
+
+def pair_of(scene: str) -> Pair:
+    """The pair that has a scene of this name."""
+    seed, hazard, _ = scene.split("-")
+    return Pair(int(seed), hazard)
 
 
 def draw_pairs(count: int, first_seed: int = 0) -> list[Pair]:
