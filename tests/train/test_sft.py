@@ -11,49 +11,19 @@ import torch
 from safetensors.torch import load_file
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
-from yochi_train.drawn import draw_photos
-from yochi_train.pictures import build_pictures, read_photos, write_pictures
-from yochi_train.records import build_records, read_records, write_records
-from yochi_train.settings import SftSettings
+from yochi_train.records import read_records
 from yochi_train.sft import Trainer, precision_of, train
 
-from .made import fake_cache, tiny_nano, unlike
+from .made import tiny_nano
+from .sft_data import STEPS, settings_of, write_sft_data
 
-STEPS = 4
 # PEFT asks transformers by the old name.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
-    """Sixteen drawn photos, four packs of records with short notes, features that are noise."""
-    root = tmp_path_factory.mktemp("sft")
-    draw_photos(root / "photos", 16)
-    (root / "records").mkdir()
-    pictures = build_pictures(root / "photos", pack, unlike(16))
-    write_pictures(pictures, root / "records" / "pictures.jsonl")
-    records = list(build_records(pictures, pack, "train", 20, seed=0))
-    # The small tokenizer knows few words: whole notes would burst the prompt.
-    short = (r.model_copy(update={"note": f"Note {i}"}) for i, r in enumerate(records))
-    write_records(short, root / "records" / "train.jsonl")
-    fake_cache(root / "features", [p.image for p in read_photos(root / "photos")])
-    return root
-
-
-def settings_of(data: Path, **changes: Any) -> SftSettings:
-    chosen = {
-        "records": data / "records",
-        "photos": data / "photos",
-        "features": data / "features",
-        "steps": STEPS,
-        "packs": 1,
-        "lora_rank": 2,
-        "projector_steps": 3,
-        "warmup": 2,
-        "checkpoint_every": 1,
-        "threads": 1,
-    }
-    return SftSettings.model_validate(chosen | changes)
+    return write_sft_data(tmp_path_factory.mktemp("sft"), pack)
 
 
 def run(data: Path, out: Path, **changes: Any) -> Path:
@@ -82,7 +52,7 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Interrupts a run when so many steps are done, the log's next line torn."""
-    whole = Trainer._train_step
+    whole = Trainer.train_step
 
     def arm(steps: int) -> None:
         def step(self: Trainer) -> dict[str, Any]:
@@ -92,7 +62,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 raise KeyboardInterrupt
             return whole(self)
 
-        monkeypatch.setattr(Trainer, "_train_step", step)
+        monkeypatch.setattr(Trainer, "train_step", step)
 
     return arm
 

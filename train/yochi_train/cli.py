@@ -215,6 +215,9 @@ def sft(
         Path, typer.Argument(help="Settings of the run (TOML); yochi_train/settings.py has them all.")
     ],
     out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what the run would do and cost; nothing is written.")
+    ] = False,
 ) -> None:
     """Fine-tune the slot readout (LoRA and projector) on records and on the pack that they were made with."""
     import torch
@@ -227,7 +230,12 @@ def sft(
     chosen = read_settings(settings)
     torch.manual_seed(chosen.seed)  # the projector's first weights
     model, processor = assemble(factors_file(chosen.records))
-    typer.echo(f"model: {train(chosen, model, processor, out)}")
+    if dry_run:
+        from .plan import plan
+
+        typer.echo(plan(chosen, model, processor, out))
+    else:
+        typer.echo(f"model: {train(chosen, model, processor, out)}")
 
 
 @app.command("average")

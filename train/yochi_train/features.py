@@ -23,6 +23,7 @@ TOKENS = GRID * GRID
 FOLDED = 4 * lite0.CHANNELS
 POOLED = 2 * lite0.CHANNELS
 BATCH = 8
+INDEX, DONE = "index.json", "done"
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,11 @@ class Features:
 
 def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
     """Features of `root/image` for every image, from `cache` or computed into it."""
+    done = encoded(images, cache)
     cache.mkdir(parents=True, exist_ok=True)
-    index = {"preparation": PREPARATION, "images": list(images)}
-    index_file, done_file = cache / "index.json", cache / "done"
-    if index_file.exists() and json.loads(index_file.read_text()) != index:
-        raise UsageError(
-            f"expected the feature cache {cache} to hold these {len(images)} pictures, it holds others; "
-            "delete it"
-        )
-    done = int(done_file.read_text()) if index_file.exists() and done_file.exists() else 0
     tokens = _array(cache / "tokens.f16", np.float16, (len(images), TOKENS, FOLDED), fresh=done == 0)
     pooled = _array(cache / "pooled.f32", np.float32, (len(images), POOLED), fresh=done == 0)
-    index_file.write_text(json.dumps(index))
+    (cache / INDEX).write_text(json.dumps(_index(images)))
     if done < len(images):
         encoder = lite0.pretrained().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         progress = Progress("features", len(images), done)
@@ -63,10 +57,26 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
             pooled[start : start + len(chunk)] = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).numpy()
             tokens.flush()
             pooled.flush()
-            done_file.write_text(str(start + len(chunk)))
+            (cache / DONE).write_text(str(start + len(chunk)))
             progress.step(len(chunk))
     tokens.setflags(write=False)
     return Features(tuple(images), tokens, np.asarray(pooled))
+
+
+def encoded(images: Sequence[str], cache: Path) -> int:
+    """How many of `images` are in the cache. UsageError where it is one of others."""
+    if not (cache / INDEX).exists():
+        return 0
+    if json.loads((cache / INDEX).read_text()) != _index(images):
+        raise UsageError(
+            f"expected the feature cache {cache} to hold these {len(images)} pictures, it holds others; "
+            "delete it"
+        )
+    return int((cache / DONE).read_text()) if (cache / DONE).exists() else 0
+
+
+def _index(images: Sequence[str]) -> dict[str, object]:
+    return {"preparation": PREPARATION, "images": list(images)}
 
 
 def _array(path: Path, dtype: type, shape: tuple[int, ...], fresh: bool) -> np.memmap:

@@ -100,14 +100,14 @@ class Trainer:
         progress = Progress("sft", total, self.step)
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
             while self.step < total:
-                line = self._train_step()
+                line = self.train_step()
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 if self.step % self.settings.checkpoint_every == 0 or self.step == total:
                     self._save()
                 progress.step(note=f"loss {line['loss']:.3f}")
 
-    def _train_step(self) -> dict[str, Any]:
+    def train_step(self) -> dict[str, Any]:
         packs = self._packs(self.step)
         records = [record for pack in packs for record in pack]
         owner = torch.tensor([i for i, pack in enumerate(packs) for _ in pack])
