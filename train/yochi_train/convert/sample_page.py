@@ -24,9 +24,10 @@ from .written import written
 SIDE = 320  # pixels of a picture's longer side
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """body{font:14px sans-serif;margin:1em;background:#eee;color:#222}
-article{display:inline-block;vertical-align:top;width:330px;margin:.3em;padding:.5em;background:#fff}
+main{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:.6em;align-items:start}
+article{padding:.5em;background:#fff}
 img{max-width:100%}.note{font-size:16px;border-left:3px solid #888;padding-left:.5em;white-space:pre-wrap}
-.stop{color:#b00}.caution{color:#850}.proceed{color:#060}.yes{color:#b00}ul{padding-left:1.2em}
+.stop{color:#b00}.caution{color:#850}.proceed{color:#060}.risk{color:#b00}ul{padding-left:1.2em}
 summary{color:#555}small{color:#555;overflow-wrap:anywhere}"""
 _ABSENT = Text(en="known to be absent", ja="ないと分かっている")
 _UNKNOWN = Text(en="verdict unknown", ja="判定不明")
@@ -69,13 +70,17 @@ def page(records: Sequence[Record], pack: Pack, photos: Path) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>Records</title><style>{STYLE}</style>"
-        f"<h1>{len(records)} records / 記録 {len(records)} 件</h1>\n{articles}\n</html>\n"
+        f"<h1>{len(records)} records / 記録 {len(records)} 件</h1>\n<main>{articles}</main>\n</html>\n"
     )
 
 
 def _article(record: Record, pack: Pack, photos: Path) -> str:
     known = [slot for slot in pack.slots if slot.id in record.slots]
-    holds = [_both(slot_name(slot, pack)) for slot in known if record.slots[slot.id] == 1]
+    holds = [
+        f"<li{' class=risk' if slot.category else ''}>{_both(slot_name(slot, pack))}</li>"
+        for slot in known
+        if record.slots[slot.id] == 1
+    ]
     absent = [_both(slot_name(slot, pack)) for slot in known if record.slots[slot.id] == 0]
     about = ", ".join((record.id, record.split, record.kind, record.lang))
     verdict = _UNKNOWN
@@ -86,7 +91,7 @@ def _article(record: Record, pack: Pack, photos: Path) -> str:
         f'<article><img src="{data_url(photos / record.image, SIDE)}" alt="{html.escape(record.image)}">'
         f'<p class="note" lang="{record.lang}">{html.escape(record.note)}</p>'
         f'<p class="{record.verdict or ""}"><b>{_both(verdict)}</b></p>'
-        f'<ul class="yes">{"".join(f"<li>{name}</li>" for name in holds)}</ul>'
+        f"<ul>{''.join(holds)}</ul>"
         f"<details><summary>{_both(_ABSENT)}: {len(absent)}</summary>{'<br>'.join(absent)}</details>"
         f"<small>{html.escape(about)}</small></article>"
     )
