@@ -14,6 +14,8 @@
 # (runs/smoke, $YOCHI_RUN) holds everything.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# A step asks for the same large blocks again and again: keep them, where glibc would give them back to the kernel.
+export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592
 
 photos=${1:?expected: nano.sh PHOTOS [NARRATIVES], or nano.sh --smoke}
 pack=(${YOCHI_PACK:+--pack "$YOCHI_PACK"})
