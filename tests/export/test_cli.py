@@ -10,7 +10,7 @@ COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands
 
 
 def test_every_step_has_a_command() -> None:
-    assert COMMANDS == ["all", "calibrate", "lora", "onnx", "pack", "parity", "quantize", "ship"]
+    assert COMMANDS == ["all", "calibrate", "lora", "onnx", "pack", "parity", "quantize", "ship", "unpack"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -282,7 +282,7 @@ def test_a_key_that_is_none_is_refused_unseen(key: str) -> None:
     ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="expected --teacher truth or a URL such as"):
+    with pytest.raises(UsageError, match="expected --teacher truth, hf or a URL such as"):
         Endpoint(url, "tiny")
 
 
@@ -329,7 +329,7 @@ def test_the_whole_command_against_a_server(
     server.replies = [completion()]
     words = ["records", "observe", str(file), str(tmp_path / "out"), "--teacher", server.url]
     assert command(words) == 2
-    assert "expected --model NAME beside a --teacher URL" in capsys.readouterr().err
+    assert "expected --model NAME beside --teacher, got none" in capsys.readouterr().err
     assert command([*words, "--model", "tiny", "--price", "2.5,10"]) == 0
     assert capsys.readouterr().out.startswith("1 pairs observed, 0 refused by the teacher: ")
     found = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))

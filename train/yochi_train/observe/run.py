@@ -41,7 +41,7 @@ def choose_teacher(name: str, model: str | None, per_minute: float | None, pack_
     if name == "truth":
         return TruthTeacher(load_pack(pack_file))
     if model is None:
-        raise UsageError(f"expected --model NAME beside --teacher {name}, got none; name the model to ask")
+        raise UsageError("expected --model NAME beside --teacher, got none; name the model to ask")
     if name == "hf":
         from .local_vlm import LocalVlm  # torch: seconds that no other teacher needs
 
