@@ -98,7 +98,8 @@ def _tokens(prompt: Prompt, records: Sequence[Record]) -> str:
     some = records[:: max(1, len(records) // READ)]
     notes = [around + len(prompt.note(Note(record.note).text)) for record in some]
     mean = statistics.mean(notes)
-    return f"{picture} a picture; {mean:.0f} a note with its questions, {max(notes)} at most"
+    seen = f"{max(notes)} the longest of {len(some):,} looked at"
+    return f"{picture} a picture; {mean:.0f} a note with its questions, {seen}"
 
 
 def _peak_gib() -> float:
