@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The whole road of yochi-nano: photos and notes -> records -> SFT -> export -> bundle -> evaluation.
 #
-#   bash train/recipes/nano.sh PHOTOS [NARRATIVES]   the full recipe; PHOTOS has photos.jsonl
-#   bash train/recipes/nano.sh --smoke               every step, tiny, on drawn pictures (no data needed)
+#   bash train/recipes/nano.sh PHOTOS [NARRATIVES]                 the full recipe; PHOTOS has photos.jsonl
+#   bash train/recipes/nano.sh --from BUNDLE PHOTOS [NARRATIVES]   on from a bundle's weights, one stage
+#   bash train/recipes/nano.sh --smoke                             every step, tiny, on drawn pictures (no data needed)
 #
 # $YOCHI_PACK names the folder of another pack than factory (docs/your-factors.md).
 #
@@ -17,7 +18,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # A step asks for the same large blocks again and again: keep them, where glibc would give them back to the kernel.
 export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592
 
-photos=${1:?expected: nano.sh PHOTOS [NARRATIVES], or nano.sh --smoke}
+from=
+if [ "${1-}" = --from ]; then
+  from=${2:?expected: nano.sh --from BUNDLE PHOTOS [NARRATIVES]}
+  shift 2
+fi
+photos=${1:?expected: nano.sh [--from BUNDLE] PHOTOS [NARRATIVES], or nano.sh --smoke}
 pack=(${YOCHI_PACK:+--pack "$YOCHI_PACK"})
 if [ "$photos" = --smoke ]; then
   run=${YOCHI_RUN:-runs/smoke}
@@ -48,12 +54,18 @@ stage() {
       --count $((count < 100 ? 100 : count)) --seed "$seed" "${pack[@]}" "${narratives[@]}" "$@"
   yochi-train sft "$run/$name.toml" "$run/sft-$name"
 }
-stage english "" 1800 0 --languages en
-stage japanese english 1300 1 --languages en,ja,ja --no-curriculum
-stage both japanese 800 2 --languages en,ja --no-curriculum
-stage crossed both 1300 3 --languages en,ja,ja --no-curriculum --combinations 4
-yochi-train average "$run/sft-both" "$run/sft-crossed" "$run/sft"
-records=$run/records-both
+if [ -n "$from" ]; then
+  [ -d "$run/sft-before" ] || yochi-export unpack "$from" "$run/sft-before"
+  stage words before 1500 5 --languages en,ja --no-curriculum --combinations 3
+  last=(before words) records=$run/records-words
+else
+  stage english "" 1800 0 --languages en
+  stage japanese english 1300 1 --languages en,ja,ja --no-curriculum
+  stage both japanese 800 2 --languages en,ja --no-curriculum
+  stage crossed both 1300 3 --languages en,ja,ja --no-curriculum --combinations 4
+  last=(both crossed) records=$run/records-both
+fi
+yochi-train average "$run/sft-${last[0]}" "$run/sft-${last[1]}" "$run/sft"
 
 # Exit 4 says "not proved", which is what 20 compared records of the smoke run must give.
 proved=0
