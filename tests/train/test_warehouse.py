@@ -84,7 +84,10 @@ def test_the_recipe_s_commands_train_it(photos: Path, tmp_path: Path, warehouse:
     records, run = tmp_path / "records", tmp_path / "run"
     made = ["records", "photos", str(photos), str(records), "--features", str(tmp_path / "features")]
     assert command([*made, "--count", "56", "--pack", str(FOLDER)]) == 0
-    assert command(["records", "validate", str(records), "--photos", str(photos)]) == 0
+    check = ["records", "validate", str(records), "--photos", str(photos)]
+    assert command([*check, "--pack", str(FOLDER)]) == 0
+    assert command(check) == 2  # other notes would be compared, and every check would pass
+    assert command(["records", "split", str(records), str(tmp_path / "other")]) == 2
     settings = [f'records = "{records}"', f'photos = "{photos}"', f'features = "{tmp_path / "features"}"']
     settings += [f"steps = {STEPS}", "packs = 1", "lora_rank = 2", "projector_steps = 1", "threads = 1"]
     (tmp_path / "run.toml").write_text("\n".join(settings), encoding="utf-8")

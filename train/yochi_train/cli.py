@@ -13,7 +13,7 @@ import typer
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
-from .convert.cli import convert_app
+from .convert.cli import PackFolder, convert_app
 from .grammar import LANGS, Lang
 from .records import COMBINATIONS, PACK_NOTES
 from .scenes.cli import scenes_app
@@ -36,10 +36,6 @@ packs_app = typer.Typer(help="Taxonomy packs: the factors that are judged.", ric
 app.add_typer(packs_app, name="packs")
 
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
-PackFolder = Annotated[
-    Path | None,
-    typer.Option("--pack", help="Folder of a taxonomy pack (its pack.toml and words); factory if not given."),
-]
 
 
 @app.callback()
@@ -169,11 +165,12 @@ def records_validate(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Move bad rows into quarantine/; the good ones stay.")
     ] = False,
+    pack: PackFolder = None,
 ) -> None:
     """Report every bad row, and what training shares with validation and test. Exit 1 where there is any."""
     from .validate import validate
 
-    report = validate(path, photos, keep_going, typer.echo)
+    report = validate(path, photos, keep_going, typer.echo, pack)
     typer.echo(report.line())
     if not report.passed:
         raise typer.Exit(1)

@@ -28,6 +28,7 @@ from .pictures import Picture
 from .records import pair
 
 T = TypeVar("T")
+HandNotes = dict[Lang, list[tuple[ComposedNote, str]]]  # (note, kind) by language
 SETS = ("notes", "verdicts", "combinations", "quadruples")
 BLIND_NOTE = {"en": "Have a look here.", "ja": "ここを確認。"}
 SAFE_PER_NOTE, RISKY_PICTURE_SHARE = 2, 0.5
@@ -46,13 +47,22 @@ class HandNote(BaseModel):
 
 
 def hand_notes(lang: Lang, pack: Pack, folder: Path | None = None) -> list[tuple[ComposedNote, str]]:
-    """(note, kind) of every hand-written note of a language, in file order; `folder` is that of the pack."""
-    text = words(folder, f"test_notes.{lang}.jsonl")
+    """(note, kind) of every hand-written note of a language, in file order; `folder` is that of the pack.
+
+    UsageError where the notes are of another pack.
+    """
+    name = f"test_notes.{lang}.jsonl"
     found: list[tuple[ComposedNote, str]] = []
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(words(folder, name).splitlines()):
         row = HandNote.model_validate(json.loads(line))
         risks = {f"{Source.NOTE_INSTRUCTION}:{c}" for c in row.note_instruction}
         risks |= {f"{Source.NOTE_CONTENT}:{c}" for c in row.note_content}
+        asked = risks | ({f"{Source.COMBINATION}:{row.category}"} if row.category else set())
+        if asked - set(pack.slot_index):
+            raise UsageError(
+                f"expected test notes of the pack {pack.id}, got {min(asked - set(pack.slot_index))} in "
+                f"{name}:{number + 1}; give the pack's folder: --pack"
+            )
         maybe = {f"{source}:{category}" for source, category in row.also} & set(pack.slot_index)
         note = ComposedNote(
             row.text,
@@ -64,6 +74,11 @@ def hand_notes(lang: Lang, pack: Pack, folder: Path | None = None) -> list[tuple
         )
         found.append((note, row.kind))
     return found
+
+
+def all_hand_notes(pack: Pack, folder: Path | None = None) -> HandNotes:
+    """`hand_notes` of every language."""
+    return {lang: hand_notes(lang, pack, folder) for lang in LANGS}
 
 
 class TestSet:
@@ -79,22 +94,11 @@ class TestSet:
         self._safe = [p for p in self._pictures if p.checked == "safe" and not self._risky(p)]
         self._dangerous = [p for p in self._pictures if self._risky(p)]
         self._calm = [p for p in self._pictures if not self._risky(p)]
-        self._notes = {lang: hand_notes(lang, pack, folder) for lang in LANGS}
-        self._fits()
+        self._notes = all_hand_notes(pack, folder)
 
     def build(self) -> dict[str, list[Record]]:
         draws = (self._notes_set, self._verdicts, self._combinations, self._quadruples)
         return {name: list(draw()) for name, draw in zip(SETS, draws, strict=True)}
-
-    def _fits(self) -> None:
-        """UsageError where the notes are of another pack."""
-        for note, _ in (row for rows in self._notes.values() for row in rows):
-            asked = {*note.risks, *([f"{Source.COMBINATION}:{note.combination}"] if note.combination else [])}
-            if asked - set(self._pack.slot_index):
-                raise UsageError(
-                    f"expected test notes of the pack {self._pack.id}, got {min(asked)} in "
-                    f"{note.templates[0]}; give the pack's folder: --pack"
-                )
 
     def _risky(self, picture: Picture) -> bool:
         slots = picture.slots

@@ -14,13 +14,12 @@ from yochi_runtime.errors import FrameError, UsageError
 from yochi_runtime.taxonomy import Pack, load_pack
 
 from .duplicates import picture_hashes
-from .grammar import LANGS
 from .leakage import Leak, near_notes, near_pictures, note_key
 from .pictures import Split
 from .progress import Progress
 from .quarantine import FOLDER, Quarantine
 from .rows import Place, RowFault, picture_row, record_row
-from .testset import hand_notes
+from .testset import HandNotes, all_hand_notes
 
 PICTURES = "pictures.jsonl"
 _NOT_OURS = {"photos.jsonl", "checked.jsonl"}  # of a folder of photos, where records were made beside them
@@ -65,12 +64,23 @@ def shards(path: Path) -> list[Path]:
     return found
 
 
-def validate(path: Path, photos: Path | None, keep_going: bool, say: Callable[[str], None]) -> Report:
-    """Check every row of `path` and tell each fault through `say`; `keep_going` quarantines the bad rows."""
+def validate(
+    path: Path,
+    photos: Path | None,
+    keep_going: bool,
+    say: Callable[[str], None],
+    pack_folder: Path | None = None,
+) -> Report:
+    """Check every row of `path` and tell each fault through `say`; `keep_going` quarantines the bad rows.
+
+    `pack_folder` has the test notes of the records' pack (None: factory).
+    """
     if photos and not photos.is_dir():
         raise UsageError(f"expected a folder of photos at {photos}, found none; check --photos")
     files = shards(path)
-    check = _Check(load_pack(files[0].parent / "pack.toml"), photos)
+    pack = load_pack(files[0].parent / "pack.toml")
+    hand = all_hand_notes(pack, pack_folder)
+    check = _Check(pack, photos)
     report = Report(quarantined=keep_going, looked=photos is not None)
     for file in files:
         with Quarantine(file) if keep_going else nullcontext() as quarantine:
@@ -87,7 +97,7 @@ def validate(path: Path, photos: Path | None, keep_going: bool, say: Callable[[s
     for leak in check.shared_pictures():
         report.near_pictures += 1
         say(_told("picture", leak))
-    for leak in check.shared_notes():
+    for leak in check.shared_notes(hand):
         report.near_notes += 1
         say(_told("note", leak))
     return report
@@ -167,11 +177,11 @@ class _Check:
     def shared_pictures(self) -> Iterator[Leak]:
         return near_pictures(*self._images, self._hashes)
 
-    def shared_notes(self) -> Iterator[Leak]:
-        """With the validation notes, and with the hand-written ones that every evaluation asks."""
+    def shared_notes(self, hand: HandNotes) -> Iterator[Leak]:
+        """With the validation notes, and with the hand-written ones (`hand`) that every evaluation asks."""
         trained, held = self._notes[0], dict(self._notes[1])
-        for lang in LANGS:
-            for number, (note, _) in enumerate(hand_notes(lang, self._pack), 1):
+        for lang, notes in hand.items():
+            for number, (note, _) in enumerate(notes, 1):
                 held.setdefault(note_key(note.text, lang), Place(f"test_notes.{lang}.jsonl", number))
         return near_notes(trained, held)
 

@@ -13,6 +13,10 @@ Records = Annotated[Path, typer.Argument(help="Records file, or folder; pack.tom
 PackFile = Annotated[
     Path | None, typer.Option("--pack", help="Taxonomy pack (TOML); the factory pack if not given.")
 ]
+PackFolder = Annotated[
+    Path | None,
+    typer.Option("--pack", help="Folder of a taxonomy pack (its pack.toml and words); factory if not given."),
+]
 
 
 @convert_app.command("from-llava")
@@ -81,11 +85,12 @@ def split(
         Path | None, typer.Option(help="Folder the pictures are relative to: near-duplicates stay together.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    pack: PackFolder = None,
 ) -> None:
     """Draw the splits anew: no picture group, template or near note on both sides; the rest is left out."""
     from .resplit import split_records
 
-    typer.echo(split_records(records, out, photos, seed))
+    typer.echo(split_records(records, out, photos, seed, pack))
 
 
 @convert_app.command("sample")

@@ -24,13 +24,12 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text
 
 from ..duplicates import picture_hashes
-from ..grammar import LANGS
 from ..leakage import near_notes, near_pictures, note_key
 from ..pictures import SHARES, Picture, Split, read_pictures, write_pictures
 from ..progress import Progress
 from ..records import PACK_NOTES
 from ..rows import Place
-from ..testset import hand_notes
+from ..testset import HandNotes, all_hand_notes
 from ..validate import PICTURES
 from .folder import Folder
 from .written import write_json, written
@@ -44,14 +43,18 @@ def draw(name: str, seed: int) -> Split:
     return "val" if point < SHARES["test"] + SHARES["val"] else "train"
 
 
-def split_records(path: Path, out: Path, photos: Path | None, seed: int) -> str:
+def split_records(
+    path: Path, out: Path, photos: Path | None, seed: int, pack_folder: Path | None = None
+) -> str:
     """Write OUT like a folder of `records photos`, with test.jsonl and split.json; a line for the screen.
 
     With `photos` near-duplicate pictures are joined into one group first; without, groups are taken as given.
+    `pack_folder` has the test notes of the records' pack (None: factory).
     """
     folder = Folder(path)
     if out.resolve() == folder.root.resolve():
         raise UsageError(f"expected OUT to be another folder than {folder.root}; name a new one")
+    hand = all_hand_notes(folder.pack, pack_folder)
     known = folder.root / PICTURES
     pictures = read_pictures(known) if known.is_file() else []
     groups = join_groups(folder, pictures, photos)
@@ -61,7 +64,7 @@ def split_records(path: Path, out: Path, photos: Path | None, seed: int) -> str:
         held = {split: stack.enter_context(written(out / f"{split}.jsonl")) for split in ("val", "test")}
         for record in folder.records("records sorted"):
             sorting.take(record, held)
-        leaked = sorting.drop_leaks(folder)
+        leaked = sorting.drop_leaks(hand)
         rows = list(packs(sorting.train, random.Random(f"{seed}-packs")))
         _check(sorting.counts, rows)
         with written(out / "train.jsonl") as train:
@@ -157,10 +160,10 @@ class _Sorting:
         group = self._groups[picture.image]
         return replace(picture, group=group, split=self._split(f"group {group}"))
 
-    def drop_leaks(self, folder: Folder) -> int:
-        """Leave out training rows near a held note; how many."""
-        for lang in LANGS:
-            for note, _ in hand_notes(lang, folder.pack):
+    def drop_leaks(self, hand: HandNotes) -> int:
+        """Leave out training rows near a held note or a hand-written one; how many."""
+        for lang, notes in hand.items():
+            for note, _ in notes:
                 self._held.setdefault(note_key(note.text, lang), Place("hand", 0))
         keys: dict[bytes, Place] = {}
         for rows in self.train.values():
