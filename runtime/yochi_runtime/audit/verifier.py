@@ -4,7 +4,6 @@ The log is a SQLite file with one row a judgement. A row's hash is the sha256 of
 object in canonical form (RFC 8785: UTF-8, keys sorted, no blanks); one field is the hash of the row before
 (Haber and Stornetta, How to time-stamp a digital document, 1991). A changed, added or removed row breaks that
 chain. A cut end, or a log written anew, shows only against a checkpoint kept where the box cannot write.
-
 Exit 0: whole. 1: broken, with the first row that is wrong. 2: called wrongly.
 """
 
@@ -140,8 +139,10 @@ def main() -> None:
         parser.error(f"expected an audit log at {given.log}, found none")
     try:
         print(f"{given.log}: {verify(given.log, given.checkpoint and read_checkpoint(given.checkpoint))}")
-    except (Broken, ValueError) as e:
-        sys.exit(f"{given.log}: {e}") if isinstance(e, Broken) else parser.error(str(e))
+    except Broken as e:
+        sys.exit(f"{given.log}: {e}")
+    except ValueError as e:
+        parser.error(str(e))
 
 
 if __name__ == "__main__":
