@@ -72,19 +72,19 @@ def forge(path: Path, statement: str, *values: object) -> None:
 
 
 @pytest.fixture
-def read_only() -> Iterator[Callable[[Path], Path]]:
-    """Moves a file into a folder where the test may only read, folder and file alike."""
+def read_only() -> Iterator[Callable[..., Path]]:
+    """Moves files into a folder where the test may only read, folder and files alike; the folder."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as after:
         folder = Path(name)
 
-        def move(path: Path) -> Path:
-            moved = Path(shutil.move(path, folder))
-            moved.chmod(0o444)
+        def move(*paths: Path) -> Path:
+            for path in paths:
+                Path(shutil.move(path, folder)).chmod(0o444)
             folder.chmod(0o555)
             after.callback(folder.chmod, 0o755)
             if os.geteuid() == 0:  # root writes wherever it likes; nobody does not
                 os.seteuid(65534)
                 after.callback(os.seteuid, 0)
-            return moved
+            return folder
 
         yield move

@@ -59,8 +59,8 @@ def test_a_disk_that_takes_no_more_bytes(tmp_path: Path) -> None:
         assert log.record(PROCEED, "room again") is PROCEED
 
 
-def test_a_log_in_a_read_only_folder(log_file: Path, read_only: Callable[[Path], Path]) -> None:
-    path = read_only(log_file)
+def test_a_log_in_a_read_only_folder(log_file: Path, read_only: Callable[..., Path]) -> None:
+    path = read_only(log_file) / log_file.name
     with AuditLog(path) as log:
         assert str(path) in unrecorded(log.record(PROCEED, "note"), Reason.AUDIT_FAILED)
     with AuditLog(path.with_name("new.db")) as log:
