@@ -14,7 +14,7 @@ from ..errors import UsageError
 audit_app = typer.Typer(help="Check, read and export the log of judgements.", rich_markup_mode=None)
 
 LogFile = Annotated[
-    Path | None, typer.Argument(metavar="[DB]", help="Audit log (default: ~/.local/state/yochi/audit.db).")
+    Path | None, typer.Argument(metavar="DB", help="Audit log (default: ~/.local/state/yochi/audit.db).")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
 
@@ -66,7 +66,7 @@ def export(
     from .table import write_csv
     from .verifier import rows
 
-    with _log(db, debug) as path, _writes(csv):
+    with _log(db, debug) as path, _written(csv, path):
         typer.echo(f"{csv}: {write_csv(rows(path), csv)} rows")
 
 
@@ -84,7 +84,7 @@ def checkpoint(
     from .log import now
     from .verifier import Checkpoint, canonical, rows
 
-    with _log(db, debug) as path, _writes(out):
+    with _log(db, debug) as path, _written(out, path):
         head = deque(rows(path), maxlen=1)
         if not head:
             raise UsageError(f"expected at least one row in {path}, found none; judge something first")
@@ -112,8 +112,10 @@ def _log(db: Path | None, debug: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _writes(path: Path) -> Iterator[None]:
+def _written(path: Path, log: Path) -> Iterator[None]:
     try:
+        if path.exists() and path.samefile(log):
+            raise UsageError(f"expected another file than the log, got {path} for both; check the paths")
         yield
     except OSError as e:
         raise UsageError(f"expected to write {path}, got: {e.strerror or e}; check path and rights") from e

@@ -135,6 +135,8 @@ MISUSED = [
     ["audit", "show", "DB", "--last", "0"],
     ["audit", "export", "DB"],
     ["audit", "export", "DB", "--csv", "FOLDER/none/table.csv"],
+    ["audit", "export", "DB", "--csv", "DB"],
+    ["audit", "checkpoint", "DB", "--out", "DB"],
     ["audit", "checkpoint", "DB", "--out", "FOLDER"],
     ["audit", "checkpoint", "EMPTY", "--out", "FOLDER/kept"],
     ["judge", "none.jpg", "--note", NOTE, "--audit", "FOLDER"],
@@ -154,6 +156,7 @@ def test_misuse_is_one_line_on_stderr(
     code, out, err = yochi(*words)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith("yochi: ")
+    assert len(list(rows(log_file))) == ROWS
 
 
 @pytest.mark.parametrize(
