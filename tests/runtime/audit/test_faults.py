@@ -90,11 +90,16 @@ def _foreign(path: Path) -> None:
         db.execute("CREATE TABLE recipes (name)")
 
 
+def _unguarded(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TRIGGER no_delete")
+
+
 SPOILED: dict[str, Callable[[Path], object]] = {
     "no database": lambda path: path.write_bytes(b"no database, " * 1000),
     "scribbled over": _scribble,
     "somebody else's": _foreign,
-    "without a trigger": lambda path: sqlite3.connect(path).execute("DROP TRIGGER no_delete"),
+    "without a trigger": _unguarded,
     "last row changed": lambda path: forge(path, f"UPDATE judgements SET note = 'x' WHERE sequence = {ROWS}"),
     "last row no text": lambda path: forge(
         path, f"UPDATE judgements SET note = CAST(note AS BLOB) WHERE sequence = {ROWS}"
