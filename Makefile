@@ -37,10 +37,10 @@ help:
 	@echo "make clean  remove the environment and caches; runs/ and data/ stay"
 
 # 3 is cannot_judge: a judgement stands on the screen, so the demo worked, unless what was set up is not whole.
-# `bundle verify` says that apart from picture and note.
+# `bundle verify` says that apart from picture and note. A demo's judgements stay out of the box's own log.
 demo: base
 	@if [ -n "$${NOTE+set}" ]; then set -- --note "$$NOTE"; else set -- --note-file docs/sample/note.txt; fi; \
-	status=0; $(BIN)/yochi judge "$$@" -- "$$IMAGE" || status=$$?; \
+	status=0; $(BIN)/yochi judge "$$@" --audit "$(VENV)/audit.db" -- "$$IMAGE" || status=$$?; \
 	if [ $$status -eq 3 ]; then \
 		fault="$$($(BIN)/yochi bundle verify 2>&1 >/dev/null)" || { printf '%s\n' "$$fault" >&2; exit 3; }; \
 		echo "(yochi ended with 3: cannot judge)" >&2; status=0; \

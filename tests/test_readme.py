@@ -149,13 +149,14 @@ NOTES = [
 def test_a_note_reaches_the_program_as_it_was_typed(tmp_path: Path, note: str) -> None:
     assert demo(tmp_path, f"NOTE={note}", "IMAGE=my $1 photo.jpg") == (
         0,
-        repr(["judge", "--note", note, "--", "my $1 photo.jpg"]),
+        repr(["judge", "--note", note, "--audit", f"{tmp_path}/venv/audit.db", "--", "my $1 photo.jpg"]),
     )
 
 
 @pytest.mark.parametrize(("status", "expected"), [(0, 0), (3, 0), (2, 2), (1, 2), (130, 2)])
 def test_demo_succeeds_when_a_judgement_was_printed(tmp_path: Path, status: int, expected: int) -> None:
-    sample = ["judge", "--note-file", "docs/sample/note.txt", "--", "docs/sample/frame.jpg"]
+    log = f"{tmp_path}/venv/audit.db"
+    sample = ["judge", "--note-file", "docs/sample/note.txt", "--audit", log, "--", "docs/sample/frame.jpg"]
     assert demo(tmp_path, status=status) == (expected, repr(sample))
 
 

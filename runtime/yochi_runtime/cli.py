@@ -1,4 +1,4 @@
-"""`yochi`: judge a picture, watch a camera, look after the bundle.
+"""`yochi`: judge a picture, watch a camera, look after the bundle and the audit log.
 
 Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: cannot judge, with the
 Judgement. 130: interrupted.
@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from .audit.commands import audit_app
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(audit_app, name="audit")
 
 
 class Lang(StrEnum):
@@ -45,6 +47,15 @@ BundleOption = Annotated[
 BundleFolder = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="Bundle folder (default: the shipped).")
 ]
+AuditOption = Annotated[
+    str | None,
+    typer.Option(
+        "--audit",
+        metavar="DB",
+        help='Audit log for the judgement (default: ~/.local/state/yochi/audit.db); "none": no log.',
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
 ]
@@ -59,15 +70,20 @@ def judge(
     bundle: BundleOption = None,
     lang: Annotated[Lang | None, typer.Option(help="Language of the text (default: LANG's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
+    audit: AuditOption = None,
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
     """Judge the picture IMAGE together with a note."""
     from . import run
+    from .audit.log import open_log
 
     _set_up(debug)
     _check_bundle(bundle)
-    judgement, pack = run.judge_file(image, run.NoteSource(note, note_file), bundle, threads)
+    source = run.NoteSource(note, note_file)
+    with open_log(audit) as log:
+        judgement, pack = run.judge_file(image, source, bundle, threads)
+        judgement = log.record(judgement, source.raw)
     _print(judgement, pack, _display_language(lang), json)
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
@@ -81,6 +97,7 @@ def watch(
     bundle: BundleOption = None,
     every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
+    audit: AuditOption = None,
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
@@ -89,13 +106,16 @@ def watch(
     A frame that cannot be read is a cannot_judge line. Exit 3 if not a single frame could be judged.
     """
     from . import run
+    from .audit.log import open_log
 
     _set_up(debug)
     _check_bundle(bundle)
-    judged = False
-    for judgement in run.watch(camera, run.NoteSource(note, note_file), bundle, threads, every, count):
-        typer.echo(judgement.model_dump_json())
-        judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
+    judged, source = False, run.NoteSource(note, note_file)
+    with open_log(audit) as log:
+        for found in run.watch(camera, source, bundle, threads, every, count):
+            judgement = log.record(found, source.raw)
+            typer.echo(judgement.model_dump_json())
+            judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
         raise typer.Exit(3)
 

@@ -6,7 +6,8 @@ YochiError
     ├── FrameError        the picture
     ├── NoteError         the note
     ├── BundleError       the bundle or the base language model
-    └── EngineError       a model that failed while it ran
+    ├── EngineError       a model that failed while it ran
+    └── AuditError        the audit log
 
 Every message says what was expected, what came, and what to do. Nothing in this tree leads to `proceed`.
 """
@@ -36,6 +37,8 @@ class Reason(StrEnum):
     UNPROVED = "unproved"
     ENGINE_FAILED = "engine_failed"
     ENGINE_OUTPUT = "engine_output_invalid"
+    AUDIT_FAILED = "audit_failed"
+    AUDIT_DAMAGED = "audit_damaged"
 
 
 class YochiError(Exception):
@@ -71,3 +74,7 @@ class BundleError(CannotJudge):
 
 class EngineError(CannotJudge):
     """A model failed while it ran, or gave something that is not a probability."""
+
+
+class AuditError(CannotJudge):
+    """The judgement's row could not be written: disk full, read-only, locked, or the log is damaged."""

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from yochi_devices.cameras import Camera, CameraError, open_camera
@@ -37,6 +38,18 @@ class NoteSource:
             raise UsageError(f"expected a note file at {self.file}, found none; give a UTF-8 text file")
 
     def read(self) -> Note:
+        return self._note
+
+    @property
+    def raw(self) -> str | None:
+        """The note as it was given, for the audit log; None where there is none to read."""
+        try:
+            return self._note.raw
+        except NoteError:
+            return None
+
+    @cached_property
+    def _note(self) -> Note:  # read once: what is recorded is what was judged
         if self.file is not None:
             return read_note_file(self.file)
         text = self.text or ""

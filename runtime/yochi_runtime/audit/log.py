@@ -1,0 +1,175 @@
+"""Writing the audit log: a verdict is given only when its row is on the disk.
+
+SQLite in WAL mode with `synchronous=FULL`: a row that was acknowledged survives a kill and a power cut. What
+the rows are and how they are chained stands in `verifier`.
+"""
+
+import logging
+import os
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import AuditError, Reason, UsageError
+from ..judgement import CALL_SUPERVISOR, Judgement
+from ..verdict import Verdict
+from .store import connect
+from .verifier import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
+
+NONE = "none"
+_LOG = logging.getLogger(__name__)
+
+_LAST = f"SELECT {COLUMNS} FROM judgements ORDER BY sequence DESC LIMIT 1"
+_INSERT = f"INSERT INTO judgements VALUES ({', '.join('?' * len(Row._fields))})"
+
+
+def now() -> str:
+    """UTC, ISO 8601, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def default_log() -> Path:
+    """`$XDG_STATE_HOME/yochi/audit.db`, else under `~/.local/state`; UsageError where there is no home."""
+    state = os.environ.get("XDG_STATE_HOME")
+    # The XDG specification: a relative path here is to be ignored.
+    try:
+        root = Path(state) if state and Path(state).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError as e:
+        raise UsageError(f"expected a home folder for the audit log, got: {e}; give --audit DB") from e
+    return root / "yochi" / "audit.db"
+
+
+def open_log(option: str | None) -> "AuditLog":
+    """The log that `--audit` means: a file, "none", or the default for None.
+
+    UsageError for a path that cannot be a log. What else is wrong is found with the first row.
+    """
+    if option == NONE:
+        return AuditLog(None)
+    if option is None:
+        path = default_log()
+        with suppress(OSError):  # writing the row says why
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return AuditLog(path)
+    path = Path(option)
+    if path.is_dir() or not path.parent.is_dir():
+        found = "a folder" if path.is_dir() else "no folder to put it in"
+        raise UsageError(f"expected a file for the audit log at {path}, got {found}; check --audit")
+    return AuditLog(path)
+
+
+class AuditLog:
+    """Appends rows to the log at `path`; None keeps no log. A context manager; not for several threads.
+
+    Opened with the first row, and again after a fault: what heals is used again without a person.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._file = (0, 0)  # device and inode of what is open
+        self._missed = 0
+
+    def record(self, judgement: Judgement, note: str | None) -> Judgement:
+        """`judgement` once its row is durable; otherwise a `cannot_judge` that says why it is not.
+
+        `note` as it was given, None where it could not be read. What the judge found stays to be seen.
+        """
+        if self._path is None:
+            return judgement
+        try:
+            self._append(self._path, judgement, note)
+        except Exception as e:  # noqa: BLE001 -- fail closed: no fault may lead to an unrecorded verdict
+            _LOG.debug("cannot record", exc_info=e)
+            self.close()
+            self._missed += 1
+            return _unrecorded(judgement, _as_audit_error(e, self._path))
+        self._missed = 0
+        return judgement
+
+    def _append(self, path: Path, judgement: Judgement, note: str | None) -> None:
+        db = self._connection(path)
+        db.execute("BEGIN IMMEDIATE")  # from here on nobody else appends
+        last = _last(db)
+        row = Row(
+            sequence=last.sequence + 1 if last else 1,
+            time=now(),
+            missed=self._missed,
+            note=note,
+            frame=judgement.identities.frame,
+            bundle=judgement.identities.bundle,
+            judgement=canonical(judgement.model_dump(mode="json")),
+            previous=last.hash if last else GENESIS,
+            hash="",
+        )
+        db.execute(_INSERT, row._replace(hash=row_hash(row)))
+        # Where this fails the row may still be found later: a verdict that nobody was shown.
+        db.execute("COMMIT")
+
+    def _connection(self, path: Path) -> sqlite3.Connection:
+        if self._db is not None:
+            if self._file != _identity(path):  # rows in a deleted file would be lost with it
+                raise AuditError(
+                    Reason.AUDIT_FAILED,
+                    f"expected the audit log {path} to stay, it was moved or deleted; bring it back",
+                )
+            return self._db
+        self._db = connect(path)
+        self._file = _identity(path)
+        return self._db
+
+    def close(self) -> None:
+        """Lets go of the file; the next `record` opens it again."""
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(sqlite3.Error):  # the rows are on the disk; what is tidied here is tidied later
+                db.close()
+
+    def __enter__(self) -> "AuditLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _last(db: sqlite3.Connection) -> Row | None:
+    """Broken where it is not as it was written: nothing may be chained to it."""
+    for values in db.execute(_LAST):
+        row = Row(*values)
+        check(row, row.sequence, None)
+        return row
+    return None
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _as_audit_error(error: Exception, path: Path) -> AuditError:
+    if isinstance(error, AuditError):
+        return error
+    # OperationalError is about the surroundings (full, locked, read-only), the rest of DatabaseError about
+    # what stands in the file.
+    if isinstance(error, Broken | sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        reason, advice = Reason.AUDIT_DAMAGED, "keep the file as evidence and give another with --audit"
+    else:
+        reason, advice = Reason.AUDIT_FAILED, "make room, allow writing, or give another with --audit"
+    found = str(error).partition(" with text ")[0]  # after it SQLite repeats what it could not read
+    return AuditError(reason, f"expected to add this judgement's row to {path}, got: {found}; {advice}")
+
+
+def _unrecorded(judgement: Judgement, error: AuditError) -> Judgement:
+    message = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
+    return judgement.model_copy(
+        update={
+            "verdict": Verdict.CANNOT_JUDGE,
+            "reasons": (*judgement.reasons, error.reason),
+            "message": f"{judgement.message}; and {message}" if judgement.message else message,
+            "advice": CALL_SUPERVISOR,
+        }
+    )

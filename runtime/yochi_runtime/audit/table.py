@@ -1,0 +1,58 @@
+"""Rows of the audit log for people: a line on the terminal, a table for a spreadsheet."""
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..factors import quote
+from .verifier import Row
+
+_SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
+# How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def line(row: Row) -> str:
+    """One line that cannot steer a terminal."""
+    found = _judged(row)
+    parts = [
+        f"{row.sequence:>6}  {row.time}  {found['verdict']:12}",
+        found["reasons"] or found["risks"] or "-",
+    ]
+    if row.missed:
+        parts.append(f"({row.missed} before it not recorded)")
+    parts.append("no note" if row.note is None else f'"{quote(row.note)}"')
+    return "  ".join(parts)
+
+
+def write_csv(rows: Iterable[Row], path: Path) -> int:
+    """All `rows` in `path`, or no file at all; how many. With a byte-order mark, which Excel needs."""
+    count, part = 0, path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8-sig", newline="") as sink:
+            table = csv.writer(sink)
+            table.writerow((*_SPLIT, *Row._fields))
+            for row in rows:
+                found = _judged(row)
+                table.writerow([_cell(value) for value in (*(found[key] for key in _SPLIT), *row)])
+                count += 1
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _judged(row: Row) -> dict[str, str]:
+    judgement: dict[str, Any] = json.loads(row.judgement)
+    risks = (f"{factor['slot']} {factor['probability']:.2f}" for factor in judgement["factors"])
+    return {
+        "verdict": judgement["verdict"],
+        "reasons": ", ".join(judgement["reasons"]),
+        "risks": ", ".join(risks),
+    }
+
+
+def _cell(value: str | int | None) -> str | int | None:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
