@@ -36,6 +36,7 @@ class Reason(StrEnum):
     UNPROVED = "unproved"
     ENGINE_FAILED = "engine_failed"
     ENGINE_OUTPUT = "engine_output_invalid"
+    ENGINE_TIMEOUT = "engine_timeout"
 
 
 class YochiError(Exception):
@@ -70,4 +71,10 @@ class BundleError(CannotJudge):
 
 
 class EngineError(CannotJudge):
-    """A model failed while it ran, or gave something that is not a probability."""
+    """A model failed while it ran, was late, or gave something that is not a probability."""
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of another library's message, at most 200 characters."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

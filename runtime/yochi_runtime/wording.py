@@ -135,6 +135,9 @@ REASONS: dict[Reason, Text] = {
     ),
     Reason.ENGINE_FAILED: Text(en="A model failed while it ran.", ja="モデルの実行に失敗しました。"),
     Reason.ENGINE_OUTPUT: Text(en="A model gave invalid numbers.", ja="モデルの出力が正しくありません。"),
+    Reason.ENGINE_TIMEOUT: Text(
+        en="A model did not answer in time.", ja="モデルが時間内に応答しませんでした。"
+    ),
 }
 
 
