@@ -54,10 +54,11 @@ def check_sight(sight: Sight, width: int, cues: int) -> Sight:
     """`sight` if it is one for this width and number of cues; EngineError (ENGINE_OUTPUT) otherwise."""
     check_numbers(EMBEDS, sight.embeds, (IMAGE_TOKENS, width))
     check_numbers(CELLS, sight.cells, (GRID * GRID, cues))
-    if sight.cells.min() < 0.0 or sight.cells.max() > 1.0:
+    least, most = sight.cells.min(), sight.cells.max()
+    if least < 0.0 or most > 1.0:
         raise EngineError(
             Reason.ENGINE_OUTPUT,
-            f"expected {CELLS} in 0..1, got {sight.cells.min():.3g}..{sight.cells.max():.3g}; export it again",
+            f"expected {CELLS} in 0..1, got {least:.3g}..{most:.3g}; export it again",
         )
     return sight
 

@@ -26,7 +26,7 @@ def read_bundle(path: Path | None) -> Bundle:
 
 
 def check_unchanged(bundle: Bundle) -> None:
-    """BundleError where the files of an open bundle or its base model are no longer those that were checked."""
+    """BundleError where the files of an open bundle, or its base model, are no longer the checked ones."""
     try:
         found = open_bundle(bundle.path).sha256
     except UsageError as e:

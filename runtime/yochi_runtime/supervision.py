@@ -1,9 +1,9 @@
 """An engine that is started again when it fails, in a process of its own.
 
-Whatever goes wrong with a request, a crash, silence, lateness, numbers that are none, rubbish, ends the process
-and is an EngineError: what such an engine holds in memory is not believed. The next request starts another one.
-After FREE_RESTARTS failures within WINDOW the next start waits 1, 2, 4 ... at most MAX_PAUSE seconds, and
-requests until then fail at once.
+Whatever goes wrong with a request (a crash, silence, lateness, numbers that are none, rubbish) ends the
+process and is an EngineError: what such an engine holds in memory is not believed. The next request starts
+another. After more than FREE_RESTARTS failures within WINDOW seconds the next start waits 1, 2, 4 ...
+MAX_PAUSE seconds, and requests until then fail at once.
 """
 
 import time
@@ -25,9 +25,9 @@ T = TypeVar("T")
 class Supervised:
     """The engine `kind` of `engine_child`, opened with `settings` (JSON values).
 
-    `whole` is called before every start but the first, and raises where the files that were checked on opening
-    are others by now. `facts` is what the engine said of itself when it was ready. EngineError where it cannot
-    be opened.
+    `whole` is called before every start but the first, and raises where the files that were checked on
+    opening are others by now. `facts` is what the engine said of itself when it was ready. EngineError where
+    it cannot be opened.
     """
 
     def __init__(self, kind: str, settings: Mapping[str, Any], whole: Check) -> None:
