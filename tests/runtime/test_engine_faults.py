@@ -18,7 +18,8 @@ from yochi_runtime.wire import Wire
 from tests.fixtures import faulty_engine
 from tests.fixtures.tiny_bundle import TinyBundle
 
-KINDS = ("vision", "language")
+from .processes import KINDS, held, judged, numbers, pid_of, refused
+
 CRASHES = {
     "abort": "SIGABRT",
     "segv": "SIGSEGV",
@@ -120,7 +121,9 @@ def test_without_descriptors_there_is_no_verdict_and_with_them_there_is(judge: J
     os.kill(pid_of("vision"), signal.SIGKILL)
     assert judged(judge).reasons == (Reason.ENGINE_FAILED,)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    used = {int(descriptor.name) for descriptor in Path("/proc/self/fd").iterdir()}
+    free = sorted(set(range(1024)) - used)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[1], hard))  # one left: a file, but no socket pair
     try:
         found = judged(judge)
     finally:
