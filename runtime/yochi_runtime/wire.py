@@ -54,27 +54,26 @@ class Wire:
         self._end = end
 
     def send(self, message: Message, until: float | None = None) -> None:
-        body = b"".join(np.asarray(a, dtype="<f4").tobytes() for a in message.arrays.values())
+        body = [np.ascontiguousarray(a, dtype="<f4").reshape(-1) for a in message.arrays.values()]
         shapes = {name: a.shape for name, a in message.arrays.items()}
         head = json.dumps({**message.head, _ARRAYS: shapes}).encode()
-        self._limit(until)
-        self._end.sendall(_LENGTHS.pack(_MAGIC, len(head), len(body)) + head)
-        if body:
+        start = _LENGTHS.pack(_MAGIC, len(head), sum(part.nbytes for part in body)) + head
+        for data in (start, *(part.view(np.uint8).data for part in body)):
             self._limit(until)
-            self._end.sendall(body)
+            self._end.sendall(data)
 
     def receive(self, until: float | None = None) -> Message:
         magic, head, body = _LENGTHS.unpack(self._read(_LENGTHS.size, until))
         if magic != _MAGIC or head > MAX_HEAD or body > MAX_BODY:
             raise _rubbish(f"{magic!r}, {head} and {body} bytes")
-        return _message(self._read(head, until), self._read(body, until))
+        return _message(bytes(self._read(head, until)), self._read(body, until))
 
     def close(self) -> None:
         self._end.close()
 
-    def _read(self, count: int, until: float | None) -> bytearray:
-        data = bytearray(count)
-        rest = memoryview(data)
+    def _read(self, count: int, until: float | None) -> NDArray[np.uint8]:
+        data = np.empty(count, dtype=np.uint8)
+        rest = data.data
         while rest:
             self._limit(until)
             got = self._end.recv_into(rest)
@@ -90,7 +89,7 @@ class Wire:
         self._end.settimeout(left)
 
 
-def _message(text: bytearray, body: bytearray) -> Message:
+def _message(text: bytes, body: NDArray[np.uint8]) -> Message:
     try:
         head = json.loads(text)
         shapes = {str(name): _shape(shape) for name, shape in head.pop(_ARRAYS).items()}
@@ -99,7 +98,7 @@ def _message(text: bytearray, body: bytearray) -> Message:
     sizes = [math.prod(shape) for shape in shapes.values()]
     if 4 * sum(sizes) != len(body):
         raise _rubbish(f"{len(body)} bytes for arrays of {shapes}")
-    numbers = np.frombuffer(body, dtype="<f4")
+    numbers = body.view("<f4")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     arrays = {
         name: numbers[start : start + size].reshape(shape)
