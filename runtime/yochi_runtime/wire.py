@@ -58,12 +58,13 @@ class Wire:
         shapes = {name: a.shape for name, a in message.arrays.items()}
         head = json.dumps({**message.head, _ARRAYS: shapes}).encode()
         start = _LENGTHS.pack(_MAGIC, len(head), sum(part.nbytes for part in body)) + head
-        for data in (start, *(part.view(np.uint8).data for part in body)):
+        parts: list[bytes | memoryview] = [start, *(part.view(np.uint8).data for part in body)]
+        for data in parts:
             self._limit(until)
             self._end.sendall(data)
 
     def receive(self, until: float | None = None) -> Message:
-        magic, head, body = _LENGTHS.unpack(self._read(_LENGTHS.size, until))
+        magic, head, body = _LENGTHS.unpack(self._read(_LENGTHS.size, until).data)
         if magic != _MAGIC or head > MAX_HEAD or body > MAX_BODY:
             raise _rubbish(f"{magic!r}, {head} and {body} bytes")
         return _message(bytes(self._read(head, until)), self._read(body, until))
