@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from yochi_runtime.vision import Sight, Vision
+from yochi_runtime.engines import Sight
+from yochi_runtime.vision import Vision
 
 THREADS = 2
 WARM_UP = 2

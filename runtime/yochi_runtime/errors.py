@@ -37,6 +37,7 @@ class Reason(StrEnum):
     UNPROVED = "unproved"
     ENGINE_FAILED = "engine_failed"
     ENGINE_OUTPUT = "engine_output_invalid"
+    ENGINE_TIMEOUT = "engine_timeout"
     AUDIT_FAILED = "audit_failed"
     AUDIT_DAMAGED = "audit_damaged"
 
@@ -73,8 +74,14 @@ class BundleError(CannotJudge):
 
 
 class EngineError(CannotJudge):
-    """A model failed while it ran, or gave something that is not a probability."""
+    """A model failed while it ran, was late, or gave something that is not a probability."""
 
 
 class AuditError(CannotJudge):
     """The judgement's row could not be written: disk full, read-only, locked, or the log is damaged."""
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of another library's message, at most 200 characters."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

@@ -10,21 +10,19 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from yochi_devices.decode import MAX_FILE_BYTES as MAX_FILE_BYTES
 from yochi_devices.decode import MAX_PIXELS as MAX_PIXELS
 from yochi_devices.decode import Fault, PictureError, decode_rgb
 from yochi_devices.frame import Rgb as Rgb
 
+from .engines import GRID as GRID
+from .engines import SIDE as SIDE
+from .engines import Pixels as Pixels
 from .errors import FrameError, Reason, UsageError
 
 PREPARATION = "lite0-448-bilinear-v1"  # part of every cache key and of the bundle's manifest
-SIDE = 448  # pixels; 14 x 14 cells of 32 pixels, folded 2 x 2 to 7 x 7 = 49 tokens
-GRID = 7
 MIN_SIDE = 32  # pixels; below it one token would see less than five source pixels
-
-Pixels = NDArray[np.float32]  # (1, 3, SIDE, SIDE), about -1..1
 
 _REASONS = {
     Fault.FOREIGN: Reason.FRAME_UNREADABLE,

@@ -1,4 +1,4 @@
-"""The judge: a checked bundle, its two engines, and one judgement after another.
+"""The judge: a checked bundle, its two engines in processes of their own, and one judgement after another.
 
 Every fault becomes `cannot_judge` with its reason; nothing that goes wrong leads to `proceed`. The last
 frame's reading is kept, so a new note on the same frame costs only what comes after the picture.
@@ -7,6 +7,7 @@ frame's reading is kept, so a new note on the same frame costs only what comes a
 import logging
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -14,17 +15,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import language as llama
-from . import vision as onnx
 from .base import find_base
 from .bundle import LORA, PACK, VISION, Bundle
-from .errors import CannotJudge, EngineError, NoteError, Reason
+from .engine_clients import LanguageClient, VisionClient
+from .errors import CannotJudge, EngineError, NoteError, Reason, one_line
 from .evidence import Box, cue_box, note_spans
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
 from .gates import check_content
 from .inspection import Inspection, Note
 from .judgement import Identities, Judgement, NoteSpan, cannot_judge
-from .opening import is_trusted, prompt_of, read_bundle
+from .opening import check_unchanged, is_trusted, prompt_of, read_bundle
 from .prompt import Prompt
 from .reader import Reader, SlotLogits
 from .readout import Readout, read_out, yes_margins
@@ -33,7 +33,6 @@ from .taxonomy import Slot, Source
 from .verdict import Verdict
 
 MAX_THREADS = 4  # more gain nothing for models of this size
-ENGINE = f"onnxruntime {onnx.VERSION} / llama-cpp-python {llama.VERSION}"
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,7 +40,7 @@ class Judge:
     """Made by `Judge.open`. A context manager; not for several threads at once."""
 
     def __init__(
-        self, bundle: Bundle, prompt: Prompt, vision: onnx.Vision, language: llama.Language, *, trusted: bool
+        self, bundle: Bundle, prompt: Prompt, vision: VisionClient, language: LanguageClient, *, trusted: bool
     ) -> None:
         self.bundle = bundle
         self.trusted = trusted
@@ -69,10 +68,12 @@ class Judge:
             prompt = prompt_of(bundle)
             base = find_base(bundle.manifest.base)
             count = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
-            language = opened.enter_context(llama.Language(base, bundle.path / LORA, threads=count))
-            vision = opened.enter_context(
-                onnx.Vision(bundle.path / VISION, language.width, len(bundle.pack.cue), threads=count)
-            )
+            whole = partial(check_unchanged, bundle)
+            language = LanguageClient(base, bundle.path / LORA, threads=count, whole=whole)
+            opened.callback(language.close)
+            cues = len(bundle.pack.cue)
+            vision = VisionClient(bundle.path / VISION, language.width, cues, threads=count, whole=whole)
+            opened.callback(vision.close)
             judge = cls(bundle, prompt, vision, language, trusted=is_trusted(bundle, trust))
             opened.pop_all()  # from here on the judge closes them
         judge._loading = loading
@@ -105,7 +106,7 @@ class Judge:
         except Exception as e:
             raise EngineError(
                 Reason.ENGINE_FAILED,
-                f"expected a judgement, got {type(e).__name__}: {onnx.one_line(e)}; restart Yochi, report it",
+                f"expected a judgement, got {type(e).__name__}: {one_line(e)}; restart Yochi, report it",
             ) from e
 
     def _judge(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
@@ -115,6 +116,7 @@ class Judge:
                 self._check_language(note)
             ids = self._prompt.note(note.text)
             check_content(inspection.frame)
+            self._vision.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
             answers = self._scene.read(ids, stages)
             with stages.timed("verdict"):
@@ -182,7 +184,7 @@ class Judge:
             prompt=manifest.prompt.sha256,
             frame=inspection.frame.sha256,
             note=inspection.note.sha256,
-            engine=ENGINE,
+            engine=f"{self._vision.version} / {self._language.version}",
         )
 
     def _unproved(self) -> str:
@@ -194,7 +196,7 @@ class Judge:
         return "expected a bundle whose proof passed, got one that failed it; do not act on these numbers"
 
     def close(self) -> None:
-        """Frees both engines."""
+        """Ends both engines."""
         self._vision.close()
         self._language.close()
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from . import trust as shipped
 from .base import find_base
 from .bundle import Bundle, open_bundle
-from .errors import BundleError, Reason, UsageError
+from .errors import BundleError, Reason, UsageError, one_line
 from .image import PREPARATION
 from .prompt import Prompt, build_prompt
 from .tokens import TextTokenizer
-from .vision import one_line
 
 
 def read_bundle(path: Path | None) -> Bundle:
@@ -24,6 +23,20 @@ def read_bundle(path: Path | None) -> Bundle:
             f"expected the shipped bundle at {shipped.shipped_bundle()}, found none; "
             "install Yochi again or give --bundle",
         ) from e
+
+
+def check_unchanged(bundle: Bundle) -> None:
+    """BundleError where the files of an open bundle, or its base model, are no longer the checked ones."""
+    try:
+        found = open_bundle(bundle.path).sha256
+    except UsageError as e:
+        raise BundleError(Reason.BUNDLE_MISSING, str(e)) from e
+    if found != bundle.sha256:
+        raise BundleError(
+            Reason.BUNDLE_CHANGED,
+            f"expected the manifest {bundle.sha256[:12]}... that was opened, got another; restart Yochi",
+        )
+    find_base(bundle.manifest.base)
 
 
 def is_trusted(bundle: Bundle, trust: frozenset[str] = frozenset()) -> bool:

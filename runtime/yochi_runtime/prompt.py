@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .engines import IMAGE_TOKENS as IMAGE_TOKENS
 from .errors import NoteError, Reason, UsageError
 from .taxonomy import Pack
 from .verdict import JUDGED
 
 PROMPT_VERSION = "slots-2"  # 2: notes are read through the glossary
-IMAGE_TOKENS = 49
 MAX_TOKENS = 320  # the whole prompt
 MAX_SIGN_TOKENS = 48
 BOS = 1  # `<|im_start|>` of SmolLM2, as the attention sink; never produced from text

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .engines import LanguageEngine, Logits
 from .errors import EngineError, Reason
-from .language import Language, Logits
 from .prompt import Prompt
 
 
@@ -29,16 +29,16 @@ class SlotLogits:
 class Reader:
     """One prompt on one language model. Reads the prefix at once."""
 
-    def __init__(self, language: Language, prompt: Prompt) -> None:
+    def __init__(self, language: LanguageEngine, prompt: Prompt) -> None:
         self._language, self._prompt = language, prompt
-        language.rewind(0)
-        language.tokens(prompt.prefix)
-        self._after_prefix = language.position
+        self._read_prefix()
         self._after_look: int | None = None
 
     def look(self, embeds: NDArray[np.float32]) -> Logits:
         """A new frame: (cues, 2) float32 logits (no, yes) from (49, width) embeddings."""
         self.forget()
+        if self._language.position < self._after_prefix:  # another process has taken the engine's place
+            self._read_prefix()
         self._language.rewind(self._after_prefix)
         self._language.embeddings(embeds)
         answers = self._prompt.answers
@@ -62,6 +62,11 @@ class Reader:
         at = [len(before) + place for place in self._prompt.slots_at]
         logits = self._language.tokens((*before, *self._prompt.slots), at, asked)
         return SlotLogits(risks=logits[:-1, :2], verdict=logits[-1, 2:])
+
+    def _read_prefix(self) -> None:
+        self._language.rewind(0)
+        self._language.tokens(self._prompt.prefix)
+        self._after_prefix = self._language.position
 
     def forget(self) -> None:
         """The next frame is new, whatever it is."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle, Calibration, VerdictCalibration
+from .engines import Logits
 from .errors import EngineError, Reason
 from .judgement import Coverage, SlotResult
-from .language import Logits
 from .reader import SlotLogits
 from .taxonomy import VERDICT_SLOT, Slot, Source
 

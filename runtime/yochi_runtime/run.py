@@ -10,7 +10,7 @@ from pathlib import Path
 from yochi_devices.cameras import Camera, CameraError, open_camera
 from yochi_devices.frame import CameraFrame
 
-from .errors import CannotJudge, NoteError, Reason, UsageError
+from .errors import CannotJudge, NoteError, Reason, UsageError, one_line
 from .gates import check_age
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
@@ -18,7 +18,6 @@ from .judge import Judge
 from .judgement import Judgement, cannot_judge
 from .scene import Stages
 from .taxonomy import Pack
-from .vision import one_line
 
 ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
 _LOG = logging.getLogger(__name__)

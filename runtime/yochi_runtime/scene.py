@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .engines import Logits, VisionEngine
 from .image import Frame, prepare
-from .language import Logits
 from .reader import Reader, SlotLogits
-from .vision import Vision
 
 
 class Stages(dict[str, float]):
@@ -42,7 +41,7 @@ class Seen:
 class Scene:
     """Vision and reader, and what they saw last."""
 
-    def __init__(self, vision: Vision, reader: Reader) -> None:
+    def __init__(self, vision: VisionEngine, reader: Reader) -> None:
         self._vision, self._reader = vision, reader
         self._seen: Seen | None = None
 

@@ -135,6 +135,9 @@ REASONS: dict[Reason, Text] = {
     ),
     Reason.ENGINE_FAILED: Text(en="A model failed while it ran.", ja="モデルの実行に失敗しました。"),
     Reason.ENGINE_OUTPUT: Text(en="A model gave invalid numbers.", ja="モデルの出力が正しくありません。"),
+    Reason.ENGINE_TIMEOUT: Text(
+        en="A model did not answer in time.", ja="モデルが時間内に応答しませんでした。"
+    ),
     Reason.AUDIT_FAILED: Text(en="The judgement could not be recorded.", ja="判定を記録できません。"),
     Reason.AUDIT_DAMAGED: Text(
         en="The log of judgements is damaged.", ja="判定の記録ファイルが壊れているか、書き換えられています。"

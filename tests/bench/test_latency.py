@@ -1,6 +1,7 @@
 """Latency: what is asked of the judge in each case, the arithmetic, and the command around it."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +130,21 @@ def test_peak_memory_is_the_kernels_number(tmp_path: Path) -> None:
     assert why is None
     assert held is not None
     assert held > 10_000_000
+
+
+def test_the_engines_memory_counts_too() -> None:
+    code = "held = b'x' * 50_000_000; print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        both, _ = latency.peak_rss_bytes_of_all()
+        alone, _ = latency.peak_rss_bytes()
+        child.communicate(b"\n")
+    assert both is not None
+    assert alone is not None
+    assert both > alone + 50_000_000
 
 
 def test_memory_that_cannot_be_read_is_null_with_its_reason(tmp_path: Path) -> None:

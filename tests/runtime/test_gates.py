@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from yochi_devices.cameras import Camera
 from yochi_devices.frame import CameraFrame
+from yochi_runtime.engine_clients import VisionClient
 from yochi_runtime.errors import FrameError, Reason
 from yochi_runtime.gates import MAX_AGE, check_age, check_content, gray_levels
 from yochi_runtime.image import Frame, read_frame
@@ -15,7 +16,6 @@ from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import CALL_SUPERVISOR
 from yochi_runtime.run import judge_frames
 from yochi_runtime.verdict import Verdict
-from yochi_runtime.vision import Vision
 
 from .conftest import PLAIN_NOTE, noise
 
@@ -64,7 +64,7 @@ def test_gray_levels_by_hand() -> None:
 def test_the_judge_asks_no_engine_about_a_blank_frame(
     tiny_judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Vision, "see", lambda *_: pytest.fail("the engines ran"))
+    monkeypatch.setattr(VisionClient, "see", lambda *_: pytest.fail("the engines ran"))
     found = tiny_judge.judge(Inspection(BLANK["black"], Note(PLAIN_NOTE)))
     assert (found.verdict, found.reasons) == (Verdict.CANNOT_JUDGE, (Reason.FRAME_BLANK,))
     assert (found.advice, found.slots) == (CALL_SUPERVISOR, ())

@@ -56,7 +56,7 @@ stage() {
 }
 if [ -n "$from" ]; then
   [ -d "$run/sft-before" ] || yochi-export unpack "$from" "$run/sft-before"
-  stage words before 1500 5 --languages en,ja --no-curriculum --combinations 3
+  stage words before 1150 5 --languages en,ja --no-curriculum --combinations 3
   last=(before words) records=$run/records-words
 else
   stage english "" 1800 0 --languages en

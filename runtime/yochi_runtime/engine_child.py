@@ -1,0 +1,131 @@
+"""What runs in an engine's own process: `python -m yochi_runtime.engine_child KIND DESCRIPTOR PARENT`.
+
+It loads what the first message names, says that it is ready, and answers one request after another on the
+socket DESCRIPTOR, until its other end is closed or the process PARENT is gone. While it works it sends a beat
+every half second, so that a stopped process is told from a slow one.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .engines import CELLS, EMBEDS
+from .errors import CannotJudge, Reason, one_line
+from .wire import Message, Wire
+
+BEAT = "beat"
+PULSE = 0.5  # seconds from beat to beat; a request is rarely that long
+PIXELS, ROWS, LOGITS = "pixels", "rows", "logits"  # names of arrays, beside Sight's own
+
+Answer = Callable[[Message], Message]
+
+
+class Line(threading.Thread):
+    """The child's end of the wire, and the thread that beats on it."""
+
+    def __init__(self, wire: Wire, parent: int) -> None:
+        super().__init__(daemon=True)
+        self._wire, self._parent = wire, parent
+        self._lock = threading.Lock()  # a beat must not stand in the middle of an answer
+        self._busy = False
+
+    def receive(self) -> Message:
+        message = self._wire.receive()
+        with self._lock:
+            self._busy = True
+        return message
+
+    def answer(self, message: Message) -> None:
+        with self._lock:
+            self._busy = False
+            self._wire.send(message)
+
+    def run(self) -> None:
+        while os.getppid() == self._parent:
+            time.sleep(PULSE)
+            with self._lock:
+                if self._busy:
+                    try:
+                        self._wire.send(Message({BEAT: True}))
+                    except OSError:
+                        break
+        os._exit(0)  # whatever the engine is in the middle of: nobody waits for it
+
+
+def serve(kind: str, line: Line) -> None:
+    """Load, then answer, for ever; what goes wrong is an answer, too."""
+    opened = line.receive()
+    try:
+        facts, answer = OPEN[kind](opened.head)
+    except Exception as e:  # noqa: BLE001 -- the other side decides what to do about it
+        line.answer(_failure(kind, e))
+        return
+    line.answer(Message(facts))
+    while True:
+        asked = line.receive()
+        try:
+            given = Message({}) if asked.head["do"] == "ping" else answer(asked)
+        except Exception as e:  # noqa: BLE001
+            given = _failure(kind, e)
+        line.answer(given)
+
+
+def open_vision(settings: Any) -> tuple[dict[str, Any], Answer]:
+    """What `engine_clients.VisionClient` talks to."""
+    from . import vision
+
+    engine = vision.Vision(Path(settings["path"]), settings["width"], settings["cues"], settings["threads"])
+
+    def answer(asked: Message) -> Message:
+        sight = engine.see(asked.arrays[PIXELS])
+        return Message({}, {EMBEDS: sight.embeds, CELLS: sight.cells})
+
+    return {"version": f"onnxruntime {vision.VERSION}"}, answer
+
+
+def open_language(settings: Any) -> tuple[dict[str, Any], Answer]:
+    """What `engine_clients.LanguageClient` talks to. Each request says at which position to read it."""
+    from . import language
+
+    engine = language.Language(Path(settings["base"]), Path(settings["lora"]), threads=settings["threads"])
+
+    def answer(asked: Message) -> Message:
+        head = asked.head
+        engine.rewind(head["at"])
+        if head["do"] == "embeddings":
+            engine.embeddings(asked.arrays[ROWS])
+            return Message({})
+        return Message({}, {LOGITS: engine.tokens(head["ids"], head["asked"], head["answers"])})
+
+    return {"version": f"llama-cpp-python {language.VERSION}", "width": engine.width}, answer
+
+
+OPEN = {"vision": open_vision, "language": open_language}
+
+
+def _failure(kind: str, error: Exception) -> Message:
+    if isinstance(error, CannotJudge):
+        return Message({"error": error.reason, "message": str(error)})
+    said = f"{type(error).__name__}: {one_line(error)}"
+    message = f"expected the {kind} engine to work, got {said}; restart Yochi, report it"
+    return Message({"error": Reason.ENGINE_FAILED, "message": message})
+
+
+def main(kind: str, descriptor: str, parent: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the parent, which ends this one
+    line = Line(Wire(socket.socket(fileno=int(descriptor))), int(parent))
+    line.start()
+    with suppress(ConnectionError):  # nobody asks any more
+        serve(kind, line)
+    os._exit(0)  # without the libraries' own ends, which may hang or crash
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

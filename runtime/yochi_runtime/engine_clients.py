@@ -1,0 +1,103 @@
+"""Both engines as the judge has them: each in a process of its own, asked through a `Supervised`.
+
+Whatever comes back is checked here once more, because the other side may be out of its mind.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine_child import LOGITS, PIXELS, ROWS
+from .engines import CELLS, EMBEDS, Logits, Pixels, Sight, check_numbers, check_sight
+from .errors import EngineError, Reason
+from .supervision import Check, Supervised
+from .wire import Arrays, Message
+
+T = TypeVar("T")
+
+
+class VisionClient:
+    """`vision.Vision` in another process, with the same errors. `whole` as for `Supervised`."""
+
+    def __init__(self, path: Path, width: int, cues: int, *, threads: int, whole: Check) -> None:
+        self._sizes = width, cues
+        settings = {"path": str(path), "width": width, "cues": cues, "threads": threads}
+        self._engine = Supervised("vision", settings, whole)
+
+    @property
+    def version(self) -> str:
+        return str(self._engine.facts.get("version"))
+
+    def see(self, pixels: Pixels) -> Sight:
+        """`pixels` (1, 3, 448, 448) float32 from `image.prepare`. EngineError unless all is sound."""
+
+        def read(answer: Message) -> Sight:
+            return check_sight(Sight(answer.array(EMBEDS), answer.array(CELLS)), *self._sizes)
+
+        return self._engine.ask({"do": "see"}, {PIXELS: pixels}, read)
+
+    def ping(self) -> None:
+        """EngineError unless the process answers."""
+        self._engine.ping()
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+class LanguageClient:
+    """`language.Language` in another process, with the same errors. `whole` as for `Supervised`.
+
+    `position` counts what its process has read. A new process has read nothing, so any failure sets it to 0.
+    """
+
+    def __init__(self, base: Path, lora: Path, *, threads: int, whole: Check) -> None:
+        self.position = 0
+        settings = {"base": str(base), "lora": str(lora), "threads": threads}
+        self._engine = Supervised("language", settings, whole)
+        width = self._engine.facts.get("width")
+        if not isinstance(width, int):
+            self.close()
+            raise EngineError(
+                Reason.ENGINE_OUTPUT, f"expected the language model's width, got {width}; install Yochi again"
+            )
+        self.width = width
+
+    @property
+    def version(self) -> str:
+        return str(self._engine.facts.get("version"))
+
+    def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
+        """Read `ids` as one segment; (len(asked), len(answers)) float32 logits, as `Language.tokens`."""
+
+        def read(answer: Message) -> Logits:
+            logits = answer.array(LOGITS)
+            check_numbers(LOGITS, logits, (len(asked), len(answers)))
+            return logits
+
+        head = {"do": "tokens", "ids": list(ids), "asked": list(asked), "answers": list(answers)}
+        return self._read(head, len(ids), {}, read)
+
+    def embeddings(self, rows: NDArray[np.float32]) -> None:
+        """Read (n, width) float32 embeddings in place of tokens."""
+        self._read({"do": "embeddings"}, len(rows), {ROWS: rows}, lambda _: None)
+
+    def rewind(self, position: int) -> None:
+        """Forget everything from `position` on; the process does so when it reads next."""
+        if not 0 <= position <= self.position:
+            raise EngineError(
+                Reason.ENGINE_FAILED,
+                f"expected a position up to {self.position}, got {position}; judge it again",
+            )
+        self.position = position
+
+    def _read(self, head: Mapping[str, Any], count: int, arrays: Arrays, read: Callable[[Message], T]) -> T:
+        at, self.position = self.position, 0
+        answer = self._engine.ask({**head, "at": at}, arrays, read)
+        self.position = at + count
+        return answer
+
+    def close(self) -> None:
+        self._engine.close()
