@@ -4,19 +4,19 @@ Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: 
 Judgement. 130: interrupted.
 """
 
-import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
+from .rules_cli import rules_app
 from .taxonomy import Pack
 from .verdict import Verdict
+from .wording import Lang, display_language
 
 # The engines take a while to load: modules that need them are imported where they are used.
 
@@ -28,14 +28,7 @@ app = typer.Typer(
 )
 bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
 app.add_typer(bundle_app, name="bundle")
-
-
-class Lang(StrEnum):
-    """Language of the text output."""
-
-    EN = "en"
-    JA = "ja"
-
+app.add_typer(rules_app, name="rules")
 
 NoteText = Annotated[str | None, typer.Option("--note", help="The note's text.", show_default=False)]
 NoteFile = Annotated[Path | None, typer.Option(help="The note in a UTF-8 text file.", show_default=False)]
@@ -48,6 +41,10 @@ BundleFolder = Annotated[
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
 ]
+Rules = Annotated[
+    Path | None, typer.Option("--rules", help="The plant's rulebook (TOML).", show_default=False)
+]
+Zone = Annotated[str | None, typer.Option(help="Where this is: a zone of the rulebook.", show_default=False)]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
 
 
@@ -60,15 +57,19 @@ def judge(
     lang: Annotated[Lang | None, typer.Option(help="Language of the text (default: LANG's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
     threads: Threads = None,
+    rules: Rules = None,
+    zone: Zone = None,
     debug: Debug = False,
 ) -> None:
     """Judge the picture IMAGE together with a note."""
     from . import run
+    from .plant_rules import plant_rules
 
     _set_up(debug)
     _check_bundle(bundle)
-    judgement, pack = run.judge_file(image, run.NoteSource(note, note_file), bundle, threads)
-    _print(judgement, pack, _display_language(lang), json)
+    plant = plant_rules(rules, zone, bundle)
+    judgement, pack = run.judge_file(image, run.NoteSource(note, note_file), bundle, threads, plant)
+    _print(judgement, pack, display_language(lang), json)
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
 
@@ -82,6 +83,8 @@ def watch(
     every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
     threads: Threads = None,
+    rules: Rules = None,
+    zone: Zone = None,
     debug: Debug = False,
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
@@ -89,11 +92,14 @@ def watch(
     A frame that cannot be read is a cannot_judge line. Exit 3 if not a single frame could be judged.
     """
     from . import run
+    from .plant_rules import plant_rules
 
     _set_up(debug)
     _check_bundle(bundle)
+    plant = plant_rules(rules, zone, bundle)
     judged = False
-    for judgement in run.watch(camera, run.NoteSource(note, note_file), bundle, threads, every, count):
+    source = run.NoteSource(note, note_file)
+    for judgement in run.watch(camera, source, bundle, threads, every, count, plant):
         typer.echo(judgement.model_dump_json())
         judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
@@ -151,17 +157,10 @@ def _check_bundle(bundle: Path | None) -> None:
         raise UsageError(f"expected a bundle folder at {bundle}, found nothing there; check --bundle")
 
 
-def _display_language(lang: Lang | None) -> Lang:
-    if lang is not None:
-        return lang
-    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
-    return Lang.JA if locale.lower().startswith("ja") else Lang.EN
-
-
-def _print(judgement: Judgement, pack: Pack | None, lang: Lang, json: bool) -> None:
+def _print(judgement: Judgement, pack: Pack | None, lang: Literal["en", "ja"], json: bool) -> None:
     from .display import render
 
-    typer.echo(judgement.model_dump_json() if json else render(judgement, lang.value, pack))
+    typer.echo(judgement.model_dump_json() if json else render(judgement, lang, pack))
 
 
 if __name__ == "__main__":
