@@ -21,9 +21,10 @@ _GAP_IN_JAPANESE = re.compile(f"(?<=[{_JAPANESE}]) (?=[{_JAPANESE}])")  # a line
 
 def fold(text: str) -> str:
     """`text` in the one form in which words are compared."""
-    wide = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    wide = unicodedata.normalize("NFKC", text).casefold()
     seen = "".join(c for c in wide if unicodedata.category(c) != "Cf").translate(_KATAKANA)
-    spaced = _GAP.sub(" ", _DASH_FOR_LONG_VOWEL.sub("ー", seen)).strip()
+    whole = unicodedata.normalize("NFKC", seen)  # folding may have brought a kana and its sound mark together
+    spaced = _GAP.sub(" ", _DASH_FOR_LONG_VOWEL.sub("ー", whole)).strip()
     return _GAP_IN_JAPANESE.sub("", spaced)
 
 

@@ -5,7 +5,6 @@ one. A clause that asks about what was not judged stays open, and the judgement 
 what it is; clauses over note, zone and time are answered even then, and those over slots are open.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +48,7 @@ class PlantRules:
         return judgement.model_copy(
             update={
                 "verdict": verdict,
-                "advice": _joined([*_advice(judgement, verdict, outcome)]),
+                "advice": _joined(_advice(judgement, verdict, outcome)),
                 "rules": self._ruling(judgement.verdict, outcome, time),
                 "identities": judgement.identities.model_copy(update={"rules": self.file.sha256}),
             }
@@ -90,16 +89,14 @@ def _judged(judgement: Judgement) -> dict[str, bool]:
     return {slot.id: slot.flagged for slot in judgement.slots if slot.coverage is Coverage.JUDGED}
 
 
-def _advice(judgement: Judgement, verdict: Verdict, outcome: Outcome) -> Iterator[Text]:
-    """The rules' before the model's; "call the supervisor" before anything else."""
-    if verdict is Verdict.CANNOT_JUDGE:
-        yield CALL_SUPERVISOR
-    raised = verdict is not judgement.verdict
-    if raised and all(c.rule.advice is None for c in outcome.applied if c.rule.at_least == verdict):
-        yield CALL_SUPERVISOR  # the clause that decided does not say what to do
-    yield from (clause.rule.advice for clause in outcome.applied if clause.rule.advice is not None)
-    if not (raised and judgement.advice == GO_ON):
-        yield judgement.advice
+def _advice(judgement: Judgement, verdict: Verdict, outcome: Outcome) -> list[Text]:
+    """First what belongs to the verdict: the rules' where they raised it, otherwise the model's."""
+    own, calm = judgement.advice, judgement.advice == GO_ON
+    rules = [clause.rule.advice for clause in outcome.applied if clause.rule.advice is not None]
+    if verdict is judgement.verdict:
+        return [*rules, own] if calm else [own, *rules]
+    silent = all(c.rule.advice is None for c in outcome.applied if c.rule.at_least == verdict)
+    return [*([CALL_SUPERVISOR] if silent else []), *rules, *([] if calm else [own])]
 
 
 def _joined(parts: list[Text]) -> Text:

@@ -1,12 +1,13 @@
 """The plant's rulebook: explicit rules beside the model, a TOML file that the plant writes and versions.
 
 A rule has a clause id, its wording, a condition (`when`), and an effect: `at_least` raises the verdict,
-`advice` is added to what the worker is told. Nothing in the file can lower a verdict, and there is no "unless":
-whoever writes the note could talk a rule away. `rules/example.toml` explains every key.
+`advice` is added to what the worker is told. Nothing in the file can lower a verdict, and there is no
+"unless": whoever writes the note could talk a rule away. `rules/example.toml` explains every key.
 """
 
 import tomllib
 import unicodedata
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, model_validator
@@ -20,19 +21,9 @@ from .time_windows import Day, moment, window
 
 ClauseId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
-_NO_LINE = (
-    "Cc",
-    "Cf",
-    "Cs",
-    "Co",
-    "Cn",
-    "Zl",
-    "Zp",
-)  # these texts are shown on the worker's screen as they are
-
 
 def _line(text: str) -> str:
-    if not text.strip() or any(unicodedata.category(c) in _NO_LINE for c in text):
+    if not text.strip() or any(unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" for c in text):
         raise ValueError(f"expected one line of visible text, got {text!r}")
     return text
 
@@ -49,21 +40,19 @@ def _word(text: str) -> str:
     return _line(text)
 
 
-def _hours(text: str) -> str:
-    window(text)
-    return text
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        parse(text)
+        return text
 
-
-def _moment(text: str) -> str:
-    moment(text)
-    return text
+    return AfterValidator(check)
 
 
 Line = Annotated[str, AfterValidator(_line)]
 LineText = Annotated[Text, AfterValidator(_lines)]
 Word = Annotated[str, AfterValidator(_word)]
-Hours = Annotated[str, AfterValidator(_hours)]  # "22:00-06:00"
-Moment = Annotated[str, AfterValidator(_moment)]  # "sat 23:30"
+Hours = Annotated[str, _read_by(window)]  # "22:00-06:00"
+Moment = Annotated[str, _read_by(moment)]  # "sat 23:30"
 
 
 def _any_of() -> Any:

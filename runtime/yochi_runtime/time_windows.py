@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
+_NUMBER: dict[str, int] = {day: number for number, day in enumerate(DAYS)}
 _DAY = 24 * 60
 WEEK = 7 * _DAY
 _CLOCK = "([01][0-9]|2[0-3]):([0-5][0-9])"
@@ -36,7 +37,7 @@ def window(text: str) -> tuple[int, int]:
 def minutes(days: Sequence[Day], hours: Sequence[str]) -> frozenset[int]:
     """The minutes of the week in `hours` that open on `days`; an empty one stands for all."""
     windows = [window(text) for text in hours] or [(0, _DAY)]
-    opening = [_DAY * DAYS.index(day) for day in days or DAYS]
+    opening = [_DAY * _NUMBER[day] for day in days or DAYS]
     return frozenset(
         (day + minute) % WEEK for day in opening for start, end in windows for minute in range(start, end)
     )
@@ -48,7 +49,7 @@ def moment(text: str) -> int:
     if found is None:
         raise ValueError(f'expected a day and a time such as "sat 23:30", got {text!r}')
     day, hour, minute = found.groups()
-    return _DAY * [*DAYS].index(day) + 60 * int(hour) + int(minute)
+    return _DAY * _NUMBER[day] + 60 * int(hour) + int(minute)
 
 
 def minute_of(time: datetime) -> int:
