@@ -58,7 +58,7 @@ EFFECTS = st.sampled_from([None, "caution", "stop"])
     st.sampled_from(Verdict),
     st.sampled_from([None, "Welding", "何もない", "a"]),
     st.sampled_from([None, "yard", "shop"]),
-    st.datetimes(),
+    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)),
 )
 def test_a_rulebook_never_lowers_a_verdict_and_forgets_no_rule(
     made: list[tuple[dict[str, Any], str | None]],
