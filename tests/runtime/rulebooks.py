@@ -37,7 +37,7 @@ clauses = ["A-1"]
 
 def rule(*, id: str = "A-1", at_least: str | None = "stop", **more: Any) -> dict[str, Any]:
     """One rule; keys that a rule does not have itself make up its condition."""
-    own = {key: more.pop(key) for key in ("advice", "wording") if key in more}
+    own: dict[str, Any] = {key: more.pop(key) for key in ("advice", "wording") if key in more}
     return {"id": id, "wording": TEXT, "at_least": at_least, "when": more, **own}
 
 

@@ -20,9 +20,9 @@ SWEEP = SWEEP.replace('expect = "stop"', 'expect = "caution"').replace("sweeping
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> Path:
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rule on the plain note's word."""
-    path = tmp_path / "rules.toml"
+    path = tmp_path_factory.mktemp("plant") / "rules.toml"
     path.write_text(SWEEP, encoding="utf-8")
     return path
 
@@ -36,7 +36,7 @@ def test_check_lists_what_it_finds_and_ends_with_2(yochi: Yochi, rules: Path) ->
     rules.write_text(SWEEP.replace('clauses = ["A-1"]', ""), encoding="utf-8")
     code, out, err = yochi("rules", "check", rules)
     assert (code, out) == (2, "example 'SWEEP it': expected caution, got caution by A-1\n")
-    assert err == f"yochi: {rules}: expected no findings, got 1; mend what is listed\n"
+    assert err == f"yochi: {rules}: expected a rulebook without findings, got 1; mend what is listed\n"
 
 
 def test_check_knows_what_the_bundle_was_not_trained_for(yochi: Yochi, rules: Path, tmp_path: Path) -> None:
