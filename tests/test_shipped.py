@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from yochi_runtime.bundle import open_bundle
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import Judgement
+from yochi_runtime.rule_file import read_rules
+from yochi_runtime.rule_findings import findings
+from yochi_runtime.trust import shipped_bundle
 from yochi_runtime.verdict import Verdict
 
 SAMPLE = Path(__file__).resolve().parent.parent / "docs" / "sample"
@@ -61,3 +65,9 @@ def test_what_is_kept_gives_the_very_same_judgement(judge: Judge, frame: Frame) 
         again = asked(fresh, frame, CALM)
     assert again.timings_ms["vision"] > 0
     assert without_timings(first) == without_timings(kept) == without_timings(again)
+
+
+def test_nothing_is_found_in_the_example_of_a_rulebook() -> None:
+    bundle = open_bundle(shipped_bundle())
+    example = shipped_bundle().parent.parent / "rules" / "example.toml"
+    assert findings(read_rules(example, bundle.pack), bundle.not_trained()) == []

@@ -4,11 +4,9 @@ Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: 
 Judgement. 130: interrupted.
 """
 
-import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,8 +14,10 @@ from .audit.commands import audit_app
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
+from .rules_cli import rules_app
 from .taxonomy import Pack
 from .verdict import Verdict
+from .wording import Lang, display_language
 
 # The engines take a while to load: modules that need them are imported where they are used.
 
@@ -30,13 +30,7 @@ app = typer.Typer(
 bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(audit_app, name="audit")
-
-
-class Lang(StrEnum):
-    """Language of the text output."""
-
-    EN = "en"
-    JA = "ja"
+app.add_typer(rules_app, name="rules")
 
 
 NoteText = Annotated[str | None, typer.Option("--note", help="The note's text.", show_default=False)]
@@ -45,7 +39,7 @@ BundleOption = Annotated[
     Path | None, typer.Option("--bundle", help="Bundle folder instead of the shipped one.")
 ]
 BundleFolder = Annotated[
-    Path | None, typer.Argument(metavar="[DIR]", help="Bundle folder (default: the shipped).")
+    Path | None, typer.Argument(metavar="DIR", help="Bundle folder (default: the shipped).")
 ]
 AuditOption = Annotated[
     str | None,
@@ -59,6 +53,10 @@ AuditOption = Annotated[
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
 ]
+Rules = Annotated[
+    Path | None, typer.Option("--rules", help="The plant's rulebook (TOML).", show_default=False)
+]
+Zone = Annotated[str | None, typer.Option(help="Where this is: a zone of the rulebook.", show_default=False)]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
 
 
@@ -72,19 +70,23 @@ def judge(
     json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
     audit: AuditOption = None,
     threads: Threads = None,
+    rules: Rules = None,
+    zone: Zone = None,
     debug: Debug = False,
 ) -> None:
     """Judge the picture IMAGE together with a note."""
     from . import run
     from .audit.log import open_log
+    from .plant_rules import plant_rules
 
     _set_up(debug)
     _check_bundle(bundle)
+    plant = plant_rules(rules, zone, bundle)
     source = run.NoteSource(note, note_file)
     with open_log(audit) as log:
-        judgement, pack = run.judge_file(image, source, bundle, threads)
+        judgement, pack = run.judge_file(image, source, bundle, threads, plant)
         judgement = log.record(judgement, source.raw)
-    _print(judgement, pack, _display_language(lang), json)
+    _print(judgement, pack, display_language(lang), json)
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
 
@@ -99,6 +101,8 @@ def watch(
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
     audit: AuditOption = None,
     threads: Threads = None,
+    rules: Rules = None,
+    zone: Zone = None,
     debug: Debug = False,
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
@@ -107,12 +111,14 @@ def watch(
     """
     from . import run
     from .audit.log import open_log
+    from .plant_rules import plant_rules
 
     _set_up(debug)
     _check_bundle(bundle)
+    plant = plant_rules(rules, zone, bundle)
     judged, source = False, run.NoteSource(note, note_file)
     with open_log(audit) as log:
-        for found in run.watch(camera, source, bundle, threads, every, count):
+        for found in run.watch(camera, source, bundle, threads, every, count, plant):
             judgement = log.record(found, source.raw)
             typer.echo(judgement.model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
@@ -171,17 +177,10 @@ def _check_bundle(bundle: Path | None) -> None:
         raise UsageError(f"expected a bundle folder at {bundle}, found nothing there; check --bundle")
 
 
-def _display_language(lang: Lang | None) -> Lang:
-    if lang is not None:
-        return lang
-    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
-    return Lang.JA if locale.lower().startswith("ja") else Lang.EN
-
-
-def _print(judgement: Judgement, pack: Pack | None, lang: Lang, json: bool) -> None:
+def _print(judgement: Judgement, pack: Pack | None, lang: Literal["en", "ja"], json: bool) -> None:
     from .display import render
 
-    typer.echo(judgement.model_dump_json() if json else render(judgement, lang.value, pack))
+    typer.echo(judgement.model_dump_json() if json else render(judgement, lang, pack))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Literal
 from .evidence import Box
 from .factors import quote
 from .judgement import Coverage, Evidence, Judgement, RiskFactor
+from .rule_words import ruling_lines
 from .taxonomy import Pack, Source
 from .wording import REASONS, Wording, wording
 
@@ -20,6 +21,7 @@ def render(judgement: Judgement, lang: Lang, pack: Pack | None = None) -> str:
     lines = [words.verdicts[judgement.verdict]]
     lines += [f"  {line}" for line in _reasons(judgement, lang)]
     lines += ["", *_risks(judgement, words)]
+    lines += ruling_lines(judgement, words.lang, lambda slot: _name(slot, words, pack))
     lines += ["", f"{words.advice}{judgement.advice.of(lang)}"]
     lines += [*_coverage(judgement, words, pack), *_timings(judgement, words), words.disclaimer]
     return "\n".join(lines)

@@ -20,14 +20,8 @@ def flagged(pack: Pack, readout: Readout) -> tuple[Slot, ...]:
     return tuple(
         slot
         for slot, result in zip(pack.slots, readout.slots, strict=True)
-        if slot.category is not None and is_flagged(result)
+        if slot.category is not None and result.flagged
     )
-
-
-def is_flagged(result: SlotResult) -> bool:
-    if result.probability is None or result.threshold is None:
-        return False
-    return result.probability >= result.threshold
 
 
 def trigger_cue(pack: Pack, category: str, readout: Readout) -> SlotResult | None:
@@ -91,7 +85,7 @@ def _why(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence) -> Text:
 def _seen(pack: Pack, slot: Slot, readout: Readout) -> Text | None:
     """The name of the combination's cue if that cue itself is above its threshold."""
     cue = trigger_cue(pack, slot.category or "", readout)
-    if cue is None or not is_flagged(cue):
+    if cue is None or not cue.flagged:
         return None
     return next(c.name for c in pack.cue if f"cue:{c.id}" == cue.id)
 

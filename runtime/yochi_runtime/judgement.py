@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from .errors import Reason
+from .ruling import Ruling
 from .taxonomy import Frozen, Source, Text
 from .verdict import Verdict
 
@@ -39,6 +40,13 @@ class SlotResult(Frozen):
         if (self.coverage is Coverage.JUDGED) != (self.probability is not None):
             raise ValueError(f"{self.id}: a probability belongs to judged slots and to no others")
         return self
+
+    @property
+    def flagged(self) -> bool:
+        """At or above its threshold."""
+        if self.probability is None or self.threshold is None:
+            return False
+        return self.probability >= self.threshold
 
 
 class NoteSpan(Frozen):
@@ -77,6 +85,7 @@ class Identities(Frozen):
     base: str | None = None
     pack: str | None = None
     prompt: str | None = None
+    rules: str | None = None  # of the rulebook's text
     frame: str | None = None  # of the decoded, upright RGB pixels and their size
     note: str | None = None  # of the note as it was given, UTF-8
     engine: str | None = None  # library versions, not a hash
@@ -92,6 +101,7 @@ class Judgement(Frozen):
     factors: tuple[RiskFactor, ...] = ()
     slots: tuple[SlotResult, ...] = ()
     advice: Text
+    rules: Ruling | None = None  # None where no rulebook was given
     language: Literal["en", "ja"] | None = None  # of the note
     decoded_tokens: int = Field(default=0, ge=0)  # tokens sampled before the verdict
     timings_ms: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)

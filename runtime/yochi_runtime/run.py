@@ -16,6 +16,7 @@ from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
 from .judge import Judge
 from .judgement import Judgement, cannot_judge
+from .plant_rules import PlantRules
 from .scene import Stages
 from .taxonomy import Pack
 
@@ -61,39 +62,53 @@ class NoteSource:
 
 
 def judge_file(
-    image: Path, note: NoteSource, bundle: Path | None, threads: int | None
+    image: Path,
+    note: NoteSource,
+    bundle: Path | None,
+    threads: int | None,
+    rules: PlantRules | None = None,
 ) -> tuple[Judgement, Pack | None]:
     """The judgement of one picture file, and the pack that names its slots; UsageError for wrong paths."""
     packs: list[Pack] = []
+    notes: list[Note] = []
 
     def judged() -> Judgement:
         stages = Stages()
         with stages.timed("decode"):
             frame = read_frame(image)
-        inspection = Inspection(frame, note.read())
+        notes.append(note.read())
+        inspection = Inspection(frame, notes[0])
         with Judge.open(bundle, threads=threads) as judge:
             packs.append(judge.bundle.pack)
             return _with_timings(judge.judge(inspection), stages)
 
-    return attempt(judged), packs[0] if packs else None
+    return ruled(rules, attempt(judged), notes[0] if notes else None), packs[0] if packs else None
 
 
 def watch(
-    uri: str, note: NoteSource, bundle: Path | None, threads: int | None, every: float, count: int | None
+    uri: str,
+    note: NoteSource,
+    bundle: Path | None,
+    threads: int | None,
+    every: float,
+    count: int | None,
+    rules: PlantRules | None = None,
 ) -> Iterator[Judgement]:
     """One judgement a frame, at most `count`, one each `every` seconds; UsageError where no such path is."""
     if not uri.isdecimal() and not Path(uri).exists():
         raise UsageError(
             f"expected a camera index, a video file or a folder, found nothing at {uri}; check it"
         )
+    text: Note | None = None
     try:
         text = note.read()
         with open_camera(uri) as camera, Judge.open(bundle, threads=threads) as judge:
-            yield from judge_frames(camera, judge, text, every, count)
+            for judgement in judge_frames(camera, judge, text, every, count):
+                yield ruled(rules, judgement, text)
     except UsageError:
         raise
     except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
-        yield failure(e)
+        yield ruled(rules, failure(e), text)
 
 
 def judge_frames(
@@ -131,6 +146,11 @@ def _judged(judge: Judge, picture: CameraFrame | CameraError, note: Note) -> Cal
         return judge.judge(Inspection(Frame(picture.rgb), note))
 
     return judged
+
+
+def ruled(rules: PlantRules | None, judgement: Judgement, note: Note | None) -> Judgement:
+    """The judgement after the plant's rules, if there are any; a fault in them is a `cannot_judge`."""
+    return judgement if rules is None else attempt(lambda: rules.apply(judgement, note))
 
 
 def attempt(judged: Callable[[], Judgement]) -> Judgement:

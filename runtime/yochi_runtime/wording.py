@@ -1,11 +1,20 @@
 """Every fixed word that a person reads, in both languages."""
 
+import os
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from .errors import Reason
 from .taxonomy import Source, Text
 from .verdict import Verdict
+
+
+class Lang(StrEnum):
+    """Language of the text output."""
+
+    EN = "en"
+    JA = "ja"
 
 
 @dataclass(frozen=True)
@@ -147,3 +156,11 @@ REASONS: dict[Reason, Text] = {
 
 def wording(lang: Literal["en", "ja"]) -> Wording:
     return JAPANESE if lang == "ja" else ENGLISH
+
+
+def display_language(lang: Lang | None) -> Literal["en", "ja"]:
+    """`lang`, or the locale's."""
+    if lang is not None:
+        return lang.value
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "ja" if locale.lower().startswith("ja") else "en"

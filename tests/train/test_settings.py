@@ -30,7 +30,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path, key: str, near: str) -
 
 
 def test_a_key_like_no_other_is_still_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown key 'zzz'$"):
+    with pytest.raises(UsageError, match=r"unknown key 'zzz'; known are: .*steps"):
         read_settings(written(tmp_path, NEEDED + "zzz = 1\n"))
 
 

@@ -1,12 +1,12 @@
 """Settings of a training run: one frozen model, one TOML file."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yochi_runtime.errors import UsageError
+from yochi_runtime.spelling import did_you_mean
 
 
 class SftSettings(BaseModel):
@@ -43,10 +43,7 @@ def read_settings(path: Path) -> SftSettings:
         raise UsageError(f"{path}: expected TOML, got: {e}") from e
     for key in data:
         if key not in SftSettings.model_fields:
-            near = difflib.get_close_matches(key, SftSettings.model_fields, 1)
-            raise UsageError(
-                f"{path}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-            )
+            raise UsageError(f"{path}: unknown key {key!r}{did_you_mean(key, SftSettings.model_fields)}")
     try:
         settings = SftSettings.model_validate(data)
     except ValidationError as e:
