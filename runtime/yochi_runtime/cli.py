@@ -45,6 +45,13 @@ BundleOption = Annotated[
 BundleFolder = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="Bundle folder (default: the shipped).")
 ]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        help="The view a fixed camera must keep: a picture file, 'first' (the first good frame; what a live "
+        "camera has) or 'none' (carried by hand; what files have)."
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
 ]
@@ -81,6 +88,7 @@ def watch(
     bundle: BundleOption = None,
     every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
+    reference: Reference = None,
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
@@ -93,7 +101,8 @@ def watch(
     _set_up(debug)
     _check_bundle(bundle)
     judged = False
-    for judgement in run.watch(camera, run.NoteSource(note, note_file), bundle, threads, every, count):
+    source = run.NoteSource(note, note_file)
+    for judgement in run.watch(camera, source, bundle, threads, every, count, reference):
         typer.echo(judgement.model_dump_json())
         judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
