@@ -19,6 +19,7 @@ TEXTURE_CELLS = 16  # along either side
 BLUR_CELLS = 8
 STRONGEST = 16  # cells of 64; a clock that the camera draws into the picture fills fewer than half of them
 PLAIN = 1.0  # gray levels a pixel: below it a cell shows no more than noise (sigma 3 gives 0.8)
+NO_EDGE = 0.05  # squared gray levels a pixel: a cell in which not even noise can be seen tells nothing
 MAX_BLUR = 20.0  # pixels; a picture without any edge
 
 Gray = NDArray[np.float32]  # (height, width), 0..255
@@ -81,7 +82,10 @@ class Measures:
         """
         fine, coarse = (_cell_means(energy, BLUR_CELLS).ravel() for energy in self._energies)
         strongest = np.argsort(-fine, kind="stable")[:STRONGEST]
-        ratio = (fine[strongest] / np.maximum(coarse[strongest], 1e-9)) ** 2  # 1: smooth, 4: sharp
+        told = strongest[fine[strongest] >= NO_EDGE]
+        if not len(told):
+            return MAX_BLUR
+        ratio = (fine[told] / coarse[told]) ** 2  # 1: smooth, 4: sharp
         squared = (COARSE**2 - FINE**2 * ratio) / np.maximum(ratio - 1, 1e-3)
         return float(np.median(np.sqrt(np.clip(squared, 0, MAX_BLUR**2))))
 

@@ -30,9 +30,7 @@ class Gate(Frozen):
     @model_validator(mode="after")
     def _passed_is_what_the_numbers_say(self) -> "Gate":
         if self.passed != _keeps(self.value, self.bound, self.threshold):
-            raise ValueError(
-                f"{self.reason}: a gate passes where its value keeps the threshold, nowhere else"
-            )
+            raise ValueError(f"{self.reason}: expected passed where the value keeps the threshold")
         return self
 
 
