@@ -53,7 +53,7 @@ def cases() -> list[Case]:
     ]
     light = [
         Case(f"light x {gain:g}", True, lambda photo, _, g=gain: lit(photo, g))
-        for gain in (0.1, 0.05, 4.0, 8.0)
+        for gain in (0.01, 0.002, 16.0, 64.0)
     ]
     covers = [
         Case(f"covered {share:.0%}{name}", True, lambda photo, rng, s=share: covered(photo, s, rng), of)
