@@ -48,27 +48,32 @@ def cases() -> list[Case]:
         Case("somebody before 30 %, reference", False, lambda photo, rng: passing(photo, 0.3, rng), whole),
         Case("shaken by 1 %, reference", False, lambda photo, _: window(shifted(photo, 0.01)), window),
     ]
-    blurs = [
-        Case(f"blur {sigma}", True, lambda photo, _, s=sigma: blurred(photo, s)) for sigma in (2, 3, 4, 6)
-    ]
-    light = [
-        Case(f"light x {gain:g}", True, lambda photo, _, g=gain: lit(photo, g))
-        for gain in (0.01, 0.002, 16.0, 64.0)
-    ]
+    blurs = [Case(f"blur {sigma}", True, _by(blurred, sigma)) for sigma in (2, 3, 4, 6)]
+    light = [Case(f"light x {gain:g}", True, _by(lit, gain)) for gain in (0.01, 0.002, 16.0, 64.0)]
     covers = [
-        Case(f"covered {share:.0%}{name}", True, lambda photo, rng, s=share: covered(photo, s, rng), of)
+        Case(f"covered {share:.0%}{name}", True, _cover(share), of)
         for share in (0.3, 0.6, 0.9, 1.0)
         for name, of in (("", None), (", reference", whole))
     ]
     moves = [
-        Case(f"moved {by:.0%}, reference", True, lambda photo, _, b=by: window(shifted(photo, b)), window)
-        for by in (0.05, 0.1, 0.3)
+        Case(f"moved {by:.0%}, reference", True, _window_by(shifted, by), window) for by in (0.05, 0.1, 0.3)
     ]
     turns = [
-        Case(f"turned {by} degrees, reference", True, lambda photo, _, b=by: window(turned(photo, b)), window)
-        for by in (5, 10, 30)
+        Case(f"turned {by} degrees, reference", True, _window_by(turned, by), window) for by in (5, 10, 30)
     ]
     return [*fine, *blurs, *light, *covers, *moves, *turns]
+
+
+def _by(spoil: Callable[[Rgb, float], Rgb], amount: float) -> Callable[[Rgb, Rng], Rgb]:
+    return lambda photo, _: spoil(photo, amount)
+
+
+def _window_by(move: Callable[[Rgb, float], Rgb], amount: float) -> Callable[[Rgb, Rng], Rgb]:
+    return lambda photo, _: window(move(photo, amount))
+
+
+def _cover(share: float) -> Callable[[Rgb, Rng], Rgb]:
+    return lambda photo, rng: covered(photo, share, rng)
 
 
 def jpeg(photo: Rgb, quality: int) -> Rgb:
@@ -132,4 +137,5 @@ def turned(photo: Rgb, degrees: float) -> Rgb:
 
 
 def _bytes(values: NDArray[np.floating]) -> Rgb:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    clipped: Rgb = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return clipped

@@ -22,8 +22,8 @@ PLAIN = 1.0  # gray levels a pixel: below it a cell shows no more than noise (si
 NO_EDGE = 0.05  # squared gray levels a pixel: a cell in which not even noise can be seen tells nothing
 MAX_BLUR = 20.0  # pixels; a picture without any edge
 
-Gray = NDArray[np.float32]  # (height, width), 0..255
-Cells = NDArray[np.float32]
+Gray = NDArray[np.floating]  # float32, (height, width), 0..255
+Cells = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +112,18 @@ def _smooth(gray: Gray, sigma: float) -> Gray:
     for _ in range(2):  # along the columns, then, turned, along the rows
         padded = np.pad(gray, ((reach, reach), (0, 0)), mode="edge")
         rows = len(gray)
-        gray = sum((w * padded[i : i + rows] for i, w in enumerate(weights)), np.float32(0)).T
+        summed = np.zeros_like(gray)
+        for i, weight in enumerate(weights):
+            summed += weight * padded[i : i + rows]
+        gray = summed.T
     return gray
 
 
 def _energy(gray: Gray) -> Gray:
     across = (gray[1:-1, 2:] - gray[1:-1, :-2]) / 2
     down = (gray[2:, 1:-1] - gray[:-2, 1:-1]) / 2
-    return across * across + down * down
+    squared: Gray = across * across + down * down
+    return squared
 
 
 def _cell_means(values: Gray, cells: int) -> Cells:
