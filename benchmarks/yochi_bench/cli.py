@@ -1,4 +1,4 @@
-"""`yochi-bench`: what a bundle costs on this device.
+"""`yochi-bench`: what a bundle costs on this device, and what the gates notice.
 
 Exit 0 when it was measured, 2 for a wrong call, 3 when nothing could be judged, 1 for a fault, 130 for
 Ctrl-C; one line each on stderr.
@@ -18,13 +18,10 @@ from yochi_runtime.inspection import Inspection, Note
 from .latency import Report, measure, render
 
 app = typer.Typer(
-    help="Measure a bundle on this device.", add_completion=False, pretty_exceptions_enable=False
+    help="Measure a bundle on this device, and the gates on photos.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _root() -> None:
-    """Measure a bundle on this device."""  # a callback keeps `latency` a word of its own while it is alone
 
 
 @app.command()
@@ -44,6 +41,24 @@ def latency(
     inspections = pair(image, note)
     _make_folder(out)
     _write(out, _measure(inspections, bundle, count, warmup, threads))
+
+
+@app.command()
+def gates(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos, searched to its bottom.")],
+    count: Annotated[int, typer.Option(min=1, help="Photos, drawn at random.")] = 300,
+    seed: Annotated[int, typer.Option(help="For the draw and for the faults.")] = 0,
+) -> None:
+    """How often the gates refuse good photos, and photos with faults made on purpose: a table, then JSON."""
+    from .gates import HEAD, line, measure, read_photos
+
+    found = read_photos(photos, count, seed)
+    typer.echo(HEAD)
+    rows = []
+    for row in measure(found, seed):
+        typer.echo(line(row))
+        rows.append(row)
+    typer.echo(json.dumps({"photos": len(found), "seed": seed, "rows": rows}))
 
 
 def pair(images: list[Path], notes: list[str]) -> list[Inspection]:

@@ -31,7 +31,7 @@ class StillsCamera(Camera):
             rgb = decode_rgb(_picture_bytes(path), str(path))
         except PictureError as e:
             raise CameraError(str(e)) from e
-        return CameraFrame(rgb, sequence, time.monotonic(), str(path))
+        return CameraFrame(rgb, sequence, time.monotonic(), str(path), still=True)
 
     def close(self) -> None:
         self._next = len(self._paths)

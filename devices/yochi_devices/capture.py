@@ -22,7 +22,7 @@ class CaptureCamera(Camera):
     """
 
     def __init__(self, source: int | str, *, live: bool) -> None:
-        self._cv2 = _opencv()
+        self._cv2 = opencv()
         self._source, self._live, self._sequence, self._ended = source, live, 0, False
         self._capture: Any = self._cv2.VideoCapture(source)
         if not self._capture.isOpened():
@@ -148,7 +148,7 @@ class LiveCamera(Camera):
             return CameraError(f"expected a frame, got {type(e).__name__}: {said}; check the camera")
 
 
-def _opencv() -> ModuleType:
+def opencv() -> ModuleType:
     """OpenCV, loaded only when a camera needs it (memory), without its own lines on stderr."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what it would print comes as CameraError
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET

@@ -17,3 +17,4 @@ class CameraFrame:
     monotonic: float  # seconds of `time.monotonic()` when the frame arrived
     name: str  # the file's path, or the source with the frame's number
     live: bool = False  # shows what was before a camera when it arrived; files are as old as they are
+    still: bool = False  # a picture of its own, no part of a stream

@@ -50,6 +50,13 @@ AuditOption = Annotated[
         show_default=False,
     ),
 ]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        help="The view a fixed camera must keep: a picture file, 'first' (the first good frame; what a live "
+        "camera has) or 'none' (carried by hand; what files have)."
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
 ]
@@ -100,6 +107,7 @@ def watch(
     every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
     audit: AuditOption = None,
+    reference: Reference = None,
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
@@ -118,7 +126,7 @@ def watch(
     plant = plant_rules(rules, zone, bundle)
     judged, source = False, run.NoteSource(note, note_file)
     with open_log(audit) as log:
-        for found in run.watch(camera, source, bundle, threads, every, count, plant):
+        for found in run.watch(camera, source, bundle, threads, every, count, plant, reference):
             judgement = log.record(found, source.raw)
             typer.echo(judgement.model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE

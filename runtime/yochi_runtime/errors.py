@@ -23,7 +23,14 @@ class Reason(StrEnum):
     FRAME_TOO_SMALL = "frame_too_small"
     FRAME_TOO_LARGE = "frame_too_large"
     FRAME_BLANK = "frame_blank"
+    FRAME_DARK = "frame_dark"
+    FRAME_OVEREXPOSED = "frame_overexposed"
+    FRAME_COVERED = "frame_covered"
+    FRAME_BLURRED = "frame_blurred"
     FRAME_STALE = "frame_stale"
+    FRAME_FROZEN = "frame_frozen"
+    FRAME_RESIZED = "frame_resized"
+    FRAME_MOVED = "frame_moved"
     NOTE_EMPTY = "note_empty"
     NOTE_TOO_LONG = "note_too_long"
     NOTE_UNREADABLE = "note_unreadable"
@@ -62,7 +69,7 @@ class CannotJudge(YochiError):
 
 
 class FrameError(CannotJudge):
-    """The picture is missing, unreadable, outside the accepted sizes, blank, or too old."""
+    """The picture is missing, unreadable, outside the accepted sizes, or refused by a gate."""
 
 
 class NoteError(CannotJudge):

@@ -15,6 +15,7 @@ from yochi_devices.decode import MAX_FILE_BYTES as MAX_FILE_BYTES
 from yochi_devices.decode import MAX_PIXELS as MAX_PIXELS
 from yochi_devices.decode import Fault, PictureError, decode_rgb
 from yochi_devices.frame import Rgb as Rgb
+from yochi_devices.measure import Measures
 
 from .engines import GRID as GRID
 from .engines import SIDE as SIDE
@@ -40,6 +41,11 @@ class Frame:
     def __post_init__(self) -> None:
         height, width = self.rgb.shape[:2]
         _check_size(width, height)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """What the gates ask about the pixels, taken once."""
+        return Measures(self.rgb)
 
     @cached_property
     def sha256(self) -> str:

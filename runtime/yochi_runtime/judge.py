@@ -24,6 +24,7 @@ from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue
 from .gates import check_content
 from .inspection import Inspection, Note
 from .judgement import Identities, Judgement, NoteSpan, cannot_judge
+from .limits import gates_of
 from .opening import check_unchanged, is_trusted, prompt_of, read_bundle
 from .prompt import Prompt
 from .reader import Reader, SlotLogits
@@ -93,7 +94,7 @@ class Judge:
         except CannotJudge as e:
             _LOG.debug("cannot judge", exc_info=e)
             self._scene.forget()
-            failed = cannot_judge(e.reason, str(e), identities)
+            failed = cannot_judge(e.reason, str(e), identities, gates_of(e))
             return failed.model_copy(
                 update={"timings_ms": dict(stages), "language": _language(inspection.note)}
             )
@@ -115,7 +116,7 @@ class Judge:
             if self.proved:  # otherwise that is the reason, and the numbers are shown for engineers
                 self._check_language(note)
             ids = self._prompt.note(note.text)
-            check_content(inspection.frame)
+            gates = check_content(inspection.frame)
             self._vision.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
             answers = self._scene.read(ids, stages)
@@ -134,6 +135,7 @@ class Judge:
             message=None if self.proved else self._unproved(),
             factors=factors,
             slots=readout.slots,
+            gates=gates,
             advice=advice_of(pack, verdict, factors),
             language=_language(note),
             timings_ms=dict(stages),

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from .errors import Reason
+from .limits import Gate
 from .ruling import Ruling
 from .taxonomy import Frozen, Source, Text
 from .verdict import Verdict
@@ -100,6 +101,7 @@ class Judgement(Frozen):
     message: str | None = None  # for cannot_judge: what was expected, what came, what to do
     factors: tuple[RiskFactor, ...] = ()
     slots: tuple[SlotResult, ...] = ()
+    gates: tuple[Gate, ...] = ()  # what was measured of frame and camera, the failing one included
     advice: Text
     rules: Ruling | None = None  # None where no rulebook was given
     language: Literal["en", "ja"] | None = None  # of the note
@@ -118,12 +120,15 @@ class Judgement(Frozen):
         return {c: [s.id for s in self.slots if s.coverage is c] for c in Coverage}
 
 
-def cannot_judge(reason: Reason, message: str, identities: Identities | None = None) -> Judgement:
+def cannot_judge(
+    reason: Reason, message: str, identities: Identities | None = None, gates: tuple[Gate, ...] = ()
+) -> Judgement:
     """The judgement that says why there is none."""
     return Judgement(
         verdict=Verdict.CANNOT_JUDGE,
         reasons=(reason,),
         message=message,
+        gates=gates,
         advice=CALL_SUPERVISOR,
         identities=identities or Identities(),
     )

@@ -11,13 +11,14 @@ from yochi_devices.cameras import Camera, CameraError, open_camera
 from yochi_devices.frame import CameraFrame
 
 from .errors import CannotJudge, NoteError, Reason, UsageError, one_line
-from .gates import check_age
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
 from .judge import Judge
 from .judgement import Judgement, cannot_judge
+from .limits import gates_of
 from .plant_rules import PlantRules
 from .scene import Stages
+from .stream import StreamGates, stream_gates
 from .taxonomy import Pack
 
 ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
@@ -93,17 +94,22 @@ def watch(
     every: float,
     count: int | None,
     rules: PlantRules | None = None,
+    reference: str | None = None,
 ) -> Iterator[Judgement]:
-    """One judgement a frame, at most `count`, one each `every` seconds; UsageError where no such path is."""
+    """One judgement a frame, at most `count`, one each `every` seconds; UsageError where no such path is.
+
+    `reference` as in `stream_gates`.
+    """
     if not uri.isdecimal() and not Path(uri).exists():
         raise UsageError(
             f"expected a camera index, a video file or a folder, found nothing at {uri}; check it"
         )
+    gates = stream_gates(reference, live=uri.isdecimal())
     text: Note | None = None
     try:
         text = note.read()
         with open_camera(uri) as camera, Judge.open(bundle, threads=threads) as judge:
-            for judgement in judge_frames(camera, judge, text, every, count):
+            for judgement in judge_frames(camera, judge, text, every, count, gates):
                 yield ruled(rules, judgement, text)
     except UsageError:
         raise
@@ -112,9 +118,15 @@ def watch(
 
 
 def judge_frames(
-    camera: Camera, judge: Judge, note: Note, every: float = 0.0, count: int | None = None
+    camera: Camera,
+    judge: Judge,
+    note: Note,
+    every: float = 0.0,
+    count: int | None = None,
+    gates: StreamGates | None = None,
 ) -> Iterator[Judgement]:
     """Judgements of the camera's frames until its end; a frame that cannot be read is one, too."""
+    gates = gates or StreamGates()
     given, failures = 0, 0
     while count is None or given < count:
         start, stages = time.monotonic(), Stages()
@@ -122,7 +134,7 @@ def judge_frames(
         if picture is None:
             return
         failures = failures + 1 if isinstance(picture, CameraError) else 0
-        yield _with_timings(attempt(_judged(judge, picture, note)), stages)
+        yield _with_timings(attempt(_judged(judge, gates, picture, note)), stages)
         given += 1
         wait = every if failures < 2 else max(every, ERROR_PAUSE)
         if count is None or given < count:
@@ -137,13 +149,16 @@ def _next(camera: Camera, stages: Stages) -> CameraFrame | CameraError | None:
         return e  # becomes this frame's judgement
 
 
-def _judged(judge: Judge, picture: CameraFrame | CameraError, note: Note) -> Callable[[], Judgement]:
+def _judged(
+    judge: Judge, gates: StreamGates, picture: CameraFrame | CameraError, note: Note
+) -> Callable[[], Judgement]:
     def judged() -> Judgement:
         if isinstance(picture, CameraError):
             raise picture
-        if picture.live:
-            check_age(time.monotonic() - picture.monotonic)
-        return judge.judge(Inspection(Frame(picture.rgb), note))
+        frame = Frame(picture.rgb)
+        passed = gates.check(picture, frame)
+        judgement = judge.judge(Inspection(frame, note))
+        return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})
 
     return judged
 
@@ -176,7 +191,7 @@ def failure(error: Exception) -> Judgement:
             f"expected a judgement, got {type(error).__name__}: {one_line(error)}; restart Yochi, report it"
         )
     # A path may hold bytes that are no UTF-8, and JSON cannot.
-    return cannot_judge(reason, message.encode("utf-8", "backslashreplace").decode())
+    return cannot_judge(reason, message.encode("utf-8", "backslashreplace").decode(), gates=gates_of(error))
 
 
 def _with_timings(judgement: Judgement, stages: Stages) -> Judgement:

@@ -119,7 +119,34 @@ REASONS: dict[Reason, Text] = {
     Reason.FRAME_BLANK: Text(
         en="The picture shows nothing.", ja="画像に何も写っていません。カメラを確認してください。"
     ),
+    Reason.FRAME_DARK: Text(
+        en="The picture is too dark. Switch the light on.", ja="画像が暗すぎます。照明をつけてください。"
+    ),
+    Reason.FRAME_OVEREXPOSED: Text(
+        en="The picture is too bright. Keep light out of the lens or lower the exposure.",
+        ja="画像が明るすぎます。レンズに光が入らないようにするか、露出を下げてください。",
+    ),
+    Reason.FRAME_COVERED: Text(
+        en="The camera is covered. Take away what is in front of it.",
+        ja="カメラが覆われています。前にある物をどけてください。",
+    ),
+    Reason.FRAME_BLURRED: Text(
+        en="The picture is blurred. Wipe the lens and check the focus.",
+        ja="画像がぼやけています。レンズを拭き、ピントを確認してください。",
+    ),
     Reason.FRAME_STALE: Text(en="The picture is too old.", ja="画像が古すぎます。"),
+    Reason.FRAME_FROZEN: Text(
+        en="The camera keeps sending the same picture. Restart it.",
+        ja="映像が止まっています。カメラを再起動してください。",
+    ),
+    Reason.FRAME_RESIZED: Text(
+        en="The camera's resolution has changed. Set it back.",
+        ja="カメラの解像度が変わっています。元の設定に戻してください。",
+    ),
+    Reason.FRAME_MOVED: Text(
+        en="The camera does not show its usual view. Turn it back or take a new reference picture.",
+        ja="カメラの向きが変わっています。元に戻すか、基準画像を撮り直してください。",
+    ),
     Reason.NOTE_EMPTY: Text(en="The note is empty.", ja="メモが空です。作業内容を書いてください。"),
     Reason.NOTE_TOO_LONG: Text(en="The note is too long.", ja="メモが長すぎます。短くしてください。"),
     Reason.NOTE_UNREADABLE: Text(en="The note cannot be read.", ja="メモを読み取れません。"),

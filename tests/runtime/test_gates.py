@@ -9,11 +9,12 @@ from yochi_devices.cameras import Camera
 from yochi_devices.frame import CameraFrame
 from yochi_runtime.engine_clients import VisionClient
 from yochi_runtime.errors import FrameError, Reason
-from yochi_runtime.gates import MAX_AGE, check_age, check_content, gray_levels
+from yochi_runtime.gates import check_content
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import CALL_SUPERVISOR
+from yochi_runtime.limits import STALE, check
 from yochi_runtime.run import judge_frames
 from yochi_runtime.verdict import Verdict
 
@@ -49,16 +50,17 @@ def test_a_blank_frame_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("frame", [*SHOWN.values(), read_frame(SAMPLE)], ids=[*SHOWN, "sample"])
 def test_a_picture_passes(frame: Frame) -> None:
-    check_content(frame)
-    assert gray_levels(frame)[1] > 4
+    assert all(gate.passed for gate in check_content(frame))
 
 
 def test_gray_levels_by_hand() -> None:
     """Half 0, half 200: mean 100, deviation 100. Pure red is 0.299 * 255 = 76."""
     half = np.zeros((40, 40, 3), dtype=np.uint8)
     half[:20] = 200
-    assert gray_levels(Frame(half)) == (100.0, 100.0)
-    assert gray_levels(Frame(np.full((40, 40, 3), (255, 0, 0), dtype=np.uint8))) == (76.0, 0.0)
+    light = Frame(half).measures.light
+    assert (light.mean, light.deviation, light.bright, light.dim) == (100.0, 100.0, 200.0, 0.0)
+    red = Frame(np.full((40, 40, 3), (255, 0, 0), dtype=np.uint8)).measures.light
+    assert (red.mean, red.deviation) == (76.0, 0.0)
 
 
 def test_the_judge_asks_no_engine_about_a_blank_frame(
@@ -71,10 +73,10 @@ def test_the_judge_asks_no_engine_about_a_blank_frame(
     assert found.identities.frame == BLANK["black"].sha256
 
 
-@pytest.mark.parametrize("seconds", [MAX_AGE + 0.01, 60.0, float("nan")])
+@pytest.mark.parametrize("seconds", [STALE.threshold + 0.01, 60.0, float("nan")])
 def test_an_old_frame_is_refused(seconds: float) -> None:
     with pytest.raises(FrameError, match="at most 1 s old") as e:
-        check_age(seconds)
+        check([(STALE, seconds)])
     assert e.value.reason is Reason.FRAME_STALE
 
 
