@@ -7,7 +7,7 @@ writes it here, in the same commit as the bundle.
 from importlib import resources
 from pathlib import Path
 
-SHIPPED_MANIFEST_SHA256 = "5e040e2388d0b4da5d6bbee22b30c8f049713ebd920a3550a91fee817c4471ed"
+SHIPPED_MANIFEST_SHA256 = "4ffaf6f37dfc25ab6a4d90c72c48837a71af72a4c8eceb14c93037634e4d820c"
 
 
 def shipped_bundle() -> Path:
