@@ -184,12 +184,14 @@ def test_cues_against_the_probe(pack: Pack) -> None:
     ]
     features = Features(tuple(p.image for p in pictures), np.zeros((30, 1, 1), np.float16), pooled)
     answers = cue_answers(pack, "fire", np.where(fire[:10] == 1, 2.0, -2.0))
-    table, bars = cue_table(plain_bundle(pack), pictures, answers, features, seed=0, count=50)
+    table, bars = cue_table(
+        plain_bundle(pack), pictures[10:], pictures[:10], answers, features, "photos", seed=0, count=50
+    )
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["fire"][:3] == ["5", "5", "1.000"]
     assert float(rows["fire"][3]) > 0.5
     assert rows["smoke"] == ["0", "0", "not scored", "", ""]
-    assert [(bar.name, bar.met) for bar in bars] == [("cue fire: not below the probe", True)]
+    assert [(bar.name, bar.met) for bar in bars] == [("cue fire, photos: not below the probe", True)]
 
 
 def test_other_sets_by_hand(pack: Pack) -> None:

@@ -39,27 +39,42 @@ else
   compared=500 narratives=(${2:+--narratives "$2"}) evaluated=()
 fi
 
-# stage NAME START STEPS SEED RECORD-OPTIONS...: fresh records, then training on them, once each
-stage() {
-  local name=$1 start=$2 steps=$3 seed=$4 packs=2
-  shift 4
-  local settings=("records = \"records-$name\"" 'photos = "photos"' 'features = "features"' "seed = $seed")
-  if [ "$photos" = --smoke ]; then steps=2 packs=1; fi
-  local count=$((steps * packs * 8))  # eight notes a picture
-  settings+=("steps = $steps" "packs = $packs")
-  if [ -n "$start" ]; then
-    settings+=("start = \"sft-$start\"" 'lora_rate = 8e-4' 'projector_steps = 0')
-  fi
-  printf '%s\n' "${settings[@]}" >"$run/$name.toml"
+if [ "$photos" = --smoke ]; then packs=1; else packs=2; fi
+steps() { if [ "$photos" = --smoke ]; then echo 2; else echo "$1"; fi; }
+
+# draw NAME STEPS SEED RECORD-OPTIONS...: fresh records for so many steps
+draw() {
+  local name=$1 count=$(($(steps "$2") * packs * 8)) seed=$3  # eight notes a picture
+  shift 3
   [ -f "$run/records-$name/card.json" ] ||
     yochi-train records photos "$run/photos" "$run/records-$name" --features "$run/features" \
       --count $((count < 100 ? 100 : count)) --seed "$seed" "${pack[@]}" "${narratives[@]}" "$@"
+}
+
+# learn NAME STEPS SEED [START PROJECTOR-STEPS]: training on them, once each
+learn() {
+  local name=$1 settings=("records = \"records-$1\"" 'photos = "photos"' 'features = "features"' "seed = $3")
+  settings+=("steps = $(steps "$2")" "packs = $packs")
+  if [ -n "${4-}" ]; then
+    settings+=("start = \"sft-$4\"" 'lora_rate = 8e-4' "projector_steps = $5")
+  fi
+  printf '%s\n' "${settings[@]}" >"$run/$name.toml"
   yochi-train sft "$run/$name.toml" "$run/sft-$name"
+}
+
+# stage NAME START STEPS SEED RECORD-OPTIONS...
+stage() {
+  draw "$1" "$3" "$4" "${@:5}"
+  learn "$1" "$3" "$4" ${2:+"$2" 0}
 }
 if [ -n "$from" ]; then
   [ -d "$run/sft-before" ] || yochi-export unpack "$from" "$run/sft-before"
-  stage words before 1150 5 --languages en,ja --no-curriculum --combinations 3
-  last=(before words) records=$run/records-words
+  draw words 1150 6 --languages en,ja --no-curriculum --combinations 3
+  [ -d "$run/sft-refitted" ] ||
+    yochi-train refit "$run/sft-before" "$run/records-words" "$run/sft-refitted" \
+      --photos "$run/photos" --features "$run/features"
+  learn words 1150 6 refitted 150
+  last=(refitted words) records=$run/records-words
 else
   stage english "" 1800 0 --languages en
   stage japanese english 1300 1 --languages en,ja,ja --no-curriculum

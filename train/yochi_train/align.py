@@ -98,9 +98,7 @@ def _fit_cells(
 ) -> None:
     positives, negatives = (labels == 1).sum((0, 1)), (labels == 0).sum((0, 1))
     weight = (negatives / positives.clamp(min=1)).clamp(1, 10).float()
-    optimizer = torch.optim.AdamW(
-        [*projector.cell_head.parameters(), *projector.norm.parameters()], lr=RATE, weight_decay=0.05
-    )
+    optimizer = torch.optim.AdamW(projector.cell_head.parameters(), lr=RATE, weight_decay=0.05)
     generator = torch.Generator().manual_seed(seed)
     batch = min(BATCH, len(rows))
     steps = EPOCHS * (len(rows) // batch)

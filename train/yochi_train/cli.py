@@ -247,6 +247,21 @@ def average_runs(
     typer.echo(f"model: {average(first, second, out)}")
 
 
+@app.command("refit")
+def refit_heads(
+    run: Annotated[Path, typer.Argument(help="Finished run.")],
+    records: Annotated[Path, typer.Argument(help="Folder from `records photos`: its pictures and its pack.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the run with new heads.")],
+    photos: Annotated[Path, typer.Option(help="Folder the pictures are relative to.")],
+    features: Annotated[Path, typer.Option(help="Cache of the encoder's features.")],
+    seed: Seed = 0,
+) -> None:
+    """Fit a run's cue heads to other pictures, and to cues that its pack has gained."""
+    from .refit import refit
+
+    typer.echo(f"model: {refit(run, records, out, photos, features, seed)}")
+
+
 @app.command()
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Bundle to score, on the box's own runtime.")],

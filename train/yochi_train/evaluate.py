@@ -15,7 +15,7 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import sha256_text
 
 from .answers import Answers, from_bundle
-from .features import encode_folder
+from .features import Features, encode_folder
 from .pictures import Picture, read_photos, read_pictures
 from .scored import as_the_box, score
 from .tables import Bar, Section, Table, bars_met, markdown
@@ -84,12 +84,12 @@ def evaluate_bundle(
     cached = encode_folder(photos, [p.image for p in read_photos(photos)], features)
     draws = Draws(seed, resamples)
     report = Report(_command(seed, resamples, per_set), judging_hashes(opened), per_set is None)
-    test = few([p for p in pictures if p.split == "test"], per_set)
+    train = [p for p in pictures if p.split == "train"]
+    test = few([p for p in pictures if p.split == "test" and not p.pair], per_set)
     checked = few([p for p in pictures if p.by_eye and p.split != "train"], per_set)
-    shown = [*(p for p in pictures if p.split != "test"), *test]
     of_test = _answers(bundle, "pictures", [picture_record(p) for p in test], photos, out)
     of_checked = _answers(bundle, "checked", [picture_record(p) for p in checked], photos, out)
-    cue = cue_table(opened, shown, of_test, cached, draws.seed, draws.resamples)
+    cue = cue_table(opened, train, test, of_test, cached, "photos", draws.seed, draws.resamples)
     for table, bars in (cue, cross_set_table(opened, of_checked, checked)):
         report.tables.append(table)
         report.bars += bars
@@ -99,7 +99,7 @@ def evaluate_bundle(
         verdict_table(as_the_box(scored["verdicts"], report.languages), draws.seed, draws.resamples),
         combination_table(scored, draws.seed, draws.resamples),
         order_table(scored["notes"], in_turn),
-        *_scene_tables(bundle, pictures, photos, out, draws, per_set),
+        *_scene_tables(bundle, pictures, cached, photos, out, draws, per_set),
     ):
         report.tables.append(table)
         report.bars += bars
@@ -107,7 +107,13 @@ def evaluate_bundle(
 
 
 def _scene_tables(
-    bundle: Path, pictures: Sequence[Picture], photos: Path, out: Path, draws: Draws, per_set: int | None
+    bundle: Path,
+    pictures: Sequence[Picture],
+    features: Features,
+    photos: Path,
+    out: Path,
+    draws: Draws,
+    per_set: int | None,
 ) -> list[Section]:
     """None where no minimal pair is held out."""
     pairs = few(scene_pairs([p for p in pictures if p.split == "test"]), per_set)
@@ -118,8 +124,11 @@ def _scene_tables(
     answers = _answers(bundle, SCENES, rows, photos, out)
     if answers.cells is None:
         raise ValueError("expected the cells' scores of scenes, got none")
-    made = score(read_bundle(bundle), rows, answers)
+    opened = read_bundle(bundle)
+    made = score(opened, rows, answers)
+    train = [p for p in pictures if p.split == "train"]
     return [
+        cue_table(opened, train, shown, answers, features, "scenes", draws.seed, draws.resamples),
         flip_table(made, shown, draws.seed, draws.resamples),
         pointing_table(made, shown, answers.cells, photos, draws.seed, draws.resamples),
     ]

@@ -28,6 +28,7 @@ SHARES: dict[Split, float] = {"test": 0.2, "val": 0.1, "train": 0.7}
 _PERSON_SIGNS = {"hard_hat", "no_hard_hat", "no_head_wear", "vest", "no_vest", "mask", "no_mask", "gloves"}
 _HEAD = {"hard_hat", "no_hard_hat", "no_head_wear"}
 _NOT_BY_EYE = {"no_vest"}  # the two pairs of eyes disagreed on who needs one
+_NOT_LOOKED_FOR = ("exit_blocked", "spill", "panel_open")  # in our own checks, which are older
 Row = TypeVar("Row", bound=BaseModel)
 
 
@@ -54,12 +55,14 @@ class Checked(BaseModel):
     """One line of checked.jsonl: what a pair of eyes saw.
 
     `id` is the image without its ending: its file name, or its path where names alone do not tell.
+    `not_looked_for`: cues that are known to be absent only where the picture is safe, and a risk then.
     """
 
     id: str
     cues: list[str]
     verdict: Literal["safe", "not_safe", "unsure"]
     why: str = ""
+    not_looked_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def read_checked(root: Path, pack: Pack) -> dict[str, Checked]:
     """
     ours = (resources.files("yochi_train") / "data" / "checked.jsonl").read_text("utf-8")
     own = _checks(ours) if pack.id == "factory" else []
-    return {row.id: row for row in (*own, *folder_checks(root))}
+    old = [row.model_copy(update={"not_looked_for": _NOT_LOOKED_FOR}) for row in own]
+    return {row.id: row for row in (*old, *folder_checks(root))}
 
 
 def folder_checks(root: Path) -> list[Checked]:
@@ -207,7 +211,8 @@ def _as_made(picture: Picture, made: Rendered, pack: Pack) -> Picture:
 def _by_eye(check: Checked, ids: Iterable[str]) -> dict[str, int]:
     """Cues from a check. Head wear on small figures is easily missed: absent only where nobody is seen."""
     seen = set(check.cues)
-    known = {c: int(c in seen) for c in ids if c not in _NOT_BY_EYE}
+    unknown = _NOT_BY_EYE | (set() if check.verdict == "safe" else set(check.not_looked_for))
+    known = {c: int(c in seen) for c in ids if c not in unknown}
     if "person" in seen:
         known = {c: v for c, v in known.items() if v or c not in _HEAD}
     return known

@@ -28,7 +28,8 @@ NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
 # Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
 # templates a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
 STAGES = ((0.06, 4), (0.2, 16), (1.0, None))
-_SET_WEIGHT = {"fire": 0.7, "site": 1.6}  # pictures of a set against the others
+# Pictures of a set against the others. Scenes all look alike, and the box will see photos.
+_SET_WEIGHT = {"fire": 0.7, "site": 1.6, "scenes": 0.5}
 
 
 class NoteSource:
@@ -170,7 +171,8 @@ class _PictureDeck:
         safe = bool(self._safe) and self._rng.random() < SAFE_SHARE
         pile = self._piles[safe]
         if not pile:
-            source = self._safe if safe else [p for p in self._other if self._keep(p)] or self._other
+            every = self._safe if safe else self._other
+            source = [p for p in every if self._keep(p)] or every
             pile.extend(self._rng.sample(source, len(source)))
         return pile.pop()
 

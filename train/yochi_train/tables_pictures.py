@@ -22,13 +22,18 @@ MIN_OTHER = 100  # checked photos of other sets that a cue is scored on
 
 
 def cue_table(
-    bundle: Bundle, pictures: Sequence[Picture], answers: Answers, features: Features, seed: int, count: int
+    bundle: Bundle,
+    train: Sequence[Picture],
+    test: Sequence[Picture],
+    answers: Answers,
+    features: Features,
+    what: str,
+    seed: int,
+    count: int,
 ) -> Section:
-    """Held-out AUROC per cue beside the probe's, and the paired difference."""
-    test = [p for p in pictures if p.split == "test"]
-    train = [p for p in pictures if p.split == "train"]
+    """Held-out AUROC per cue beside the probe's, and the paired difference; `answers` are of `test`."""
     table = Table(
-        "Cues on held-out pictures, against a linear probe on the same frozen features",
+        f"Cues on held-out {what}, against a linear probe on the same frozen features",
         ["cue", "positives", "negatives", "AUROC", "probe", "difference"],
     )
     probes, truth, margins = (
@@ -60,7 +65,7 @@ def cue_table(
         )
         bars.append(
             Bar(
-                f"cue {cue.id}: not below the probe",
+                f"cue {cue.id}, {what}: not below the probe",
                 interval(difference),
                 "interval reaches 0",
                 difference.high >= 0,

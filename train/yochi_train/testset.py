@@ -1,7 +1,7 @@
 """The test records: held-out pictures with notes written by hand, which share no template with the grammar.
 
 A pack's `test_notes.<lang>.jsonl` is written before training by people who have not seen the phrase file.
-Four sets:
+Pictures are photos: rendered scenes have tables of their own. Four sets:
 
 - `notes`: every risky or harmless note once, on a picture with no known risk (its note slots are scored);
 - `verdicts`: harmless notes on pictures checked safe (proceed) and on pictures with a known risk, risky notes
@@ -90,7 +90,7 @@ class TestSet:
         self, pictures: Sequence[Picture], pack: Pack, seed: int, folder: Path | None = None
     ) -> None:
         self._pack, self._rng = pack, random.Random(f"{seed}-test")
-        self._pictures = [p for p in pictures if p.split == "test"]
+        self._pictures = [p for p in pictures if p.split == "test" and not p.pair]
         self._safe = [p for p in self._pictures if p.checked == "safe" and not self._risky(p)]
         self._dangerous = [p for p in self._pictures if self._risky(p)]
         self._calm = [p for p in self._pictures if not self._risky(p)]

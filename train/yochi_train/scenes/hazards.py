@@ -67,11 +67,8 @@ BY_ID = MappingProxyType({hazard.id: hazard for hazard in HAZARDS})
 # slots that its pack knows. Whoever adds one to the pack takes it out here.
 NOT_IN_PACK: tuple[str, ...] = (
     "reaching_in",
-    "exit_blocked",
     "extinguisher_blocked",
-    "spill",
     "trailing_cable",
-    "panel_open",
     "person_on_ladder",
     "stack_unstable",
     "load_over_person",

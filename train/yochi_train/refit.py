@@ -1,0 +1,74 @@
+"""A finished run whose cue heads are fitted anew: to other pictures, and to a pack that has gained cues.
+
+What reads a cue's scores stays: a cue keeps the vector that the language model learned to read, a new one
+starts as its word, as in a first training. Only the heads, which turn pictures into scores, begin again.
+"""
+
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from yochi_runtime.bundle import PACK
+from yochi_runtime.errors import UsageError
+from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
+
+from .align import align, speak_words
+from .assemble import assemble
+from .features import encode_folder
+from .nano.vision import CueProjector
+from .pictures import read_photos, read_pictures
+from .sft import MODEL, PROJECTOR
+
+BY_CUE = ("cell_words", "picture_words")  # (cues, H)
+
+
+def refit(run: Path, records: Path, out: Path, photos: Path, features: Path, seed: int) -> Path:
+    """Write `out/model`: `run`'s weights, the pack of `records` and heads fitted to their training pictures.
+
+    Written beside and moved into place. UsageError where `run` is not finished, or its pack is not the one of
+    `records` with fewer cues.
+    """
+    before, made = run / MODEL, out / MODEL
+    if not (before / PROJECTOR).is_file():
+        raise UsageError(f"expected a finished run in {run}, found no {before / PROJECTOR}")
+    pack_file = records / PACK
+    if not pack_file.is_file():
+        raise UsageError(f"expected {pack_file}, found none; run: yochi-train records photos")
+    old, new = (parse_pack(pack_text(file), str(file)) for file in (before / PACK, pack_file))
+    _check(old, new, run)
+    model, processor = assemble(pack_file)
+    projector = model.vision.projector
+    speak_words(projector, model.language.model.embed_tokens.weight, new, processor.text_tokenizer)
+    _carry_over(projector, load_file(before / PROJECTOR), old, new)
+    pictures = [p for p in read_pictures(records / "pictures.jsonl") if p.split == "train"]
+    encoded = encode_folder(photos, [p.image for p in read_photos(photos)], features)
+    align(projector, encoded, pictures, new, seed)
+    partial = out / f".partial-{MODEL}"
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(before, partial)
+    save_file(projector.state_dict(), partial / PROJECTOR, metadata={"format": "pt"})
+    shutil.copyfile(pack_file, partial / PACK)
+    shutil.rmtree(made, ignore_errors=True)
+    partial.rename(made)
+    return made
+
+
+def _check(old: Pack, new: Pack, run: Path) -> None:
+    lost = {c.id for c in old.cue} - {c.id for c in new.cue}
+    others = [[s.id for s in pack.risk_slots] for pack in (old, new)]
+    if old.id != new.id or lost or others[0] != others[1]:
+        said = f"without {min(lost)}" if lost else f"{new.id} with other risks"
+        raise UsageError(f"expected records of the pack of {run} or of one with more cues, got {said}")
+
+
+def _carry_over(projector: CueProjector, state: dict[str, torch.Tensor], old: Pack, new: Pack) -> None:
+    """Everything but the heads; of what there is a row a cue, the rows of the old pack's cues."""
+    index = {cue.id: i for i, cue in enumerate(new.cue)}
+    places = [index[cue.id] for cue in old.cue]
+    with torch.no_grad():
+        for name in BY_CUE:
+            getattr(projector, name)[places] = state[name]
+        for module in ("norm", "fc1", "fc2"):
+            part = {n.partition(".")[2]: v for n, v in state.items() if n.startswith(f"{module}.")}
+            getattr(projector, module).load_state_dict(part)
