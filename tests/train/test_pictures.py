@@ -94,6 +94,18 @@ def test_eyes_know_what_no_box_says(tmp_path: Path, pack: Pack) -> None:
     assert found.by_eye["fire"] == 0
 
 
+def test_our_own_checks_never_looked_for_a_spill(tmp_path: Path, pack: Pack) -> None:
+    """Only a safe picture is known to have none; a folder's own checks know every cue of its pack."""
+    ours = read_checked(tmp_path, pack)
+    for verdict, known in (("safe", 0), ("unsure", None)):
+        name = next(name for name, row in ours.items() if row.verdict == verdict)
+        (tmp_path / verdict).mkdir()
+        found = only(folder_of(tmp_path / verdict, photo(name, "forklift")), pack)
+        assert [found.cues.get(cue) for cue in ("spill", "panel_open", "exit_blocked")] == [known] * 3
+    check = {"id": "a", "cues": [], "verdict": "unsure"}
+    assert only(folder_of(tmp_path, photo("a", "forklift"), checked=(check,)), pack).cues["spill"] == 0
+
+
 def test_where_nobody_is_seen_nobody_is_bareheaded(tmp_path: Path, pack: Pack) -> None:
     check = {"id": "a", "cues": [], "verdict": "safe"}
     found = only(folder_of(tmp_path, photo("a", "forklift"), checked=(check,)), pack)

@@ -257,9 +257,12 @@ def refit_heads(
     seed: Seed = 0,
 ) -> None:
     """Fit a run's cue heads to other pictures, and to cues that its pack has gained."""
+    from .assemble import assemble
+    from .packs import factors_file
     from .refit import refit
 
-    typer.echo(f"model: {refit(run, records, out, photos, features, seed)}")
+    model, processor = assemble(factors_file(records))
+    typer.echo(f"model: {refit(model, processor, run, records, photos, features, out, seed)}")
 
 
 @app.command()

@@ -14,8 +14,8 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
 
 from .align import align, speak_words
-from .assemble import assemble
 from .features import encode_folder
+from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from .nano.vision import CueProjector
 from .pictures import read_photos, read_pictures
 from .sft import MODEL, PROJECTOR
@@ -23,21 +23,26 @@ from .sft import MODEL, PROJECTOR
 BY_CUE = ("cell_words", "picture_words")  # (cues, H)
 
 
-def refit(run: Path, records: Path, out: Path, photos: Path, features: Path, seed: int) -> Path:
+def refit(
+    model: YochiNanoForConditionalGeneration,
+    processor: YochiNanoProcessor,
+    run: Path,
+    records: Path,
+    photos: Path,
+    features: Path,
+    out: Path,
+    seed: int,
+) -> Path:
     """Write `out/model`: `run`'s weights, the pack of `records` and heads fitted to their training pictures.
 
-    Written beside and moved into place. UsageError where `run` is not finished, or its pack is not the one of
-    `records` with fewer cues.
+    `model` is an untrained one of that pack; its projector is overwritten. Written beside and moved into
+    place. UsageError where `run` is not finished, or its pack is not the one of `records` with fewer cues.
     """
     before, made = run / MODEL, out / MODEL
     if not (before / PROJECTOR).is_file():
         raise UsageError(f"expected a finished run in {run}, found no {before / PROJECTOR}")
-    pack_file = records / PACK
-    if not pack_file.is_file():
-        raise UsageError(f"expected {pack_file}, found none; run: yochi-train records photos")
-    old, new = (parse_pack(pack_text(file), str(file)) for file in (before / PACK, pack_file))
+    old, new = parse_pack(pack_text(before / PACK), str(before / PACK)), processor.pack
     _check(old, new, run)
-    model, processor = assemble(pack_file)
     projector = model.vision.projector
     speak_words(projector, model.language.model.embed_tokens.weight, new, processor.text_tokenizer)
     _carry_over(projector, load_file(before / PROJECTOR), old, new)
@@ -48,7 +53,7 @@ def refit(run: Path, records: Path, out: Path, photos: Path, features: Path, see
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(before, partial)
     save_file(projector.state_dict(), partial / PROJECTOR, metadata={"format": "pt"})
-    shutil.copyfile(pack_file, partial / PACK)
+    shutil.copyfile(records / PACK, partial / PACK)
     shutil.rmtree(made, ignore_errors=True)
     partial.rename(made)
     return made
@@ -56,10 +61,13 @@ def refit(run: Path, records: Path, out: Path, photos: Path, features: Path, see
 
 def _check(old: Pack, new: Pack, run: Path) -> None:
     lost = {c.id for c in old.cue} - {c.id for c in new.cue}
-    others = [[s.id for s in pack.risk_slots] for pack in (old, new)]
-    if old.id != new.id or lost or others[0] != others[1]:
-        said = f"without {min(lost)}" if lost else f"{new.id} with other risks"
-        raise UsageError(f"expected records of the pack of {run} or of one with more cues, got {said}")
+    before, now = ([s.id for s in pack.risk_slots] for pack in (old, new))
+    if old.id != new.id or lost or before != now:
+        said = f"the pack {new.id}, " + (f"without the cue {min(lost)}" if lost else "with other risks")
+        raise UsageError(
+            f"expected records of the pack {old.id} of {run} or of one with more cues, got {said}; "
+            "make the records anew"
+        )
 
 
 def _carry_over(projector: CueProjector, state: dict[str, torch.Tensor], old: Pack, new: Pack) -> None:
