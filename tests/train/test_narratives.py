@@ -48,6 +48,19 @@ def test_a_report_asks_for_nothing_and_leaves_other_reports_open(pack: Pack) -> 
     assert note.templates == ("narrative:1",)
 
 
+def test_what_is_told_twice_is_not_trained_on_and_held_out(tmp_path: Path) -> None:
+    """Eleven words of twelve are shared, a Jaccard of 11 / 13: those to train on go."""
+    told = [f"Employee {i} fell off a ladder and bruised his left hip badly." for i in range(40)]
+    english = [{"id": i, "narrative": text} for i, text in enumerate(told)]
+    found = read_narratives(folder_of(tmp_path, english, []))
+    held = [n for n in (Narrative(str(i), "en", t, "fall") for i, t in enumerate(told)) if n.validation]
+    assert 0 < len(held) < 40
+    assert found == held
+    apart = [*english, {"id": 99, "narrative": "A painter fell off the scaffold near gate two."}]
+    kept = read_narratives(folder_of(tmp_path, apart, []))
+    assert sorted(n.id for n in kept) == sorted([*(n.id for n in held), "99"])
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"accidents\.en\.jsonl, found none; leave --narratives out"):
         read_narratives(tmp_path)
