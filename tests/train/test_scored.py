@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import Verdict
 from yochi_train.answers import Answers
-from yochi_train.scored import Scored, score
+from yochi_train.scored import Scored, as_the_box, refused, score
 
 from .made import plain_bundle, record
 
@@ -115,3 +116,24 @@ def test_answers_come_back_as_they_were_saved(pack: Pack, tmp_path: Path) -> Non
     assert kept is not None
     assert np.array_equal(kept, cells[1:])
     assert answers.margins().shape == (2, len(pack.cue_slots) + len(pack.risk_slots))
+
+
+def test_what_the_box_refuses_is_not_judged(pack: Pack, tmp_path: Path) -> None:
+    """Noise passes the gates and a black picture does not; nor is a note in a language that is not proved."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 72, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    Image.fromarray(np.zeros_like(noise)).save(tmp_path / "black.png")
+    rows = [
+        record("r0", image="noise.png", text="Sweep the floor."),
+        record("r1", image="black.png", text="Sweep the floor."),
+        record("r2", image="noise.png", text="床を掃いて。", lang="ja"),
+    ]
+    assert refused(rows, tmp_path) == {"black.png"}
+    made = score(plain_bundle(pack), rows, answers_of(pack, [{}, {}, {}]))
+    both = as_the_box(made, {"en": True, "ja": True}, {"black.png"})
+    assert both.verdicts == (Verdict.PROCEED, Verdict.CANNOT_JUDGE, Verdict.PROCEED)
+    english = as_the_box(made, {"en": True, "ja": False}, {"black.png"})
+    assert [r.id for r in english.records] == ["r0", "r1"]
+    assert english.verdicts == (Verdict.PROCEED, Verdict.CANNOT_JUDGE)
+    neither = as_the_box(made, {"en": False, "ja": False}, ())
+    assert neither.verdicts == (Verdict.PROCEED,) * 3

@@ -17,7 +17,7 @@ from yochi_runtime.taxonomy import sha256_text
 from .answers import Answers, from_bundle
 from .features import Features, encode_folder
 from .pictures import Picture, read_photos, read_pictures
-from .scored import as_the_box, score
+from .scored import as_the_box, refused, score
 from .tables import Bar, Section, Table, bars_met, markdown
 from .tables_notes import note_tables
 from .tables_order import order_table, turned, turned_back
@@ -96,7 +96,11 @@ def evaluate_bundle(
     notes, report.languages = note_tables(scored["notes"], draws.seed, draws.resamples)
     for table, bars in (
         *notes,
-        verdict_table(as_the_box(scored["verdicts"], report.languages), draws.seed, draws.resamples),
+        verdict_table(
+            as_the_box(scored["verdicts"], report.languages, refused(sets["verdicts"], photos)),
+            draws.seed,
+            draws.resamples,
+        ),
         combination_table(scored, draws.seed, draws.resamples),
         order_table(scored["notes"], in_turn),
         *_scene_tables(bundle, pictures, cached, photos, out, draws, per_set),

@@ -1,14 +1,18 @@
 """Records with what a bundle said of them: calibrated probabilities, thresholds, verdicts, in arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from yochi_bench.intervals import Resamples, linked, resample
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.factors import flagged, verdict_of_risks
+from yochi_runtime.gates import check_content
+from yochi_runtime.image import read_frame
 from yochi_runtime.inspection import Note
+from yochi_runtime.limits import GateError
 from yochi_runtime.reader import SlotLogits
 from yochi_runtime.readout import read_out
 from yochi_runtime.record import Record
@@ -91,17 +95,29 @@ def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored
     return Scored(tuple(records), slots, probability, threshold, truth, tuple(verdicts))
 
 
-def as_the_box(scored: Scored, languages: Mapping[str, bool]) -> Scored:
-    """With `cannot_judge` where the box would refuse the note's language.
+def refused(records: Sequence[Record], photos: Path) -> frozenset[str]:
+    """The records' images that the box's gates let nobody judge."""
+    found = set()
+    for image in sorted({record.image for record in records}):
+        try:
+            check_content(read_frame(photos / image))
+        except GateError:
+            found.add(image)
+    return frozenset(found)
+
+
+def as_the_box(scored: Scored, languages: Mapping[str, bool], refused: Collection[str]) -> Scored:
+    """With `cannot_judge` where the box would refuse the note's language, or the picture.
 
     Records in a language that is not proved are left out, unless none is: then all show what was reached.
     """
     proved = {lang for lang, passed in languages.items() if passed}
     rows = [i for i, r in enumerate(scored.records) if r.lang in proved] or range(len(scored.records))
     kept = scored.take(rows)
-    read = (Note(record.note).language for record in kept.records)
     verdicts = tuple(
-        verdict if language in (proved or languages) else Verdict.CANNOT_JUDGE
-        for verdict, language in zip(kept.verdicts, read, strict=True)
+        verdict
+        if Note(record.note).language in (proved or languages) and record.image not in refused
+        else Verdict.CANNOT_JUDGE
+        for verdict, record in zip(kept.verdicts, kept.records, strict=True)
     )
     return replace(kept, verdicts=verdicts)
