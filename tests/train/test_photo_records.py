@@ -16,7 +16,7 @@ from yochi_train.stats import count_records
 
 from .made import fake_cache, picture
 
-FEW, MANY = 2_000, 20_000  # a list of the second would take 50 MB more
+FEW, MANY = 1_000, 10_000  # a list of the second would take some 30 MB more
 GROWTH = 4_000_000  # bytes
 FILES = ("card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl")
 

@@ -33,7 +33,7 @@ MISSING = "not recorded"
 
 
 def write_page(counts: Counts, folder: Path, file: Path) -> None:
-    """Write the page of `folder`, whose records are `counts`, to `file`; UsageError without a place for it."""
+    """Write the page of `folder`, whose records are `counts`, to `file`; UsageError where that cannot be."""
     if not file.parent.is_dir():
         raise UsageError(f"expected a folder for {file}, found none; make it first")
     card = read_card(folder)
