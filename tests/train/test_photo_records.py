@@ -16,7 +16,7 @@ from yochi_train.stats import count_records
 
 from .made import fake_cache, picture
 
-FEW, MANY = 1_000, 10_000  # a list of the second would take some 30 MB more
+FEW, MANY = 2_000, 10_000  # a list of the second would take over 20 MB
 GROWTH = 4_000_000  # bytes
 FILES = ("card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl")
 
