@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from yochi_train.duplicates import NEAR, difference_hashes, near_duplicate_groups
+from yochi_train import duplicates
+from yochi_train.duplicates import NEAR, SAME_SCENE, difference_hashes, near_duplicate_groups
 
 from .made import unlike
 
@@ -37,6 +38,25 @@ def test_another_photo_of_the_same_scene_is_a_near_duplicate() -> None:
     assert first == second != third
 
 
+def test_groups_are_those_of_one_picture_at_a_time() -> None:
+    """Pictures at the bar itself, in three blocks: the answer is what each row's own product says."""
+    rng = np.random.default_rng(1)
+    unit = rng.normal(size=(2 * duplicates._BLOCK + 9, 2560)).astype(np.float32)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    for i in range(0, len(unit) - 1, 2):  # a neighbour at a cosine of 0.65, give or take the rounding
+        across = unit[i + 1] - (unit[i + 1] @ unit[i]) * unit[i]
+        across *= np.sqrt(1 - SAME_SCENE**2) / np.linalg.norm(across)
+        unit[i + 1] = SAME_SCENE * unit[i] + across
+    unit[-1] = unit[0]  # in the first block and in the last
+    alone = [unit[i + 1 :] @ unit[i] >= SAME_SCENE for i in range(len(unit))]
+    found = list(duplicates._same_scene(unit))
+    assert len(found) == len(alone)
+    assert all(np.array_equal(a, b) for a, b in zip(found, alone, strict=True))
+    at_the_bar = [bool(row[0]) for row in alone[0:-1:2]]
+    assert 0 < sum(at_the_bar) < len(at_the_bar)  # rounding decides them, one way and the other
+    assert alone[0][-1]
+
+
 def test_hashes_of_real_files_find_the_mirror_image(tmp_path: Path) -> None:
     blocks = np.random.default_rng(0).integers(0, 256, (8, 9), dtype=np.uint8)
     image = Image.fromarray(np.kron(blocks, np.ones((16, 16), np.uint8))).convert("RGB")
@@ -44,7 +64,9 @@ def test_hashes_of_real_files_find_the_mirror_image(tmp_path: Path) -> None:
     image.save(tmp_path / "a.png")
     image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "b.png")
     other.save(tmp_path / "c.png")
-    plain, mirrored = difference_hashes(tmp_path, ["a.png", "b.png", "c.png"])
+    images = ["a.png", "b.png", "c.png"]
+    plain, mirrored = difference_hashes(tmp_path, images)
+    assert np.array_equal(difference_hashes(tmp_path, images, workers=2), (plain, mirrored))
     assert np.bitwise_count(plain[0] ^ plain[1]) > NEAR
     assert np.bitwise_count(plain[0] ^ mirrored[1]) <= NEAR
     first, second, third = near_duplicate_groups(plain, mirrored, unlike(3))

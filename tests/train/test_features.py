@@ -90,6 +90,21 @@ def test_a_run_that_was_killed_before_its_first_batch_starts_anew(root: Path, en
     assert encoder.seen == 2 * COUNT
 
 
+def test_a_count_of_other_pictures_is_not_taken_for_ours(
+    root: Path, encoder: MeanColours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the index was deleted; then a run is killed in its first batch, and another one goes on."""
+    encode_folder(root, IMAGES[::-1], root / "cache")
+    (root / "cache" / "index.json").unlink()
+    with monkeypatch.context() as broken:
+        broken.delattr(features, "read_frame")
+        with pytest.raises(NameError):
+            encode_folder(root, IMAGES, root / "cache")
+    encoder.seen = 0
+    encode_folder(root, IMAGES, root / "cache")
+    assert encoder.seen == COUNT
+
+
 @pytest.mark.parametrize("others", [IMAGES[:-1], IMAGES[::-1]])
 def test_a_cache_of_other_pictures_is_refused(root: Path, encoder: MeanColours, others: list[str]) -> None:
     encode_folder(root, IMAGES, root / "cache")

@@ -32,7 +32,12 @@ def test_labels_by_word_and_by_code(tmp_path: Path) -> None:
         {"id": "j2", "text": "蒸気が足にかかった。", "type_code": 11},
         {"id": "j3", "text": "ハチに刺された。", "type_code": 90},
     ]
-    found = read_narratives(folder_of(tmp_path, english, japanese))
+    found, left_out = read_narratives(folder_of(tmp_path, english, japanese))
+    assert left_out == {
+        "narratives without one category": 3,
+        "narratives too long": 1,
+        "narratives that repeat one for validation": 0,
+    }
     assert found == [
         Narrative("1", "en", "Employee fell off a ladder and bruised his hip.", "fall"),
         Narrative("j1", "ja", "高温の作業場で熱中症になった。", "ergonomic"),
@@ -52,13 +57,14 @@ def test_what_is_told_twice_is_not_trained_on_and_held_out(tmp_path: Path) -> No
     """Eleven words of twelve are shared, a Jaccard of 11 / 13: those to train on go."""
     told = [f"Employee {i} fell off a ladder and bruised his left hip badly." for i in range(40)]
     english = [{"id": i, "narrative": text} for i, text in enumerate(told)]
-    found = read_narratives(folder_of(tmp_path, english, []))
+    found, left_out = read_narratives(folder_of(tmp_path, english, []))
     held = [n for n in (Narrative(str(i), "en", t, "fall") for i, t in enumerate(told)) if n.validation]
     assert 0 < len(held) < 40
     assert found == held
+    assert left_out["narratives that repeat one for validation"] == 40 - len(held)
     apart = [*english, {"id": 99, "narrative": "A painter fell off the scaffold near gate two."}]
     kept = read_narratives(folder_of(tmp_path, apart, []))
-    assert sorted(n.id for n in kept) == sorted([*(n.id for n in held), "99"])
+    assert sorted(n.id for n in kept.used) == sorted([*(n.id for n in held), "99"])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

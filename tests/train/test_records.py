@@ -166,7 +166,7 @@ def test_the_folder_is_complete_and_the_same_again(drawn: Path, tmp_path: Path) 
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     card = json.loads((tmp_path / "a" / "card.json").read_text(encoding="utf-8"))
     assert sum(card["pictures"].values()) == 128
-    assert sum(card["records"]["train"]["kind"].values()) == 56
+    assert (card["records"]["train"]["records"], card["records"]["val"]["records"]) == (56, 48)
     assert card["sources"] == {"drawn by yochi_train.drawn (Apache-2.0)": 128}
 
 

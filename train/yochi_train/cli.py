@@ -79,8 +79,14 @@ def records_photos(
             help=f"Notes of each {PACK_NOTES} that only the picture makes dangerous.",
         ),
     ] = COMBINATIONS,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Image files that are read at a time; the records stay the same.")
+    ] = 1,
 ) -> None:
-    """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group."""
+    """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group.
+
+    A run that was killed is started again with the same words. card.json comes last: then all is there.
+    """
     from .photo_records import make_records
 
     typer.echo(
@@ -95,6 +101,7 @@ def records_photos(
             curriculum=curriculum,
             languages=_languages(languages),
             combinations=combinations,
+            workers=workers,
         )
     )
 
@@ -180,11 +187,18 @@ def records_validate(
 def records_stats(
     folder: Annotated[Path, typer.Argument(help="Folder with records and their pack.toml.")],
     as_json: Annotated[bool, typer.Option("--json", help="Every count as one JSON object instead.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", help="Also write the data card as a page with plots, in one file."),
+    ] = None,
 ) -> None:
     """Count records by source, category, cell and language, and say whether they are balanced."""
     from .stats import count_folder
+    from .stats_page import write_page
 
     counts = count_folder(folder)
+    if page is not None:
+        write_page(counts, folder, page)
     typer.echo(json.dumps(counts.as_json(), ensure_ascii=False) if as_json else counts.text())
 
 

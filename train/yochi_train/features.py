@@ -17,6 +17,7 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.image import GRID, PREPARATION, prepare, read_frame
 
 from . import lite0
+from .convert.written import written
 from .progress import Progress
 
 TOKENS = GRID * GRID
@@ -44,7 +45,10 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
     cache.mkdir(parents=True, exist_ok=True)
     tokens = _array(cache / "tokens.f16", np.float16, (len(images), TOKENS, FOLDED), fresh=done == 0)
     pooled = _array(cache / "pooled.f32", np.float32, (len(images), POOLED), fresh=done == 0)
-    (cache / INDEX).write_text(json.dumps(_index(images)))
+    if not done:  # of other pictures, whose index somebody deleted
+        (cache / DONE).unlink(missing_ok=True)
+    with written(cache / INDEX) as index:
+        index.write(json.dumps(_index(images)))
     if done < len(images):
         encoder = lite0.pretrained().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         progress = Progress("features", len(images), done)
@@ -57,7 +61,8 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path) -> Features:
             pooled[start : start + len(chunk)] = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).numpy()
             tokens.flush()
             pooled.flush()
-            (cache / DONE).write_text(str(start + len(chunk)))
+            with written(cache / DONE) as count:
+                count.write(str(start + len(chunk)))
             progress.step(len(chunk))
     tokens.setflags(write=False)
     return Features(tuple(images), tokens, np.asarray(pooled))

@@ -7,8 +7,10 @@ by words that leave little doubt. Only short texts are used; categories other th
 import json
 import re
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, Source
@@ -17,6 +19,10 @@ from .grammar import ComposedNote, Lang
 from .leakage import near_notes, note_key
 from .rows import Place
 
+NO_CATEGORY = "narratives without one category"
+TOO_LONG = "narratives too long"
+TOLD_TWICE = "narratives that repeat one for validation"
+NARRATIVE_FILTERS = (NO_CATEGORY, TOO_LONG, TOLD_TWICE)
 MAX_CHARACTERS: dict[Lang, int] = {"en": 200, "ja": 60}
 # Japanese type codes -> category. 11 is heat and cold: heat stroke is strain, the rest burns.
 _TYPE = {1: "fall", 2: "slip_trip", 4: "load", 5: "load", 7: "mechanical", 8: "mechanical", 12: "substance"}
@@ -60,9 +66,17 @@ class Narrative:
         return zlib.crc32(self.text.encode()) % 10 == 7
 
 
-def read_narratives(folder: Path) -> list[Narrative]:
+class Narratives(NamedTuple):
+    """Those that can be used, and how many cannot, by why."""
+
+    used: list[Narrative]
+    left_out: Counter[str]
+
+
+def read_narratives(folder: Path) -> Narratives:
     """Short labelled narratives from accidents.en.jsonl and accidents.ja.jsonl in `folder`."""
     found: list[Narrative] = []
+    left_out = Counter(dict.fromkeys(NARRATIVE_FILTERS, 0))
     for lang in ("en", "ja"):
         file = folder / f"accidents.{lang}.jsonl"
         if not file.is_file():
@@ -72,9 +86,15 @@ def read_narratives(folder: Path) -> list[Narrative]:
                 row = json.loads(line)
                 text = " ".join(str(row["narrative"] if lang == "en" else row["text"]).split())
                 category = _english(text) if lang == "en" else _japanese(text, int(row["type_code"]))
-                if category and len(text) <= MAX_CHARACTERS[lang]:
+                if not category:
+                    left_out[NO_CATEGORY] += 1
+                elif len(text) > MAX_CHARACTERS[lang]:
+                    left_out[TOO_LONG] += 1
+                else:
                     found.append(Narrative(str(row["id"]), lang, text, category))
-    return _apart(found)
+    used = _apart(found)
+    left_out[TOLD_TWICE] = len(found) - len(used)
+    return Narratives(used, left_out)
 
 
 def _apart(found: list[Narrative]) -> list[Narrative]:

@@ -26,6 +26,7 @@ from .validate import PICTURES, shards
 KINDS = ("risk", "harmless", "combination", "narrative")
 UNKNOWN = "unknown"
 CELLS = (*(c.value for c in Cell), UNKNOWN)
+VERDICTS = ("stop", "caution", "proceed", UNKNOWN)
 LEAST_PERCENT = {"cell": 12, "trained category": 2, "source": 8}
 
 
@@ -37,6 +38,24 @@ class Risk(NamedTuple):
     kind: str
     cell: str
     lang: str
+
+
+class Share(NamedTuple):
+    """A share of records and the least that it has to be, in percent."""
+
+    rule: str
+    name: str
+    count: int
+    of: int
+
+    @property
+    def least(self) -> int:
+        return LEAST_PERCENT[self.rule]
+
+    def bar(self) -> Bar:
+        share = f"{100 * self.count / self.of:.1f} % ({self.count}/{self.of})" if self.of else "- (0/0)"
+        met = self.of > 0 and 100 * self.count >= self.least * self.of
+        return Bar(f"{self.rule} {self.name}", share, f">= {self.least} %", met)
 
 
 @dataclass
@@ -70,21 +89,43 @@ class Counts:
         self.sources.update({source for source, _ in pairs})
         self.spans.update((span.slot.partition(":")[0], record.lang) for span in record.spans)
 
+    def counted(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The same records, each counted as it passes."""
+        for record in records:
+            self.add(record)
+            yield record
+
     def trained(self) -> list[str]:
         """Categories with a slot that a bundle would judge, in the pack's order."""
         enough = {s.category for s in self.pack.slots if self.positives[s.id] >= MIN_POSITIVES}
         return [c.id for c in self.pack.category if c.id in enough]
 
     def balance(self) -> list[Bar]:
-        """The rules, for each cell, trained category, and source that the pack has slots for."""
+        """Whether each share is large enough."""
+        return [share.bar() for share in self.shares()]
+
+    def shares(self) -> list[Share]:
+        """What is asked for: each cell, trained category, and source that the pack has slots for."""
         of_cells = {c: sum(self.cells[c, lang] for lang in LANGS) for c in CELLS if c != UNKNOWN}
         known = sum(of_cells.values())
         sources = dict.fromkeys(str(s.source) for s in self.pack.slots if s.source)
         return [
-            *(_least("cell", c, count, known) for c, count in of_cells.items()),
-            *(_least("trained category", c, self.categories[c], self.records) for c in self.trained()),
-            *(_least("source", s, self.sources[s], self.records) for s in sources),
+            *(Share("cell", c, count, known) for c, count in of_cells.items()),
+            *(Share("trained category", c, self.categories[c], self.records) for c in self.trained()),
+            *(Share("source", s, self.sources[s], self.records) for s in sources),
         ]
+
+    def risk_pairs(self) -> list[tuple[str, str]]:
+        """Source and category of every risk of the pack, also one that no record has."""
+        return list(dict.fromkeys((str(s.source), str(s.category)) for s in self.pack.slots if s.source))
+
+    def by_category(self, source: str) -> dict[str, dict[str, int]]:
+        """Records by category of the pack's risks from `source`, and language."""
+        found = {c: dict.fromkeys(map(str, LANGS), 0) for of, c in self.risk_pairs() if of == source}
+        for risk, count in self.risks.items():
+            if risk.source == source:
+                found[risk.category][risk.lang] += count
+        return found
 
     def as_json(self) -> dict[str, object]:
         """Everything that was counted; `risks` has a row for each combination that occurs."""
@@ -113,7 +154,7 @@ class Counts:
         for name, of, order in (
             ("kind", self.kinds, KINDS),
             ("cell", self.cells, CELLS),
-            ("verdict", self.verdicts, ("stop", "caution", "proceed", UNKNOWN)),
+            ("verdict", self.verdicts, VERDICTS),
         ):
             rows = [[word, *(str(of[word, lang]) for lang in LANGS)] for word in order]
             parts.append(aligned([name, *LANGS], rows))
@@ -129,11 +170,10 @@ class Counts:
 
     def _risk_rows(self) -> Iterator[list[str]]:
         """Every risk of the pack, also one that no record has: that is what one looks for."""
-        pairs = dict.fromkeys((str(s.source), str(s.category)) for s in self.pack.slots if s.source)
         by_column: Counter[tuple[str, ...]] = Counter()
         for risk, count in self.risks.items():
             by_column[risk.source, risk.category, risk.kind, risk.lang] += count
-        for source, category in pairs:
+        for source, category in self.risk_pairs():
             row = [by_column[source, category, kind, lang] for kind in KINDS for lang in LANGS]
             yield [source, category, *map(str, [*row, sum(row)])]
 
@@ -158,12 +198,6 @@ def _unsafe(slots: Sequence[int | None]) -> bool | None:
     if 1 in slots:
         return True
     return None if None in slots else False
-
-
-def _least(rule: str, name: str, count: int, of: int) -> Bar:
-    percent = LEAST_PERCENT[rule]
-    share = f"{100 * count / of:.1f} % ({count}/{of})" if of else "- (0/0)"
-    return Bar(f"{rule} {name}", share, f">= {percent} %", of > 0 and 100 * count >= percent * of)
 
 
 def count_records(records: Iterable[Record], pack: Pack) -> Counts:

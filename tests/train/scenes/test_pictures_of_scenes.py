@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from yochi_runtime.taxonomy import Pack
-from yochi_train.photo_records import data_card
+from yochi_train.card import data_card
 from yochi_train.pictures import Picture, build_pictures, read_photos
 from yochi_train.records import pair as record_of
 from yochi_train.scenes.hazards import HAZARDS, NEUTRAL
@@ -43,7 +43,7 @@ def test_a_pair_is_safe_and_not_safe_and_stays_together(tmp_path: Path, wider: P
         assert (picture.pair, picture.switched) == (EXIT.name, "cue:exit_blocked")
     assert calm.group == blocked.group
     assert calm.split == blocked.split
-    card = data_card([calm, blocked], {}, "0" * 64, 0)
+    card = data_card([calm, blocked], {}, {}, "0" * 64, 0)
     assert (card["checked_by_eye"], card["known_by_construction"]) == ({}, {"safe": 1, "not_safe": 1})
     assert card["sources"] == {"yochi-train scenes, version 1 (Apache-2.0)": 2}
 
