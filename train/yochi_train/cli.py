@@ -221,10 +221,10 @@ def sft(
 
     from .assemble import assemble
     from .packs import factors_file
-    from .settings import read_settings
+    from .settings import SftSettings, read_settings
     from .sft import train
 
-    chosen = read_settings(settings)
+    chosen = read_settings(settings, SftSettings)
     torch.manual_seed(chosen.seed)  # the projector's first weights
     model, processor = assemble(factors_file(chosen.records))
     if dry_run:
