@@ -4,7 +4,8 @@ What supervised fine-tuning and preference rounds share: weights in and out, the
 one step of the optimizer. How a step's loss is made is theirs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +40,7 @@ class Policy:
     ) -> None:
         self.processor, self.features = processor, features
         self._row = features.row()
+        self.tower = model.vision
         self.projector = model.vision.projector
         self.language = get_peft_model(
             model.language, lora_config(settings, model.config.text_config.num_hidden_layers)
@@ -94,6 +96,16 @@ class Policy:
         with torch.no_grad():
             for parameter, value in zip(self.lora, weights, strict=True):
                 parameter.copy_(value)
+
+    @contextmanager
+    def holding(self, weights: Sequence[Tensor]) -> Iterator[None]:
+        """With another LoRA, and its own again afterwards."""
+        own = self.lora_weights()
+        self.set_lora(weights)
+        try:
+            yield
+        finally:
+            self.set_lora(own)
 
     def save(self, folder: Path, positives: Mapping[str, int]) -> Path:
         """`adapter/` (PEFT), `projector.safetensors`, tokenizer and pack. The base is named, not copied."""
