@@ -1,7 +1,7 @@
 """An answer: yes or no for every judged slot and a word for the verdict slot, drawn from the readout.
 
-The slots are read side by side and none sees another's drawn answer, so an answer's log-probability is the sum
-over its slots and the verdict slot. There is no explanation text in it yet.
+The slots are read side by side and none sees another's drawn answer, so an answer's log-probability is the
+sum over its slots and the verdict slot. There is no explanation text in it yet.
 
 The verdict slot is drawn like the others, so that feedback reaches it. What would be *shown* follows from the
 whole answer by the runtime's rule (`yochi_runtime.verdict`): the highest of the drawn verdict and of the
@@ -24,8 +24,8 @@ from ..readout import Logits
 class Questions:
     """The S cue and risk slots in the pack's order.
 
-    `judged` (S,) whether an answer has the slot. `risk` (S,) whether a yes is a risk. `rank` (S,) the place in
-    JUDGED of the verdict that a yes alone would give: 0 for neutral cues.
+    `judged` (S,) whether an answer has the slot. `risk` (S,) whether a yes is a risk. `rank` (S,) the
+    place in JUDGED of the verdict that a yes alone would give: 0 for neutral cues.
     """
 
     ids: tuple[str, ...]
@@ -35,7 +35,7 @@ class Questions:
 
     @classmethod
     def of(cls, trained: Trained) -> "Questions":
-        """UsageError is not raised here: a model without a judged slot has the verdict slot alone."""
+        """A model without a judged slot has the verdict slot alone."""
         slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
         return cls(
             tuple(slot.id for slot in slots),
@@ -64,7 +64,7 @@ def _rank(pack: Pack, category: str | None) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Assignments:
-    """K answers to each of N prompts: `slots` (N, K, S) bool, no where not judged; `verdict` (N, K) 0, 1, 2."""
+    """K answers to each of N prompts: `slots` (N, K, S) bool, no where not judged; `verdict` (N, K) 0..2."""
 
     slots: Tensor
     verdict: Tensor

@@ -1,10 +1,10 @@
 """What a critic says of answers, and the two scores that follow from what it holds to be true.
 
-DREAM (arXiv 2504.18053) scores an answer as a whole (GS, 0..10: is harm avoided, is the risk made aware?) and
-by observation (OS, yes or no for each disentangled one). Its scores are a large model's words; ours are tables
-over slots and verdicts, and the numbers in them are our choice. An observation is a slot, which is a source
-together with a category. We depart in one thing: that a risk is *not* there is an observation too, or the
-answer that says yes to everything would have the best OS.
+DREAM (arXiv 2504.18053) scores an answer as a whole (GS, 0..10: is harm avoided, is the risk made aware?)
+and by observation (OS, yes or no for each disentangled one). Its scores are a large model's words; ours are
+tables over slots and verdicts, and the numbers in them are our choice. An observation is a slot, which is a
+source together with a category. We depart in one thing: that a risk is *not* there is an observation too, or
+the answer that says yes to everything would have the best OS.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ class Scores:
     """Of K answers to each of N prompts, float64.
 
     `gs` (N, K) 0..10, NaN where the critic does not know. `os` (N, K, S) 1 where the answer has the
-    observation right, 0 where not, -1 where there is none. `holds` (N, S): what the observations are, 1 there,
-    0 not there, -1 none.
+    observation right, 0 where not, -1 where there is none. `holds` (N, S): what the observations are, 1 it is
+    there, 0 it is not, -1 none.
     """
 
     gs: Tensor
@@ -50,7 +50,7 @@ class Critic(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Opinions:
-    """What a critic holds to be true of N prompts: `holds` (N, S) 1, 0 or -1; `verdict` (N,) 0, 1, 2 or -1."""
+    """What a critic holds true of N prompts: `holds` (N, S) 1, 0 or -1; `verdict` (N,) 0, 1, 2 or -1."""
 
     holds: Tensor
     verdict: Tensor

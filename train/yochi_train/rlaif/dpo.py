@@ -1,7 +1,7 @@
 """The loss of a pair: direct preference optimization, and a little of the best answer's own log-probability.
 
 DPO: -log sigmoid(beta ((log p(best) - log r(best)) - (log p(worst) - log r(worst)))), r the frozen reference
-(Rafailov et al., arXiv 2305.18290, eq. 7). Beside it, as in Pang et al. (arXiv 2404.19733, eq. 1), -log p(best)
+(Rafailov et al., arXiv 2305.18290, eq. 7). Beside it, as in Pang et al. (arXiv 2404.19733), -log p(best)
 divided by its length, which here is the number of its slots: DPO alone is content to lower both.
 """
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """Means over the pairs. `total` = `dpo` + weight `sft`; `right`: share of pairs that moved the right way."""
+    """Means over the pairs: `total` = `dpo` + weight `sft`; `right`: share that moved the right way."""
 
     total: Tensor
     dpo: Tensor

@@ -1,7 +1,7 @@
 """Disentangled self-feedback: the model that the run starts from, frozen, reads picture and note apart.
 
-DREAM's idea (arXiv 2504.18053): a model recognizes more when it looks at one source at a time. Three readings,
-each slot from the one where nothing else can colour it:
+DREAM's idea (arXiv 2504.18053): a model recognizes more when it looks at one source at a time. Three
+readings, each slot from the one where nothing else can colour it:
 
 - picture alone: the cue slots. They stand before the note in the prompt and never see it, in any reading.
 - note alone, before a gray picture, as `evaluate` makes its image-blind run: what the note asks or reports.
@@ -68,7 +68,7 @@ class DisentangledCritic:
         return Opinions(torch.from_numpy(holds), self._verdicts(data))
 
     def _holds(self, probability: NDArray[np.float64]) -> NDArray[np.int64]:
-        """(N, S) 1 at a threshold and `doubt` or above, 0 at as much below it, -1 between and where not judged."""
+        """(N, S) 1 from `doubt` above a threshold, 0 from as much below, -1 between and where not judged."""
         threshold = np.array([self._calibration.slots[slot].threshold for slot in self._questions.ids])
         there, absent = probability >= threshold + self._doubt, probability <= threshold - self._doubt
         return np.where(there, 1, np.where(absent, 0, -1))  # a NaN is neither

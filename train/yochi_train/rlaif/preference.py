@@ -65,7 +65,7 @@ class Preferences(Frozen):
     pairs: tuple[Preference, ...] = ()
 
     def save(self, file: Path) -> None:
-        """Written beside and moved into place: a file that is there is whole. Floats come back as they were."""
+        """Written beside and moved into place: a file that is there is whole. Floats come back exactly."""
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1), "utf-8")
         partial.replace(file)
@@ -78,8 +78,8 @@ class Preferences(Frozen):
 def observation_share(scores: Scores) -> Tensor:
     """(N, K) 0..1, NaN without observations: the mean of two shares, or the one there is.
 
-    Of the observations that a risk or cue is there, how many the answer has; of those that it is not, how many
-    it leaves out. Apart, because one in twenty slots holds: in a plain mean a miss would weigh next to nothing.
+    Of the observations that a risk or cue is there, how many the answer has; of those that it is not, how
+    many it leaves out. Apart, because few slots hold: in a plain mean a miss would weigh next to nothing.
     """
     parts = []
     for wanted in (1, 0):

@@ -1,9 +1,9 @@
 """The run: rounds that draw, score, learn, are evaluated, and are kept or taken back.
 
 A run folder holds what one of `sft` holds, `round-01.json` and so on (the pairs of a round, readable) and
-`report.json`. A killed run goes on from its checkpoint and reaches the same weights as an undisturbed one (CPU,
-same thread count): every draw is seeded by its round and place, and a round's pairs are on disk before its
-first step.
+`report.json`. A killed run goes on from its checkpoint and reaches the same weights as an undisturbed one
+(CPU, same thread count): every draw is seeded by its round and place, and a round's pairs are on disk before
+its first step.
 """
 
 import hashlib
@@ -17,19 +17,14 @@ import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
-from ..features import encode_folder
-from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
-from ..pictures import read_photos
-from ..policy import MODEL, Policy, check_finite, descend
-from ..positives import read_positives
+from ..policy import Policy, check_finite, descend
 from ..progress import Progress
-from ..records import PACK_NOTES, read_records
-from ..run_folder import CHECKPOINT, LOG, cut_log, pin_run, save_checkpoint
+from ..records import PACK_NOTES
+from ..run_folder import CHECKPOINT, LOG, cut_log, save_checkpoint
 from .assignment import Questions, draw, log_probability, of_prompts
-from .critic import Critic, CriticError, TruthCritic, check_scores
+from .critic import Critic, CriticError, check_scores
 from .dpo import preference_loss
 from .held_out import HeldOut, Outcome, TrainedModel, evaluate
-from .observed import DisentangledCritic
 from .preference import Preference, Preferences, Tally, as_assignments, pair_up
 from .settings import RlaifSettings
 
@@ -58,7 +53,7 @@ class Rounds:
         self.report: dict[str, Any] = {"critic": settings.critic, "start": None, "rounds": [], "ended": None}
 
     def run(self) -> None:
-        """From the newest checkpoint to the last round. UsageError where no round has anything to learn from."""
+        """From the newest checkpoint to the last round. UsageError where there is nothing to learn from."""
         self._resume()
         if self.report["start"] is None:
             self.report["start"] = asdict(evaluate(self.policy, self.trained, self.held))
@@ -221,55 +216,3 @@ def place_of(i: int, count: int, seed: object) -> int:
     """Where to find the `i`-th of `count` things in passes over all of them, each in an order of its own."""
     number, place = divmod(i, count)
     return int(torch.randperm(count, generator=seeded(seed, "order", number))[place])
-
-
-def make_rounds(
-    settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
-    out: Path,
-) -> Rounds:
-    """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
-    torch.set_num_threads(settings.threads)
-    records, held = (read_records(settings.records / f"{split}.jsonl") for split in ("train", "val"))
-    whole = len(records) // PACK_NOTES * PACK_NOTES
-    if whole < settings.prompts:
-        raise UsageError(
-            f"expected at least as many training records as prompts a round, {settings.prompts}, got {whole} in "
-            "whole packs; give more records, or lower prompts"
-        )
-    halves = HeldOut.of(held, settings.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    pin_run(settings, out, ("train.jsonl", "val.jsonl"))
-    photos = [p.image for p in read_photos(settings.photos)]
-    policy = Policy(model, processor, settings, encode_folder(settings.photos, photos, settings.features))
-    policy.start_from(settings.start)
-    policy.tower.requires_grad_(False)
-    trained = TrainedModel(processor.pack, read_positives(settings.start / MODEL))
-    questions = Questions.of(trained)
-    critic: Critic = (
-        TruthCritic(questions)
-        if settings.critic == "truth"
-        else DisentangledCritic(policy, trained, questions, halves.fit, settings.doubt)
-    )
-    return Rounds(policy, trained, critic, settings, records, halves, out)
-
-
-def improve(
-    settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
-    out: Path,
-) -> str:
-    """All rounds, and the finished model in `out/model`; returns lines for the screen."""
-    made = make_rounds(settings, model, processor, out)
-    made.run()
-    made.policy.save(out / MODEL, made.trained.positives)
-    outcomes = [("start", made.report["start"], "")]
-    for number, one in enumerate(made.report["rounds"], 1):
-        outcomes.append((f"round {number}", one, ", kept" if one["kept"] else ", taken back"))
-    lines = [f"{name}: {Outcome(o['verdicts'], o['cells']).words()}{end}" for name, o, end in outcomes]
-    lines += [made.report["ended"]] if made.report["ended"] else []
-    if not made.helped():
-        lines.append("no round helped: the model is the one that the run started from")
-    return "\n".join([*lines, f"model: {out / MODEL}"])

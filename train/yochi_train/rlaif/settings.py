@@ -16,9 +16,7 @@ class RlaifSettings(PolicySettings):
     prompts: int = Field(default=960, ge=8)  # records a round, in whole packs
     answers: int = Field(default=8, ge=2)  # drawn a prompt
     temperature: float = Field(default=1.0, gt=0)  # of the draws; higher draws are less alike
-    critic: Literal["disentangled", "truth"] = (
-        "disentangled"  # truth: the records' own slots, the upper bound
-    )
+    critic: Literal["disentangled", "truth"] = "disentangled"  # truth: the records' slots, an upper bound
     doubt: float = Field(default=0.1, ge=0, lt=0.5)  # disentangled: so near its threshold nothing is observed
     global_weight: float = Field(default=0.5, ge=0, le=1)  # of GS; 0: OS alone, 1: GS alone
     margin: float = Field(default=0.1, gt=0, le=1)  # the best is at least so much above the worst, of 0..1
