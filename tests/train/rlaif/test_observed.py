@@ -1,4 +1,4 @@
-"""The disentangled critic: each slot from the reading where nothing else can colour it, with frozen weights."""
+"""The disentangled critic: each slot from a reading where nothing else can colour it, weights frozen."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def on(of: Rounds, picture: int, text: str) -> Record:
 
 
 def test_each_slot_has_its_own_reading(made: Rounds, pack: Pack) -> None:
-    """Note slots change with the note alone, cues with the picture alone, combinations and verdict with both."""
+    """Notes' slots change with the note alone, cues with the picture, combinations and verdict with both."""
     read = critic_of(made)._read
     here = read([on(made, 0, "Note")])
     elsewhere, other = read([on(made, 1, "Note")]), read([on(made, 0, "Fall")])
@@ -157,7 +157,7 @@ def test_a_start_that_answers_no_numbers_is_told(data: Path, tmp_path: Path) -> 
     model, processor = tiny_nano()
     with torch.no_grad():
         model.language.model.norm.weight.fill_(float("nan"))
-    with pytest.raises(UsageError, match="expected finite answers of the critic .* start from another run"):
+    with pytest.raises(UsageError, match=r"expected finite answers of the critic .* start from another run"):
         prepare(settings_of(data, critic="disentangled"), model, processor, tmp_path)
 
 
