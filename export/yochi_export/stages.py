@@ -27,10 +27,10 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.vision import Vision
 from yochi_train.answers import Answers
+from yochi_train.calibrate import calibrate, draft
 from yochi_train.grammar import LANGS
 
 from .answering import box_answers, once, torch_answers, validation_records
-from .calibrate import calibrate, draft
 from .forms import Form, Forms, choose_form, make_forms, output_sizes
 from .frames import prepared, training_pictures
 from .lora import write_lora

@@ -1,4 +1,4 @@
-"""`yochi-train`: packs, records, scenes, sft, evaluate. Thin: every command is one call into the package.
+"""`yochi-train`: packs, records, scenes, sft, rlaif, evaluate. Thin: a command is one call into the package.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -235,10 +235,10 @@ def sft(
 
     from .assemble import assemble
     from .packs import factors_file
-    from .settings import read_settings
+    from .settings import SftSettings, read_settings
     from .sft import train
 
-    chosen = read_settings(settings)
+    chosen = read_settings(settings, SftSettings)
     torch.manual_seed(chosen.seed)  # the projector's first weights
     model, processor = assemble(factors_file(chosen.records))
     if dry_run:
@@ -247,6 +247,25 @@ def sft(
         typer.echo(plan(chosen, model, processor, out))
     else:
         typer.echo(f"model: {train(chosen, model, processor, out)}")
+
+
+@app.command()
+def rlaif(
+    settings: Annotated[
+        Path, typer.Argument(help="Settings of the run (TOML); yochi_train/rlaif/settings.py has them all.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
+) -> None:
+    """Improve a finished run in rounds of feedback: its drawn answers, the best against the worst (DPO)."""
+    from .assemble import assemble
+    from .packs import factors_file
+    from .rlaif.run import improve
+    from .rlaif.settings import RlaifSettings
+    from .settings import read_settings
+
+    chosen = read_settings(settings, RlaifSettings)
+    model, processor = assemble(factors_file(chosen.records))
+    typer.echo(improve(chosen, model, processor, out))
 
 
 @app.command("average")
