@@ -1,7 +1,7 @@
 """Writing the audit log: a verdict is given only when its row is on the disk.
 
 SQLite in WAL mode with `synchronous=FULL`: a row that was acknowledged survives a kill and a power cut. What
-the rows are and how they are chained stands in `verifier`.
+the rows are and how they are chained stands in `chain`.
 """
 
 import logging
@@ -15,8 +15,8 @@ from types import TracebackType
 from ..errors import AuditError, Reason, UsageError
 from ..judgement import CALL_SUPERVISOR, Judgement
 from ..verdict import Verdict
+from .chain import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
 from .store import connect
-from .verifier import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
 
 NONE = "none"
 _LOG = logging.getLogger(__name__)

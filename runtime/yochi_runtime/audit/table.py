@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..factors import quote
-from .verifier import Row
+from .chain import Row
 
 _SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
 # How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
