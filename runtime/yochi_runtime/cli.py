@@ -50,6 +50,10 @@ AuditOption = Annotated[
         show_default=False,
     ),
 ]
+KeepFrames = Annotated[
+    bool,
+    typer.Option("--keep-frames", help="Keep the judged pictures beside the log, for `yochi replay`."),
+]
 Reference = Annotated[
     str | None,
     typer.Option(
@@ -76,6 +80,7 @@ def judge(
     lang: Annotated[Lang | None, typer.Option(help="Language of the text (default: LANG's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
     audit: AuditOption = None,
+    keep_frames: KeepFrames = False,
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
@@ -90,10 +95,10 @@ def judge(
     _check_bundle(bundle)
     plant = plant_rules(rules, zone, bundle)
     source = run.NoteSource(note, note_file)
-    with open_log(audit) as log:
-        judgement, pack = run.judge_file(image, source, bundle, threads, plant)
-        judgement = log.record(judgement, source.raw)
-    _print(judgement, pack, display_language(lang), json)
+    with open_log(audit, keep_frames=keep_frames) as log:
+        judged = run.judge_file(image, source, bundle, threads, plant)
+        judgement = log.record(judged.judgement, source.raw, judged.frame)
+    _print(judgement, judged.pack, display_language(lang), json)
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
 
@@ -107,6 +112,7 @@ def watch(
     every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
     audit: AuditOption = None,
+    keep_frames: KeepFrames = False,
     reference: Reference = None,
     threads: Threads = None,
     rules: Rules = None,
@@ -125,9 +131,9 @@ def watch(
     _check_bundle(bundle)
     plant = plant_rules(rules, zone, bundle)
     judged, source = False, run.NoteSource(note, note_file)
-    with open_log(audit) as log:
+    with open_log(audit, keep_frames=keep_frames) as log:
         for found in run.watch(camera, source, bundle, threads, every, count, plant, reference):
-            judgement = log.record(found, source.raw)
+            judgement = log.record(found.judgement, source.raw, found.frame)
             typer.echo(judgement.model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:

@@ -27,7 +27,7 @@ class Row(NamedTuple):
     note: str | None  # as it was given
     frame: str | None  # sha256 of the decoded picture
     bundle: str | None  # sha256 of the bundle's manifest
-    judgement: str  # canonical JSON
+    judgement: str  # canonical JSON: a Judgement, or the tombstone of pictures (see `pictures`)
     previous: str  # hash of the row before
     hash: str
 
@@ -52,21 +52,31 @@ def row_hash(row: Row) -> str:
 
 def rows(path: Path, last: int | None = None) -> Iterator[Row]:
     """All rows, or the `last` ones, each checked as it comes; Broken at the first that is wrong."""
-    number = 1
     try:
         with closing(open_read_only(path)) as db:
             count = db.execute("SELECT coalesce(max(sequence), 0) FROM judgements").fetchone()[0]
             skipped = 0 if last is None else max(0, count - last)
-            after = skipped or -(2**63)  # a row 0 or -1 would be one that nobody wrote
-            number, previous = skipped + 1, None if skipped else GENESIS
-            query = f"SELECT {COLUMNS} FROM judgements WHERE sequence > ? ORDER BY sequence"
-            for row in map(Row._make, db.execute(query, (after,))):
-                check(row, number, previous)
-                yield row
-                number, previous = number + 1, row.hash
+            yield from following(db, skipped + 1, None if skipped else GENESIS)
     except sqlite3.Error as e:
-        # After " with text " SQLite repeats what it could not read, which may be anything.
-        raise Broken(f"row {number} cannot be read: {str(e).partition(' with text ')[0]}") from e
+        raise _unreadable(1, e) from e
+
+
+def following(db: sqlite3.Connection, number: int, previous: str | None) -> Iterator[Row]:
+    """The rows from `number` on; `previous` is the hash of the one before them, None where not known."""
+    after = number - 1 or -(2**63)  # a row 0 or -1 would be one that nobody wrote
+    query = f"SELECT {COLUMNS} FROM judgements WHERE sequence > ? ORDER BY sequence"
+    try:
+        for row in map(Row._make, db.execute(query, (after,))):
+            check(row, number, previous)
+            yield row
+            number, previous = number + 1, row.hash
+    except sqlite3.Error as e:
+        raise _unreadable(number, e) from e
+
+
+def _unreadable(number: int, error: sqlite3.Error) -> Broken:
+    # After " with text " SQLite repeats what it could not read, which may be anything.
+    return Broken(f"row {number} cannot be read: {str(error).partition(' with text ')[0]}")
 
 
 def check(row: Row, number: int, previous: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -25,21 +26,26 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere.")
     ] = None,
     public_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The public key that must have signed it.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The public key that must have signed checkpoint and tombstones."),
     ] = None,
+    rows_only: Annotated[
+        bool, typer.Option("--rows-only", help="Not the pictures: for a copy of the log without them.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Check every row and the chain that binds them; without a checkpoint a cut end does not show."""
+    """Check every row, the chain that binds them, and that kept pictures are there or gone by tombstone.
+
+    Without a checkpoint a cut end does not show.
+    """
     from . import verifier
     from .checkpoint import read_checkpoint
     from .signing import read_public_key
 
     with _log(db, debug) as path:
-        if public_key and not checkpoint:
-            raise UsageError("expected a checkpoint beside --public-key, got none; give --checkpoint FILE")
         known = read_checkpoint(checkpoint) if checkpoint else None
         key = read_public_key(public_key) if public_key else None
-        typer.echo(f"{path}: {verifier.verify(path, known, key)}")
+        typer.echo(f"{path}: {verifier.verify(path, known, key, pictures=not rows_only)}")
 
 
 @audit_app.command()
@@ -110,6 +116,34 @@ def keygen(
         show_details()
     public, beside = create_key(keyfile)
     typer.echo(f"{keyfile}: private key, keep it on the box\n{beside}: public key {public}")
+
+
+@audit_app.command()
+def retain(
+    days: Annotated[
+        int,
+        typer.Option(
+            min=0, max=36_500, metavar="N", help="Age that a picture may reach.", show_default=False
+        ),
+    ],
+    key: Annotated[
+        Path,
+        typer.Option(metavar="KEYFILE", help="Signs the tombstones: `audit keygen`.", show_default=False),
+    ],
+    db: LogFile = None,
+    debug: Debug = False,
+) -> None:
+    """Delete kept pictures last used more than N days ago; the rows stay, with a signed tombstone."""
+    from .log import now
+    from .retention import retain as delete_old
+    from .signing import read_key
+
+    with _log(db, debug) as path:
+        done = delete_old(path, now(timedelta(days=days)), read_key(key))
+        typer.echo(f"{path}: {done.pictures} pictures deleted ({done.bytes / 1e6:.1f} MB)")
+        if done.missing:
+            typer.echo(f"yochi: {path}: {done.missing} old pictures were missing already", err=True)
+            raise typer.Exit(1)
 
 
 @contextmanager

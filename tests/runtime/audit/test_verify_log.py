@@ -27,7 +27,7 @@ from .conftest import PROCEED, ROWS, fill, forge
 
 SCRIPT = Path(chain.__file__).with_name("verify_log.py")
 ALONE: dict[str, Any] = runpy.run_path(str(SCRIPT))  # a module of its own, that imports nothing of Yochi
-check_rows: Callable[..., str] = ALONE["check_rows"]
+check_log: Callable[..., str] = ALONE["check_log"]
 TIME = "2027-02-03T04:05:06.789Z"
 # What SQLite can hold, in a column whatever it was declared for.
 VALUES = (
@@ -49,7 +49,7 @@ def alone(*arguments: object, site: bool = False) -> "subprocess.CompletedProces
 def said_alone(log: Path) -> str:
     """The wrong row's number and what is wrong, or nothing."""
     try:
-        check_rows(log, None)
+        check_log(log, None)
     except ALONE["Wrong"] as e:
         return str(e)
     return ""
@@ -173,7 +173,7 @@ def test_rows_dropped_swapped_or_forged_with_their_hash(how: list[str], data: st
         kept = {"sequence": 4, "hash": head, "time": TIME}
         unchanged = [row.hash for row in rows][3:4] == [head] and not said(log)
         try:
-            check_rows(log, kept)
+            check_log(log, kept)
             passed = True
         except ALONE["Wrong"]:
             passed = False
@@ -191,19 +191,19 @@ def test_rows_in_a_wal_are_seen_or_missed_loudly(
 ) -> None:
     with AuditLog(log_file) as log:
         log.record(PROCEED, "in the wal")
-        assert check_rows(log_file, None).startswith(f"{ROWS + 1} rows")
+        assert check_log(log_file, None).startswith(f"{ROWS + 1} rows")
         copies = [
             Path(shutil.copy(tmp_path / name, tmp_path / f"copy-{name}"))
             for name in ("audit.db", "audit.db-wal")
         ]
     folder = read_only(*copies)
     with pytest.raises(ALONE["Wrong"], match="cannot be read"):
-        check_rows(folder / copies[0].name, None)
+        check_log(folder / copies[0].name, None)
 
 
 def test_a_log_where_nothing_may_be_written(log_file: Path, read_only: Callable[..., Path]) -> None:
     folder = read_only(log_file)
-    assert check_rows(folder / log_file.name, None).startswith(f"{ROWS} rows")
+    assert check_log(folder / log_file.name, None).startswith(f"{ROWS} rows")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000], ids=range(4))
