@@ -122,13 +122,11 @@ def keygen(
 def retain(
     days: Annotated[
         int,
-        typer.Option(
-            min=0, max=36_500, metavar="N", help="Age that a picture may reach.", show_default=False
-        ),
+        typer.Option(min=0, max=36_500, metavar="N", help="Age a picture may reach.", show_default=False),
     ],
     key: Annotated[
         Path,
-        typer.Option(metavar="KEYFILE", help="Signs the tombstones: `audit keygen`.", show_default=False),
+        typer.Option(metavar="KEYFILE", help="Signs the tombstones.", show_default=False),
     ],
     db: LogFile = None,
     debug: Debug = False,

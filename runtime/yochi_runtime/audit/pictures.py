@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import UsageError
 from .chain import Broken, Row
 from .signing import TOMBSTONE, PublicKey, SigningKey
 
@@ -47,12 +48,8 @@ class PictureStore:
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
-        for folder in (
-            path.parent,
-            self.folder,
-            self.folder.parent,
-        ):  # the names must outlive a power cut, too
-            _sync(folder)
+        for folder in (path.parent, self.folder, self.folder.parent):
+            _sync(folder)  # the names must outlive a power cut, too
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -127,24 +124,28 @@ class PictureLedger:
         )
 
     def compare(self, store: PictureStore) -> str:
-        """What is kept and gone, in words, "" where no row names a picture; Broken for what is not right."""
-        kept = gone = lingering = 0
-        missing: list[int] = []
-        for sha256, use in self.used.items():
-            there, buried = store.path(sha256).is_file(), self.tombstone(sha256)
-            if there and not buried:
+        """What is kept and gone, in words, "" where no row names a picture.
+
+        Broken where one was changed or is missing, UsageError where they cannot be read.
+        """
+        buried = set(self.gone())
+        left = {sha256: use for sha256, use in self.used.items() if sha256 not in buried}
+        try:
+            there = {sha256 for sha256 in self.used if store.path(sha256).is_file()}
+            for sha256 in there & left.keys():
                 store.read(sha256)
-                kept += 1
-            elif buried:
-                gone, lingering = gone + 1, lingering + there
-            else:
-                missing.append(use.sequence)
-        if not self.used:
-            return ""
-        said = f"{kept} pictures kept, {gone} gone by tombstone, {len(missing)} missing without one"
+        except OSError as e:
+            raise UsageError(
+                f"expected to read the pictures in {store.folder}, got: {e.strerror or e}; check its rights, "
+                "or give --rows-only"
+            ) from e
+        missing = [use.sequence for sha256, use in left.items() if sha256 not in there]
+        said = f"{len(left) - len(missing)} pictures kept, {len(buried)} gone by tombstone"
         if missing:
-            raise Broken(f"{said}, the first of row {min(missing)}")
-        return said + (f" ({lingering} not deleted yet: run `yochi audit retain` again)" if lingering else "")
+            raise Broken(f"{said}, {len(missing)} missing without one, the first of row {min(missing)}")
+        lingering = len(buried & there)
+        again = f" ({lingering} not deleted yet: run `yochi audit retain` again)" if lingering else ""
+        return f"{said}, 0 missing without one{again}" if self.used else ""
 
 
 def tombstone_text(
