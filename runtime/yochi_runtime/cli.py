@@ -1,7 +1,7 @@
-"""`yochi`: judge a picture, watch a camera, look after the bundle and the audit log.
+"""`yochi`: judge a picture, watch a camera, judge again, look after the bundle and the audit log.
 
-Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: cannot judge, with the
-Judgement. 130: interrupted.
+Exit 0: judged, whatever the verdict. 1: judged again, and something differs. 2: called wrongly, one line on
+stderr. 3: cannot judge, with the Judgement. 130: interrupted.
 """
 
 import sys
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .audit.commands import audit_app
+from .audit.commands import audit_app, readable_log
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
@@ -138,6 +138,31 @@ def watch(
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
         raise typer.Exit(3)
+
+
+@app.command()
+def replay(
+    row: Annotated[int, typer.Argument(metavar="ID", min=1, help="The row's number.", show_default=False)],
+    audit: Annotated[
+        Path | None, typer.Option(metavar="DB", help="Audit log (default: ~/.local/state/yochi/audit.db).")
+    ] = None,
+    bundle: BundleOption = None,
+    rules: Rules = None,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Judge row ID of the log again, from its kept picture, and say what differs. Exit 1: something does.
+
+    Another bundle than the row's is refused unless --bundle names it.
+    """
+    from .replay import replay as judge_again
+
+    _check_bundle(bundle)
+    with readable_log(audit, debug) as path:
+        found = judge_again(path, row, bundle, rules, threads)
+    typer.echo(found.text())
+    if found.differences:
+        raise typer.Exit(1)
 
 
 @bundle_app.command()

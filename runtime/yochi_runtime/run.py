@@ -162,10 +162,10 @@ def _next(camera: Camera, stages: Stages) -> CameraFrame | CameraError | None:
         return e  # becomes this frame's judgement
 
 
-def _frame(picture: CameraFrame | CameraError) -> Frame | FrameError | None:
-    """The frame, or why the picture cannot be one; None where there is no picture."""
+def _frame(picture: CameraFrame | CameraError) -> Frame | FrameError | CameraError:
+    """The frame, or why there is none."""
     if isinstance(picture, CameraError):
-        return None
+        return picture
     try:
         return Frame(picture.rgb)
     except FrameError as e:
@@ -176,13 +176,14 @@ def _judged(
     judge: Judge,
     gates: StreamGates,
     picture: CameraFrame | CameraError,
-    frame: Frame | FrameError | None,
+    frame: Frame | FrameError | CameraError,
     note: Note,
 ) -> Callable[[], Judgement]:
     def judged() -> Judgement:
-        for fault in (picture, frame):
-            if isinstance(fault, Exception):
-                raise fault
+        if isinstance(picture, CameraError):
+            raise picture
+        if isinstance(frame, FrameError | CameraError):
+            raise frame
         passed = gates.check(picture, frame)
         judgement = judge.judge(Inspection(frame, note))
         return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})

@@ -15,6 +15,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import UsageError
+
 GENESIS = "0" * 64  # stands for the row before the first
 
 
@@ -72,6 +74,18 @@ def following(db: sqlite3.Connection, number: int, previous: str | None) -> Iter
             number, previous = number + 1, row.hash
     except sqlite3.Error as e:
         raise _unreadable(number, e) from e
+
+
+def row_at(path: Path, number: int) -> Row:
+    """Row `number`, checked by itself; Broken where it is, UsageError where the log has not so many."""
+    try:
+        with closing(open_read_only(path)) as db:
+            for row in following(db, number, None):
+                return row
+            count = db.execute("SELECT coalesce(max(sequence), 0) FROM judgements").fetchone()[0]
+    except sqlite3.Error as e:
+        raise _unreadable(number, e) from e
+    raise UsageError(f"expected a row from 1 to {count} of {path}, got {number}; see `yochi audit show`")
 
 
 def _unreadable(number: int, error: sqlite3.Error) -> Broken:

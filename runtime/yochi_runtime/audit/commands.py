@@ -42,7 +42,7 @@ def verify(
     from .checkpoint import read_checkpoint
     from .signing import read_public_key
 
-    with _log(db, debug) as path:
+    with readable_log(db, debug) as path:
         known = read_checkpoint(checkpoint) if checkpoint else None
         key = read_public_key(public_key) if public_key else None
         typer.echo(f"{path}: {verifier.verify(path, known, key, pictures=not rows_only)}")
@@ -58,7 +58,7 @@ def show(
     from .chain import rows
     from .table import line
 
-    with _log(db, debug) as path:
+    with readable_log(db, debug) as path:
         for row in rows(path, last):
             typer.echo(line(row))
 
@@ -76,7 +76,7 @@ def export(
     from .chain import rows
     from .table import write_csv
 
-    with _log(db, debug) as path, _written(csv, path):
+    with readable_log(db, debug) as path, _written(csv, path):
         typer.echo(f"{csv}: {write_csv(rows(path), csv)} rows")
 
 
@@ -98,7 +98,7 @@ def checkpoint(
     from .log import now
     from .signing import read_key
 
-    with _log(db, debug) as path, _written(out, path, key):
+    with readable_log(db, debug) as path, _written(out, path, key):
         taken = take_checkpoint(path, now(), read_key(key) if key else None)
         out.write_text(checkpoint_text(taken), encoding="utf-8")
         typer.echo(f"{out}: row {taken.sequence}, {taken.hash}, {'signed' if key else 'not signed'}")
@@ -136,7 +136,7 @@ def retain(
     from .retention import retain as delete_old
     from .signing import read_key
 
-    with _log(db, debug) as path:
+    with readable_log(db, debug) as path:
         done = delete_old(path, now(timedelta(days=days)), read_key(key))
         typer.echo(f"{path}: {done.pictures} pictures deleted ({done.bytes / 1e6:.1f} MB)")
         if done.missing:
@@ -145,7 +145,7 @@ def retain(
 
 
 @contextmanager
-def _log(db: Path | None, debug: bool) -> Iterator[Path]:
+def readable_log(db: Path | None, debug: bool) -> Iterator[Path]:
     """The log's path; what is wrong with its rows ends the command with 1."""
     from .chain import Broken
     from .log import default_log

@@ -48,6 +48,7 @@ def retain(log: Path, before: str, key: SigningKey) -> Deleted:
                         size += store.path(sha256).stat().st_size
                         pictures += 1
                         store.delete(sha256)
+        _tidy(db, reader, store)
         return Deleted(pictures, size, missing)
 
 
@@ -65,6 +66,15 @@ def _bury(
         reader.catch_up(db)
         db.execute("COMMIT")
     return len(due) - len(there)
+
+
+def _tidy(db: sqlite3.Connection, reader: "_Reader", store: PictureStore) -> None:
+    """Delete what no row names: left by a crash before its row was written, it would stay for ever."""
+    with _alone(db):  # a picture is written only together with its row, so none of these is on its way
+        reader.catch_up(db)
+        for path in store.folder.glob("*/*"):
+            if path.name not in reader.ledger.used:
+                path.unlink()
 
 
 class _Reader:

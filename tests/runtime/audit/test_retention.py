@@ -202,6 +202,14 @@ def test_a_crash_between_tombstone_and_deletion_is_made_good(
     assert (names(kept), len(list(rows(kept)))) == (set(), 4)
 
 
+def test_what_no_row_names_is_deleted(kept: Path, key: SigningKey) -> None:
+    """A kill between picture and row, or in the middle of the picture."""
+    PictureStore(kept).keep(b"a picture whose row was never written")
+    (PictureStore(kept).folder / sha256(0)[:2] / ".part").write_bytes(b"half")
+    assert retain(kept, "2000", key) == Deleted(0, 0, 0)
+    assert names(kept) == {sha256(0), sha256(1)}
+
+
 def test_a_picture_that_is_judged_meanwhile_stays(
     kept: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +321,6 @@ def test_where_nothing_may_be_written_nothing_is_deleted(
     folder = read_only(kept, PictureStore(kept).folder)
     with pytest.raises(UsageError, match=r"expected to change .*check rights and room"):
         retain(folder / kept.name, FUTURE, key)
-    with pytest.raises(UsageError, match="expected to read the pictures in .*Permission denied"):
+    with pytest.raises(UsageError, match=r"expected to read the pictures in .*Permission denied"):
         verify(folder / kept.name)
     assert "3 rows" in verify(folder / kept.name, pictures=False)
