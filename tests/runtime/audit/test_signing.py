@@ -137,7 +137,7 @@ def test_no_changed_field_passes(tmp_path: Path) -> None:
             other = st.binary(min_size=64, max_size=64).map(bytes.hex) | other
         forged = fields | {name: data.draw(other.filter(lambda value: value != fields[name]))}
         with pytest.raises(Broken, match=r"is not signed by the key"):
-            Checkpoint(*map(forged.get, Checkpoint._fields)).check_signature(public)
+            Checkpoint._make(map(forged.get, Checkpoint._fields)).check_signature(public)
 
     changed()
 
