@@ -21,7 +21,7 @@ from tests.fixtures.tiny_bundle import make_bundle
 
 from .audit.conftest import forge
 from .conftest import PLAIN_NOTE as NOTE
-from .conftest import Yochi, noise
+from .conftest import Yochi
 from .test_judgement import factor, full
 
 EXAMPLE = Path(trust.__file__).parent / "rules" / "example.toml"
@@ -88,7 +88,7 @@ def test_rules_are_asked_for_the_time_they_were_asked_for(
 def test_what_cannot_be_judged_again_is_one_line(yochi: Yochi, log: Path, tmp_path: Path) -> None:
     create_key(tmp_path / "key")
     small = tmp_path / "small.png"
-    Image.fromarray(noise(3, 8, 8).rgb).save(small)
+    Image.new("RGB", (8, 8)).save(small)  # too small to be a frame
     yochi("judge", small, "--note", NOTE, "--audit", log, "--keep-frames")
     wrong = {
         (2,): "expected a picture kept with row 2, found none",

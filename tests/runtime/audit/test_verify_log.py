@@ -18,7 +18,7 @@ from yochi_runtime.audit import chain
 from yochi_runtime.audit.chain import Broken, Row
 from yochi_runtime.audit.checkpoint import checkpoint_text, read_checkpoint, take_checkpoint
 from yochi_runtime.audit.log import AuditLog
-from yochi_runtime.audit.signing import create_key, read_key, read_public_key
+from yochi_runtime.audit.signing import create_key, read_key
 from yochi_runtime.audit.verifier import verify
 
 from tests.runtime.test_judgement import full
@@ -218,9 +218,3 @@ def test_misuse_is_2_without_a_traceback(log_file: Path, tmp_path: Path, text: s
         done = alone(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr
-
-
-def test_the_key_that_is_read_is_ours(tmp_path: Path) -> None:
-    create_key(tmp_path / "key")
-    found = ALONE["public_key"](tmp_path / "key.pub")
-    assert found.public_bytes_raw().hex() == read_public_key(tmp_path / "key.pub").public
