@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from yochi_runtime.errors import UsageError
 
 from ..progress import Progress
+from .assets import Assets
 from .finish import finish
 from .gallery import write_gallery
 from .renderer import Renderer, RenderError
@@ -32,12 +34,16 @@ SIZES = (32, 2048)  # pixels of the width
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """`size`: pixels of the width; `samples`: rays a pixel before denoising; `seconds`: most for a scene."""
+    """`size`: pixels of the width; `samples`: rays a pixel before denoising; `seconds`: most for a scene.
+
+    `assets`: 3D files for some of the props; without them all is made of primitives.
+    """
 
     size: int = 320
     samples: int = 16
     workers: int = 1
     seconds: float = SCENE_SECONDS
+    assets: Assets | None = None
 
     def __post_init__(self) -> None:
         if not SIZES[0] <= self.size <= SIZES[1]:
@@ -83,10 +89,16 @@ def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, com
 
 
 def _pin(out: Path, settings: RenderSettings) -> None:
-    made = {"version": VERSION, "size": settings.size, "samples": settings.samples}
+    made: dict[str, Any] = {"version": VERSION, "size": settings.size, "samples": settings.samples}
+    if settings.assets:
+        made["assets"] = dict(settings.assets.hashes)
     file = out / "run.json"
-    if file.is_file() and json.loads(file.read_text("utf-8")) != made:
-        raise UsageError(f"expected {out} to hold scenes made with {made}, got others; give a new folder")
+    held = json.loads(file.read_text("utf-8")) if file.is_file() else made
+    if held != made:
+        other = [name for name in sorted({*held, *made}) if held.get(name) != made.get(name)]
+        raise UsageError(
+            f"expected {out} to hold scenes of the same {', '.join(other)}, got others; give a new folder"
+        )
     (out / "scenes").mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(made) + "\n", encoding="utf-8")
 
@@ -171,7 +183,7 @@ class _Crew:
         shutil.rmtree(folder, ignore_errors=True)  # half of an earlier attempt
         folder.mkdir(parents=True)
         request = {
-            **render_request(spec, self.settings.size, self.settings.samples),
+            **render_request(spec, self.settings.size, self.settings.samples, self.settings.assets),
             "name": name,
             "folder": str(folder.resolve()),
             "threads": self.settings.threads,
