@@ -1,9 +1,9 @@
 """Which way a 3D file stands and how large it gets: by hand, and for boxes of every kind."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from yochi_train.scenes.stance import TURNS, placement, upright
+from yochi_train.scenes.stance import ASIDE, TURNS, placement, upright
 
 SIZE = (1.2, 0.8, 1.0)
 
@@ -59,10 +59,9 @@ def test_it_stands_inside_the_place_and_fills_one_side_of_it(
     low: list[float], extent: list[float], size: tuple[float, float, float]
 ) -> None:
     high = [a + e for a, e in zip(low, extent, strict=True)]
-    try:
-        matrix, shift = placement(low, high, size)
-    except ValueError:
-        return  # two ways to stand: tested above
+    aside = [abs(a + h) / 2 >= ASIDE * e for a, h, e in zip(low, high, extent, strict=True)]
+    assume(aside[2] or sum(aside) < 2)  # with two ways to stand it is an error: tested above
+    matrix, shift = placement(low, high, size)
     ends = [moved(matrix, shift, corner) for corner in (low, high)]
     lows, highs = ([f(pair) for pair in zip(*ends, strict=True)] for f in (min, max))
     spans = [h - a for a, h in zip(lows, highs, strict=True)]

@@ -79,6 +79,14 @@ class Assets:
     models: Mapping[str, tuple[Model, ...]]
     hashes: Mapping[str, str]
 
+    def contents(self) -> dict[str, bytes]:
+        """The bytes of every file in use, by its path. UsageError where one is no longer what was hashed."""
+        found = {name: (self.folder / name).read_bytes() for name in self.hashes}
+        for name, data in found.items():
+            if hashlib.sha256(data).hexdigest() != self.hashes[name]:
+                raise UsageError(f"expected {self.folder / name} to stay as it is, it has changed; run again")
+        return found
+
     def may_show(self, objects: Sequence[str]) -> dict[str, list[str]]:
         """Neutral cue -> those of a scene's objects that may show it without our knowing."""
         found: dict[str, list[str]] = {}

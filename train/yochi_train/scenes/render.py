@@ -10,17 +10,20 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from yochi_runtime.errors import UsageError
 
+from ..cluster import Cluster
 from ..progress import Progress
 from .assets import Assets
 from .finish import finish
 from .gallery import write_gallery
+from .remote import RemoteRenderer
 from .renderer import Renderer, RenderError
 from .scene import render_request
 from .seeds import Pair, write_seeds
@@ -29,6 +32,7 @@ from .spec import VERSION, SceneSpec
 ATTEMPTS = 3  # at one scene
 MOST_FAILED = 5  # scenes given up before all is given up: then it is not the scene
 SCENE_SECONDS = 600.0  # a scene of 320 pixels takes a few; Blender's start is in it too
+AnyRenderer = Renderer | RemoteRenderer
 SIZES = (32, 2048)  # pixels of the width
 
 
@@ -59,9 +63,16 @@ class RenderSettings:
         return max(1, (os.cpu_count() or 1) // self.workers)
 
 
-def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, command: Sequence[str]) -> str:
+def render_pairs(
+    out: Path,
+    pairs: Sequence[Pair],
+    settings: RenderSettings,
+    command: Sequence[str] | None,
+    cluster: Cluster | None = None,
+) -> str:
     """Render both scenes of every pair that `out` does not have, then its index, contact sheet and gallery.
 
+    `command` is that of a renderer; None, with a `cluster` alone, for each node's own.
     One line with counts. UsageError where `out` holds scenes made otherwise; RenderError where scenes failed
     ATTEMPTS times (all others are there; running again tries those once more).
     """
@@ -74,7 +85,8 @@ def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, com
     scenes = [scene for pair in pairs for scene in pair.scenes()]
     missing = deque((name, spec) for name, spec in scenes if not _finished(out, name))
     shutil.rmtree(out / ".partial", ignore_errors=True)
-    crew = _Crew(out, settings, command, missing, Progress("scenes", len(scenes), len(scenes) - len(missing)))
+    progress = Progress("scenes", len(scenes), len(scenes) - len(missing))
+    crew = _Crew(out, settings, _starter(settings, command, cluster), missing, progress)
     begun, asked = time.monotonic(), len(missing)
     crew.work()
     took = time.monotonic() - begun
@@ -86,6 +98,18 @@ def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, com
     shutil.rmtree(out / ".partial", ignore_errors=True)
     pace = f", {took / asked:.1f} s a scene" if asked else ""
     return f"{len(scenes)} scenes in {len(pairs)} minimal pairs{pace}: {out}"
+
+
+def _starter(
+    settings: RenderSettings, command: Sequence[str] | None, cluster: Cluster | None
+) -> Callable[[Path], AnyRenderer]:
+    """What makes a renderer, given the file of its log."""
+    if cluster is None:
+        if command is None:
+            raise ValueError("a renderer on this machine needs its command")
+        return partial(Renderer, command)
+    assets = cluster.share(settings.assets.contents() if settings.assets else {})
+    return lambda _: RemoteRenderer(cluster, command, assets)  # its log stays on the node
 
 
 def _pin(out: Path, settings: RenderSettings) -> None:
@@ -113,12 +137,12 @@ class _Crew:
 
     out: Path
     settings: RenderSettings
-    command: Sequence[str]
+    start: Callable[[Path], AnyRenderer]
     missing: deque[tuple[str, SceneSpec]]
     progress: Progress
     failed: list[str] = field(default_factory=list)
     _faults: list[BaseException] = field(default_factory=list)
-    _renderers: dict[int, Renderer] = field(default_factory=dict)
+    _renderers: dict[int, AnyRenderer] = field(default_factory=dict)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -194,14 +218,12 @@ class _Crew:
         shutil.rmtree(target, ignore_errors=True)  # a folder without its truth is no scene
         folder.replace(target)
 
-    def _renderer(self, number: int) -> Renderer:
+    def _renderer(self, number: int) -> AnyRenderer:
         with self._lock:
             if self._stopped:
                 raise RenderError("stopped")
             if number not in self._renderers:
-                self._renderers[number] = Renderer(
-                    self.command, self.out / ".partial" / f"renderer-{number}.log"
-                )
+                self._renderers[number] = self.start(self.out / ".partial" / f"renderer-{number}.log")
             return self._renderers[number]
 
     def _end(self, number: int) -> None:
