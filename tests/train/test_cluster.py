@@ -58,6 +58,7 @@ def address() -> Iterator[str]:
     """Of a cluster of two nodes with a CPU each; nothing is sent anywhere, no dashboard."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # not behind everything else on the machine, as Ray has it
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         nodes = RayCluster(head_node_args={"num_cpus": 1, "include_dashboard": False}, initialize_head=True)
         try:

@@ -1,8 +1,8 @@
 """A renderer without Blender: draws stripes as masks, and fails as `failures.json` says.
 
 Run as `python fake_renderer.py FOLDER`. FOLDER/failures.json maps a scene's name to what goes wrong at each
-attempt: die, orphan (whoever asks is killed), hang, half, missing, garbage, other, error. Attempts are counted
-in FOLDER/NAME.attempts.
+attempt: die, orphan (whoever asks is killed), hang, half, missing, garbage, other, error. Attempts are
+counted in FOLDER/NAME.attempts.
 """
 
 import json

@@ -40,8 +40,8 @@ def test_a_box_that_may_stand_two_ways_or_is_nothing_is_an_error() -> None:
 def test_a_box_in_centimetres_by_hand() -> None:
     # 200 x 100 on the floor, 100 high along -y; 1.2 m of length is the tightest: 1.2 / 200.
     matrix, shift = placement([-100, -100, -50], [100, 0, 50], SIZE)
-    assert matrix == ((0.006, 0, 0), (0, 0, 0.006), (0, -0.006, 0))
-    assert shift == (0, 0, -0.5)
+    assert [v for row in matrix for v in row] == [0.006, 0, 0, 0, 0, 0.006, 0, -0.006, 0]
+    assert [*shift] == [0, 0, -0.5]
     assert moved(matrix, shift, [100, -100, 50]) == pytest.approx([0.6, 0.3, 0.1])
 
 
