@@ -141,17 +141,39 @@ def records_observe(
     price: Annotated[
         str | None, typer.Option(help='US dollars for a million tokens, of question and answer: "2.5,10".')
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ask from this Ray cluster (HOST:PORT, or `auto`), each worker a teacher of its own there, "
+            "for `hf` on a GPU where there is one; its nodes need yochi.",
+        ),
+    ] = None,
     pack: PackFolder = None,
 ) -> None:
     """Let a teacher take pairs apart: picture alone, note alone, both; then confirm, filter and count."""
+    from .cluster import cluster
+    from .observe.remote import RemoteTeacher
     from .observe.report import read_price
     from .observe.run import choose_teacher, observe
+    from .observe.teacher import Teacher
     from .packs import factors_file
 
     factors = factors_file(pack)
-    chosen = choose_teacher(teacher, model, per_minute, factors)
+    share = per_minute / workers if per_minute and ray else per_minute  # on a cluster nobody counts for all
+    make = choose_teacher(teacher, model, share, factors)
     cost = read_price(price) if price else None
-    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost, workers=workers))
+
+    def told(chosen: Teacher) -> None:
+        typer.echo(
+            observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost, workers=workers)
+        )
+
+    if ray is None:
+        told(make())
+        return
+    with cluster(ray, workers) as nodes:
+        told(RemoteTeacher(nodes, make, workers, gpus=min(nodes.gpus, 1) if teacher == "hf" else 0))
 
 
 def _languages(words: str) -> tuple[Lang, ...]:
