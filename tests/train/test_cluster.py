@@ -22,6 +22,7 @@ from yochi_train.scenes import remote, render
 from yochi_train.scenes.assets import read_assets
 from yochi_train.scenes.render import RenderSettings, render_pairs
 from yochi_train.scenes.renderer import RenderError
+from yochi_train.scenes.scene import render_request
 from yochi_train.scenes.seeds import draw_pairs
 
 from .made import command
@@ -144,7 +145,7 @@ def test_models_travel_to_the_nodes(nodes: Cluster, tmp_path: Path) -> None:
     worker = nodes.start(remote.NodeRenderer, fake(tmp_path / "state"), read_assets(folder.parent).contents())
     spec = PAIRS[0].scenes()[0][1]
     request = {
-        **render.render_request(spec, 64, 1, read_assets(folder.parent)),
+        **render_request(spec, 64, 1, read_assets(folder.parent)),
         "name": "scene",
         "folder": "",
         "threads": 1,

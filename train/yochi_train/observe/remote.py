@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable
+from typing import Any
 
 from ..cluster import Cluster, LostWorker, RemoteWorker
 from .teacher import Answer, Question, Teacher, TeacherError
@@ -44,7 +45,7 @@ class RemoteTeacher:
         answer: Answer = self._call("ask", question)
         return answer
 
-    def _call(self, method: str, *values: object) -> object:
+    def _call(self, method: str, *values: object) -> Any:
         worker, fault = self._idle.get(), ""
         try:
             for _ in range(TRIES):

@@ -69,8 +69,10 @@ def _turned(turn: Matrix, low: Sequence[float], high: Sequence[float]) -> tuple[
 
 
 def _product(first: Matrix, second: Matrix) -> Matrix:
-    columns = list(zip(*second, strict=True))
-    rows = [
-        tuple(sum(a * b for a, b in zip(row, column, strict=True)) for column in columns) for row in first
-    ]
-    return ((*rows[0],), (*rows[1],), (*rows[2],))  # type: ignore[return-value]
+    x, y, z = zip(*second, strict=True)
+    rows: list[Row] = [(_dot(row, x), _dot(row, y), _dot(row, z)) for row in first]
+    return rows[0], rows[1], rows[2]
+
+
+def _dot(first: Sequence[float], second: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(first, second, strict=True))
