@@ -160,9 +160,7 @@ def compare(recorded: Judgement, now: Judgement) -> Replay:
         if apart is not None and apart <= tolerance:
             largest = max(largest, apart)
         elif old != new:
-            differences.append(
-                f"{name}: {_said(old)}, now {_said(new)}" + (f" ({new - old:+.3g})" if apart else "")
-            )
+            differences.append(_line(name, old, new))
     return Replay(tuple(differences), tolerance, largest, engines, tuple(gate.reason for gate in camera))
 
 
@@ -195,6 +193,11 @@ def _apart(old: object, new: object) -> float | None:
     if isinstance(old, float) and isinstance(new, float) and math.isfinite(old) and math.isfinite(new):
         return abs(old - new)
     return None
+
+
+def _line(name: str, old: object, new: object) -> str:
+    by = f" ({new - old:+.3g})" if isinstance(old, float) and isinstance(new, float) else ""
+    return f"{name}: {_said(old)}, now {_said(new)}{by}"
 
 
 def _said(value: object) -> str:

@@ -83,10 +83,11 @@ def both(path: Path, key: Path | None = None) -> str:
     """What both verifiers say of the pictures, or of what is wrong."""
     found = []
     public = read_public_key(key) if key else None
-    for check in (
+    checks: list[Callable[[], str]] = [
         lambda: verify(path, None, public),
         lambda: check_log(path, None, public and public._key),
-    ):
+    ]
+    for check in checks:
         try:
             found.append(check().partition("; ")[2].partition("; ")[2])
         except (Broken, ALONE["Wrong"]) as e:
