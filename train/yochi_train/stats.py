@@ -45,7 +45,7 @@ class Share(NamedTuple):
 
     rule: str
     name: str
-    count: int
+    records: int
     of: int
 
     @property
@@ -53,8 +53,8 @@ class Share(NamedTuple):
         return LEAST_PERCENT[self.rule]
 
     def bar(self) -> Bar:
-        share = f"{100 * self.count / self.of:.1f} % ({self.count}/{self.of})" if self.of else "- (0/0)"
-        met = self.of > 0 and 100 * self.count >= self.least * self.of
+        share = f"{100 * self.records / self.of:.1f} % ({self.records}/{self.of})" if self.of else "- (0/0)"
+        met = self.of > 0 and 100 * self.records >= self.least * self.of
         return Bar(f"{self.rule} {self.name}", share, f">= {self.least} %", met)
 
 

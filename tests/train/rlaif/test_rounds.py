@@ -194,7 +194,8 @@ def always_better(patch: pytest.MonkeyPatch) -> None:
 def test_a_killed_run_reaches_the_same_weights(
     data: Path, undisturbed: Path, tmp_path: Path, method: str, call: int, every: int
 ) -> None:
-    whole, calls = getattr(Rounds, method), []
+    whole = getattr(Rounds, method)
+    calls: list[None] = []
 
     def killed(self: Rounds, *given: Any) -> Any:
         calls.append(None)
