@@ -40,7 +40,8 @@ class Risk(NamedTuple):
     lang: str
 
 
-class Share(NamedTuple):
+@dataclass(frozen=True)
+class Share:
     """A share of records and the least that it has to be, in percent."""
 
     rule: str
