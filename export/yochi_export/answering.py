@@ -7,9 +7,9 @@ from yochi_runtime.bundle import Bundle
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_train.answers import Answers, from_bundle, from_torch
+from yochi_train.calibrate import Calibrated, calibrate
 from yochi_train.records import read_records
 
-from .calibrate import Calibrated, calibrate
 from .parity import Parity, compare
 from .trained import RunFolder
 

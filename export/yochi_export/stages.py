@@ -27,10 +27,11 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.vision import Vision
 from yochi_train.answers import Answers
+from yochi_train.calibrate import calibrate, draft
 from yochi_train.grammar import LANGS
+from yochi_train.pictures import read_pictures
 
 from .answering import box_answers, once, torch_answers, validation_records
-from .calibrate import calibrate, draft
 from .forms import Form, Forms, choose_form, make_forms, output_sizes
 from .frames import prepared, training_pictures
 from .lora import write_lora
@@ -185,7 +186,9 @@ def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, P
     answers = box_answers(
         bundle.path, records, order.photos, order.out / "answers" / f"{form}.npz", order.threads
     )
-    fitted = [i for i, record in enumerate(records) if record.lang in order.fit]
+    # The box sees photos: a hazard that only scenes have must not move a threshold that photos have to keep.
+    rendered = {p.image for p in read_pictures(order.records / "pictures.jsonl") if p.pair}
+    fitted = [i for i, r in enumerate(records) if r.lang in order.fit and r.image not in rendered]
     calibrated = calibrate(bundle, [records[i] for i in fitted], answers.take(fitted))
     parts = replace(parts, calibration=calibrated.calibration)
     bundle = write_bundle(parts, folder / "bundle")

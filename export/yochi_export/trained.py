@@ -13,9 +13,9 @@ from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower
+from yochi_train.policy import MODEL, PROJECTOR
 from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
-from yochi_train.sft import MODEL, PROJECTOR
 
 ADAPTER = "adapter"
 

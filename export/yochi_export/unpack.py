@@ -20,8 +20,8 @@ from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
 from yochi_train.nano import YochiNanoForConditionalGeneration
 from yochi_train.nano.vision import VisionTower
+from yochi_train.policy import LORA_TARGETS, MODEL, PROJECTOR
 from yochi_train.positives import write_positives
-from yochi_train.sft import LORA_TARGETS, MODEL, PROJECTOR
 
 from .lora import WEIGHTS, read_lora
 from .quantize import to_half

@@ -1,7 +1,7 @@
-"""`yochi`: judge a picture, watch a camera, look after the bundle and the audit log.
+"""`yochi`: judge a picture, watch a camera, judge again, look after the bundle and the audit log.
 
-Exit 0: judged, whatever the verdict. 2: called wrongly, one line on stderr. 3: cannot judge, with the
-Judgement. 130: interrupted.
+Exit 0: judged, whatever the verdict. 1: judged again, and something differs. 2: called wrongly, one line on
+stderr. 3: cannot judge, with the Judgement. 130: interrupted.
 """
 
 import sys
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .audit.commands import audit_app
+from .audit.commands import audit_app, readable_log
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
@@ -50,6 +50,10 @@ AuditOption = Annotated[
         show_default=False,
     ),
 ]
+KeepFrames = Annotated[
+    bool,
+    typer.Option("--keep-frames", help="Keep the judged pictures beside the log, for `yochi replay`."),
+]
 Reference = Annotated[
     str | None,
     typer.Option(
@@ -76,6 +80,7 @@ def judge(
     lang: Annotated[Lang | None, typer.Option(help="Language of the text (default: LANG's).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
     audit: AuditOption = None,
+    keep_frames: KeepFrames = False,
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
@@ -90,10 +95,10 @@ def judge(
     _check_bundle(bundle)
     plant = plant_rules(rules, zone, bundle)
     source = run.NoteSource(note, note_file)
-    with open_log(audit) as log:
-        judgement, pack = run.judge_file(image, source, bundle, threads, plant)
-        judgement = log.record(judgement, source.raw)
-    _print(judgement, pack, display_language(lang), json)
+    with open_log(audit, keep_frames=keep_frames) as log:
+        judged = run.judge_file(image, source, bundle, threads, plant)
+        judgement = log.record(judged.judgement, source.raw, judged.frame)
+    _print(judgement, judged.pack, display_language(lang), json)
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
 
@@ -107,6 +112,7 @@ def watch(
     every: Annotated[float, typer.Option(min=0.0, help="Seconds from one judgement to the next.")] = 0.0,
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
     audit: AuditOption = None,
+    keep_frames: KeepFrames = False,
     reference: Reference = None,
     threads: Threads = None,
     rules: Rules = None,
@@ -125,13 +131,38 @@ def watch(
     _check_bundle(bundle)
     plant = plant_rules(rules, zone, bundle)
     judged, source = False, run.NoteSource(note, note_file)
-    with open_log(audit) as log:
+    with open_log(audit, keep_frames=keep_frames) as log:
         for found in run.watch(camera, source, bundle, threads, every, count, plant, reference):
-            judgement = log.record(found, source.raw)
+            judgement = log.record(found.judgement, source.raw, found.frame)
             typer.echo(judgement.model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
         raise typer.Exit(3)
+
+
+@app.command()
+def replay(
+    row: Annotated[int, typer.Argument(metavar="ID", min=1, help="The row's number.", show_default=False)],
+    audit: Annotated[
+        Path | None, typer.Option(metavar="DB", help="Audit log (default: ~/.local/state/yochi/audit.db).")
+    ] = None,
+    bundle: BundleOption = None,
+    rules: Rules = None,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Judge row ID of the log again, from its kept picture, and say what differs. Exit 1: something does.
+
+    Another bundle than the row's is refused unless --bundle names it.
+    """
+    from .replay import replay as judge_again
+
+    _check_bundle(bundle)
+    with readable_log(audit, debug) as path:
+        found = judge_again(path, row, bundle, rules, threads)
+    typer.echo(found.text())
+    if found.differences:
+        raise typer.Exit(1)
 
 
 @bundle_app.command()

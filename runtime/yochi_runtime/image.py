@@ -5,7 +5,8 @@ resize to a square with antialiasing and the normalization of EfficientNet-Lite0
 """
 
 import hashlib
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -34,9 +35,10 @@ _REASONS = {
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Decoded, upright pixels, (height, width, 3) uint8 RGB."""
+    """Decoded, upright pixels, (height, width, 3) uint8 RGB, and the file they came in, if any."""
 
     rgb: Rgb
+    file: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         height, width = self.rgb.shape[:2]
@@ -52,6 +54,15 @@ class Frame:
         """Of the size and the decoded pixels: two files with the same picture are the same frame."""
         header = f"{self.rgb.shape[1]}x{self.rgb.shape[0]}:".encode()
         return hashlib.sha256(header + np.ascontiguousarray(self.rgb).tobytes()).hexdigest()
+
+    def encoded(self) -> bytes:
+        """The file it came in, or a PNG: either decodes to these very pixels."""
+        if self.file is not None:
+            return self.file
+        png = io.BytesIO()
+        # Level 1: a camera's frame is written while a worker waits.
+        Image.fromarray(self.rgb).save(png, "PNG", compress_level=1)
+        return png.getvalue()
 
 
 def _check_size(width: int, height: int) -> None:
@@ -100,7 +111,7 @@ def _check_file(path: Path) -> None:
 def decode_frame(data: bytes, name: str = "the picture") -> Frame:
     """Decode JPEG, PNG, BMP, TIFF, WebP ... bytes; the first page of several."""
     try:
-        return Frame(decode_rgb(data, name))
+        return Frame(decode_rgb(data, name), data)
     except PictureError as e:
         raise FrameError(_REASONS[e.fault], str(e)) from e
 

@@ -89,6 +89,7 @@ class Identities(Frozen):
     rules: str | None = None  # of the rulebook's text
     frame: str | None = None  # of the decoded, upright RGB pixels and their size
     note: str | None = None  # of the note as it was given, UTF-8
+    picture: str | None = None  # of the frame's file, where the audit log keeps it
     engine: str | None = None  # library versions, not a hash
 
 

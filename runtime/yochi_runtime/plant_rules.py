@@ -39,8 +39,11 @@ class PlantRules:
             )
 
     def apply(self, judgement: Judgement, note: Note | None, now: datetime | None = None) -> Judgement:
-        """The judgement with the rules in it. `note` is None where it could not be read."""
-        time = (now or datetime.now()).astimezone()
+        """The judgement with the rules in it. `note` is None where it could not be read.
+
+        `now` is aware and counts as the box's clock on the wall showed it, wherever this runs.
+        """
+        time = now or datetime.now().astimezone()
         text = None if note is None else fold(note.text)
         outcome = self.file.outcome(Facts(_judged(judgement), text, self.zone, minute_of(time)))
         raising = [Verdict(c.rule.at_least) for c in outcome.applied if c.rule.at_least is not None]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from yochi_devices.cameras import Camera, CameraError, open_camera
 from yochi_devices.frame import CameraFrame
 
-from .errors import CannotJudge, NoteError, Reason, UsageError, one_line
+from .errors import CannotJudge, FrameError, NoteError, Reason, UsageError, one_line
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
 from .judge import Judge
@@ -23,6 +24,14 @@ from .taxonomy import Pack
 
 ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
 _LOG = logging.getLogger(__name__)
+
+
+class Judged(NamedTuple):
+    """A judgement, its frame where it could be read, and the pack that names its slots where it was."""
+
+    judgement: Judgement
+    frame: Frame | None = None
+    pack: Pack | None = None
 
 
 @dataclass(frozen=True)
@@ -68,22 +77,24 @@ def judge_file(
     bundle: Path | None,
     threads: int | None,
     rules: PlantRules | None = None,
-) -> tuple[Judgement, Pack | None]:
-    """The judgement of one picture file, and the pack that names its slots; UsageError for wrong paths."""
+) -> Judged:
+    """The judgement of one picture file; UsageError for wrong paths."""
     packs: list[Pack] = []
     notes: list[Note] = []
+    frames: list[Frame] = []
 
     def judged() -> Judgement:
         stages = Stages()
         with stages.timed("decode"):
-            frame = read_frame(image)
+            frames.append(read_frame(image))
         notes.append(note.read())
-        inspection = Inspection(frame, notes[0])
+        inspection = Inspection(frames[0], notes[0])
         with Judge.open(bundle, threads=threads) as judge:
             packs.append(judge.bundle.pack)
             return _with_timings(judge.judge(inspection), stages)
 
-    return ruled(rules, attempt(judged), notes[0] if notes else None), packs[0] if packs else None
+    judgement = ruled(rules, attempt(judged), notes[0] if notes else None)
+    return Judged(judgement, frames[0] if frames else None, packs[0] if packs else None)
 
 
 def watch(
@@ -95,7 +106,7 @@ def watch(
     count: int | None,
     rules: PlantRules | None = None,
     reference: str | None = None,
-) -> Iterator[Judgement]:
+) -> Iterator[Judged]:
     """One judgement a frame, at most `count`, one each `every` seconds; UsageError where no such path is.
 
     `reference` as in `stream_gates`.
@@ -109,12 +120,12 @@ def watch(
     try:
         text = note.read()
         with open_camera(uri) as camera, Judge.open(bundle, threads=threads) as judge:
-            for judgement in judge_frames(camera, judge, text, every, count, gates):
-                yield ruled(rules, judgement, text)
+            for judged in judge_frames(camera, judge, text, every, count, gates):
+                yield judged._replace(judgement=ruled(rules, judged.judgement, text))
     except UsageError:
         raise
     except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
-        yield ruled(rules, failure(e), text)
+        yield Judged(ruled(rules, failure(e), text))
 
 
 def judge_frames(
@@ -124,7 +135,7 @@ def judge_frames(
     every: float = 0.0,
     count: int | None = None,
     gates: StreamGates | None = None,
-) -> Iterator[Judgement]:
+) -> Iterator[Judged]:
     """Judgements of the camera's frames until its end; a frame that cannot be read is one, too."""
     gates = gates or StreamGates()
     given, failures = 0, 0
@@ -134,7 +145,9 @@ def judge_frames(
         if picture is None:
             return
         failures = failures + 1 if isinstance(picture, CameraError) else 0
-        yield _with_timings(attempt(_judged(judge, gates, picture, note)), stages)
+        frame = _frame(picture)
+        judgement = attempt(_judged(judge, gates, picture, frame, note))
+        yield Judged(_with_timings(judgement, stages), frame if isinstance(frame, Frame) else None)
         given += 1
         wait = every if failures < 2 else max(every, ERROR_PAUSE)
         if count is None or given < count:
@@ -149,13 +162,28 @@ def _next(camera: Camera, stages: Stages) -> CameraFrame | CameraError | None:
         return e  # becomes this frame's judgement
 
 
+def _frame(picture: CameraFrame | CameraError) -> Frame | FrameError | CameraError:
+    """The frame, or why there is none."""
+    if isinstance(picture, CameraError):
+        return picture
+    try:
+        return Frame(picture.rgb)
+    except FrameError as e:
+        return e
+
+
 def _judged(
-    judge: Judge, gates: StreamGates, picture: CameraFrame | CameraError, note: Note
+    judge: Judge,
+    gates: StreamGates,
+    picture: CameraFrame | CameraError,
+    frame: Frame | FrameError | CameraError,
+    note: Note,
 ) -> Callable[[], Judgement]:
     def judged() -> Judgement:
         if isinstance(picture, CameraError):
             raise picture
-        frame = Frame(picture.rgb)
+        if isinstance(frame, FrameError | CameraError):
+            raise frame
         passed = gates.check(picture, frame)
         judgement = judge.judge(Inspection(frame, note))
         return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})

@@ -6,12 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from yochi_bench.verdicts import row
-from yochi_export.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
-from yochi_export.thresholds import CAUTION, GRID, PLATEAU, PROCEED_RECALL, STOP, Validation, _Table, choose
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.taxonomy import Slot, Source
 from yochi_train.answers import Answers
+from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
 from yochi_train.scored import score
+from yochi_train.thresholds import (
+    CAUTION,
+    GRID,
+    PLATEAU,
+    PROCEED_RECALL,
+    STOP,
+    Validation,
+    VerdictTable,
+    choose,
+)
 
 from tests.fixtures.tiny_bundle import make_bundle
 
@@ -130,7 +139,7 @@ def test_the_search_gives_the_verdicts_that_the_box_gives(bundle: Bundle, hot: A
     )
     values = {name: float(scored.threshold[columns[0]]) for name, columns in data.groups().items()}
     values |= {CAUTION: own.threshold_caution, STOP: own.threshold_stop}
-    assert _Table(data).verdicts(values) == [v.value for v in scored.verdicts]
+    assert VerdictTable(data).verdicts(values) == [v.value for v in scored.verdicts]
 
 
 def one_source(p: list[float], truth: list[int], verdict: Sequence[str]) -> Validation:

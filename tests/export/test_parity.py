@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from yochi_export.calibrate import draft
 from yochi_export.parity import compare, spread
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of
 from yochi_train.answers import Answers
+from yochi_train.calibrate import draft
 
 from tests.fixtures.tiny_bundle import make_bundle
 

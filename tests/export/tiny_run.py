@@ -23,8 +23,8 @@ from yochi_runtime.tokens import TextTokenizer
 from yochi_train import lite0
 from yochi_train.nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 from yochi_train.nano.model import YochiNanoForConditionalGeneration as Nano
+from yochi_train.policy import lora_config
 from yochi_train.settings import SftSettings
-from yochi_train.sft import lora_config
 
 from tests.fixtures.tokenizer import small_bpe
 

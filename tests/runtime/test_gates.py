@@ -98,6 +98,6 @@ class Ages(Camera):
 
 def test_only_a_live_frame_can_be_too_old(tiny_judge: Judge) -> None:
     live = list(judge_frames(Ages(0.0, 60.0, 0.0, live=True), tiny_judge, Note(PLAIN_NOTE)))
-    assert [j.reasons for j in live] == [(), (Reason.FRAME_STALE,), ()]
+    assert [found.judgement.reasons for found in live] == [(), (Reason.FRAME_STALE,), ()]
     (video,) = judge_frames(Ages(60.0, live=False), tiny_judge, Note(PLAIN_NOTE))
-    assert video.verdict is Verdict.PROCEED
+    assert video.judgement.verdict is Verdict.PROCEED

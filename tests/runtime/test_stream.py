@@ -163,7 +163,8 @@ class Sent(Camera):
 
 
 def judged(judge: Judge, pictures: Sequence[Rgb], gates: StreamGates, *, period: float) -> list[Judgement]:
-    return list(judge_frames(Sent(pictures, period=period), judge, Note(NOTE), gates=gates))
+    found = judge_frames(Sent(pictures, period=period), judge, Note(NOTE), gates=gates)
+    return [judged.judgement for judged in found]
 
 
 def test_a_live_camera_that_repeats_itself_is_frozen_from_its_start(tiny_judge: Judge) -> None:

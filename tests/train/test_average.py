@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from yochi_runtime.errors import UsageError
 from yochi_train.average import ALIKE, average
+from yochi_train.policy import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.positives import POSITIVES
-from yochi_train.sft import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 
 
 def run(path: Path, weight: float, positives: dict[str, int], modules: list[str] | None = None) -> Path:

@@ -24,6 +24,7 @@ COMMANDS = (
     ["records", "sample"],
     ["packs", "check"],
     ["sft"],
+    ["rlaif"],
     ["evaluate"],
 )
 

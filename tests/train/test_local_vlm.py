@@ -98,7 +98,7 @@ def test_a_question_longer_than_the_context_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_that_is_none_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(TeacherError, match="expected a vision-language model") as failed:
-        choose_teacher("hf", str(tmp_path), None, None)
+        choose_teacher("hf", str(tmp_path), None, None)()
     assert "\n" not in str(failed.value)
     with pytest.raises(UsageError, match="expected --model NAME beside --teacher, got none"):
         choose_teacher("hf", None, None, None)

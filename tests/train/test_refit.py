@@ -10,8 +10,8 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, pack_text
 from yochi_train.align import CELL_WEIGHT, PICTURE_WEIGHT
 from yochi_train.nano.vision import CueProjector
+from yochi_train.policy import MODEL, PROJECTOR
 from yochi_train.refit import refit
-from yochi_train.sft import MODEL, PROJECTOR
 
 from .made import HIDDEN, tiny_nano
 from .sft_data import write_sft_data

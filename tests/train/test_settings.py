@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 from yochi_runtime.errors import UsageError
-from yochi_train.settings import SftSettings, read_settings
+from yochi_train.settings import SftSettings
+from yochi_train.settings import read_settings as read_any
 
 NEEDED = 'records = "records"\nphotos = "photos"\nfeatures = "/cache/features"\n'
+
+
+def read_settings(path: Path) -> SftSettings:
+    return read_any(path, SftSettings)
 
 
 def written(folder: Path, text: str) -> Path:

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
+from yochi_train.policy import precision_of
 from yochi_train.records import read_records
-from yochi_train.sft import Trainer, precision_of, train
+from yochi_train.sft import Trainer, train
 
 from .made import tiny_nano
 from .sft_data import STEPS, settings_of, write_sft_data

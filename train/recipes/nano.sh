@@ -11,10 +11,11 @@
 # of the notes harmless or dangerous by the picture alone (1,300). The last two are averaged. Thresholds are fitted
 # to English notes, the language that is proved.
 # Cost on 2 cores with bf16 products, without a GPU: features 4 min, stages 66, 36, 22 and 41, export 9,
-# evaluation 9: three hours and ten minutes. On from a bundle (1,150 steps in both languages, averaged with where it
-# began; the shipped bundle is made so from the one before): features 6 min, stage 65, export 17, evaluation 21, on
-# cores that other work shared: an hour and 49 minutes. Every step goes on where it was killed; runs/nano
-# (runs/smoke, $YOCHI_RUN) holds everything.
+# evaluation 9: three hours and ten minutes. On from a bundle (cue heads fitted again, 900 steps in both languages,
+# averaged with where it began): features and heads 9 min, stage 52, export 16, evaluation 19, on cores that other
+# work shared: an hour and 36 minutes. The shipped bundle was made by the form of before: 1,150 steps, seed 5, heads as
+# they were (docs/decisions.md). Every step goes on where it was killed; runs/nano (runs/smoke, $YOCHI_RUN) holds
+# everything.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # A step asks for the same large blocks again and again: keep them, where glibc would give them back to the kernel.
@@ -69,11 +70,11 @@ stage() {
 }
 if [ -n "$from" ]; then
   [ -d "$run/sft-before" ] || yochi-export unpack "$from" "$run/sft-before"
-  draw words 1150 6 --languages en,ja --no-curriculum --combinations 3
+  draw words 900 6 --languages en,ja --no-curriculum --combinations 3
   [ -d "$run/sft-refitted" ] ||
     yochi-train refit "$run/sft-before" "$run/records-words" "$run/sft-refitted" \
       --photos "$run/photos" --features "$run/features"
-  learn words 1150 6 refitted 150
+  learn words 900 6 refitted 150
   last=(refitted words) records=$run/records-words
 else
   stage english "" 1800 0 --languages en

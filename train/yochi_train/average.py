@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
 
+from .policy import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from .positives import POSITIVES, larger_counts, read_positives, write_positives
-from .sft import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 
 ALIKE = (PACK, TOKENIZER, GLOSSARY, "adapter/adapter_config.json")
 

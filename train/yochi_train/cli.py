@@ -1,4 +1,4 @@
-"""`yochi-train`: packs, records, scenes, sft, evaluate. Thin: every command is one call into the package.
+"""`yochi-train`: packs, records, scenes, sft, rlaif, evaluate. Thin: a command is one call into the package.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -141,17 +141,39 @@ def records_observe(
     price: Annotated[
         str | None, typer.Option(help='US dollars for a million tokens, of question and answer: "2.5,10".')
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ask from this Ray cluster (HOST:PORT, or `auto`), each worker a teacher of its own there, "
+            "for `hf` on a GPU where there is one; its nodes need yochi.",
+        ),
+    ] = None,
     pack: PackFolder = None,
 ) -> None:
     """Let a teacher take pairs apart: picture alone, note alone, both; then confirm, filter and count."""
+    from .cluster import cluster
+    from .observe.remote import RemoteTeacher
     from .observe.report import read_price
     from .observe.run import choose_teacher, observe
+    from .observe.teacher import Teacher
     from .packs import factors_file
 
     factors = factors_file(pack)
-    chosen = choose_teacher(teacher, model, per_minute, factors)
+    share = per_minute / workers if per_minute and ray else per_minute  # on a cluster nobody counts for all
+    make = choose_teacher(teacher, model, share, factors)
     cost = read_price(price) if price else None
-    typer.echo(observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost, workers=workers))
+
+    def told(chosen: Teacher) -> None:
+        typer.echo(
+            observe(pairs, out, chosen, pictures=photos, pack_file=factors, price=cost, workers=workers)
+        )
+
+    if ray is None:
+        told(make())
+        return
+    with cluster(ray, workers) as nodes:
+        told(RemoteTeacher(nodes, make, workers, gpus=min(nodes.gpus, 1) if teacher == "hf" else 0))
 
 
 def _languages(words: str) -> tuple[Lang, ...]:
@@ -235,10 +257,10 @@ def sft(
 
     from .assemble import assemble
     from .packs import factors_file
-    from .settings import read_settings
+    from .settings import SftSettings, read_settings
     from .sft import train
 
-    chosen = read_settings(settings)
+    chosen = read_settings(settings, SftSettings)
     torch.manual_seed(chosen.seed)  # the projector's first weights
     model, processor = assemble(factors_file(chosen.records))
     if dry_run:
@@ -247,6 +269,25 @@ def sft(
         typer.echo(plan(chosen, model, processor, out))
     else:
         typer.echo(f"model: {train(chosen, model, processor, out)}")
+
+
+@app.command()
+def rlaif(
+    settings: Annotated[
+        Path, typer.Argument(help="Settings of the run (TOML); yochi_train/rlaif/settings.py has them all.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
+) -> None:
+    """Improve a finished run in rounds of feedback: its drawn answers, the best against the worst (DPO)."""
+    from .assemble import assemble
+    from .packs import factors_file
+    from .rlaif.run import improve
+    from .rlaif.settings import RlaifSettings
+    from .settings import read_settings
+
+    chosen = read_settings(settings, RlaifSettings)
+    model, processor = assemble(factors_file(chosen.records))
+    typer.echo(improve(chosen, model, processor, out))
 
 
 @app.command("average")

@@ -18,7 +18,7 @@ from .features import encode_folder
 from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from .nano.vision import CueProjector
 from .pictures import read_photos, read_pictures
-from .sft import MODEL, PROJECTOR
+from .policy import MODEL, PROJECTOR
 
 BY_CUE = ("cell_words", "picture_words")  # (cues, H)
 

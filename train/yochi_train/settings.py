@@ -2,15 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yochi_runtime.errors import UsageError
 from yochi_runtime.spelling import did_you_mean
 
 
-class SftSettings(BaseModel):
-    """Every field of `yochi-train sft SETTINGS.toml OUT`; paths are relative to the settings file."""
+class PolicySettings(BaseModel):
+    """What every run needs; paths are relative to the settings file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,21 +19,29 @@ class SftSettings(BaseModel):
     features: Path  # cache of the frozen encoder's features
     start: Path | None = None  # finished run whose LoRA and projector this one goes on from
     seed: int = 0
-    steps: int = Field(default=1600, gt=0)
     packs: int = Field(default=2, gt=0)  # pictures a step; each brings its pack of notes
     lora_rank: int = Field(default=16, gt=0)
     lora_from_layer: int = Field(default=10, ge=0)  # layers below stay as they are
-    lora_rate: float = Field(default=1e-3, gt=0)  # peak learning rate
-    projector_rate: float = Field(default=3e-4, gt=0)
-    projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
-    warmup: int = Field(default=40, ge=0)  # steps
-    risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 where the CPU multiplies it fast
     checkpoint_every: int = Field(default=50, gt=0)  # steps
     threads: int = Field(default=2, gt=0)
 
 
-def read_settings(path: Path) -> SftSettings:
+class SftSettings(PolicySettings):
+    """Every field of `yochi-train sft SETTINGS.toml OUT`, with those above."""
+
+    steps: int = Field(default=1600, gt=0)
+    lora_rate: float = Field(default=1e-3, gt=0)  # peak learning rate
+    projector_rate: float = Field(default=3e-4, gt=0)
+    projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
+    warmup: int = Field(default=40, ge=0)  # steps
+    risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
+
+
+Settings = TypeVar("Settings", bound=PolicySettings)
+
+
+def read_settings(path: Path, kind: type[Settings]) -> Settings:
     """From TOML; an unknown key fails with the nearest known one."""
     if not path.is_file():
         raise UsageError(f"expected a settings file (TOML) at {path}, found none")
@@ -42,10 +50,10 @@ def read_settings(path: Path) -> SftSettings:
     except tomllib.TOMLDecodeError as e:
         raise UsageError(f"{path}: expected TOML, got: {e}") from e
     for key in data:
-        if key not in SftSettings.model_fields:
-            raise UsageError(f"{path}: unknown key {key!r}{did_you_mean(key, SftSettings.model_fields)}")
+        if key not in kind.model_fields:
+            raise UsageError(f"{path}: unknown key {key!r}{did_you_mean(key, kind.model_fields)}")
     try:
-        settings = SftSettings.model_validate(data)
+        settings = kind.model_validate(data)
     except ValidationError as e:
         first = e.errors()[0]
         raise UsageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e

@@ -40,13 +40,12 @@ class Risk(NamedTuple):
     lang: str
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(NamedTuple):
     """A share of records and the least that it has to be, in percent."""
 
     rule: str
     name: str
-    count: int
+    records: int
     of: int
 
     @property
@@ -54,8 +53,8 @@ class Share:
         return LEAST_PERCENT[self.rule]
 
     def bar(self) -> Bar:
-        share = f"{100 * self.count / self.of:.1f} % ({self.count}/{self.of})" if self.of else "- (0/0)"
-        met = self.of > 0 and 100 * self.count >= self.least * self.of
+        share = f"{100 * self.records / self.of:.1f} % ({self.records}/{self.of})" if self.of else "- (0/0)"
+        met = self.of > 0 and 100 * self.records >= self.least * self.of
         return Bar(f"{self.rule} {self.name}", share, f">= {self.least} %", met)
 
 

@@ -101,11 +101,11 @@ def _stacked(rows: Mapping[str, Mapping[str, int]]) -> str:
 
 def _shares(shares: Sequence[Share]) -> str:
     """A line for each rule: the share that is reached, and where it has to be."""
-    scale = LENGTH / max([100.0 * s.count / s.of for s in shares if s.of] + [2.0 * s.least for s in shares])
+    scale = LENGTH / max([100.0 * s.records / s.of for s in shares if s.of] + [2.0 * s.least for s in shares])
     lines = []
     for place, share in enumerate(shares):
         bar = share.bar()
-        width = scale * 100 * share.count / share.of if share.of else 0.0
+        width = scale * 100 * share.records / share.of if share.of else 0.0
         drawn = _rectangle(NAME, place, width, "met" if bar.met else "missed", "")
         x, y = NAME + scale * share.least, place * ROW
         drawn += f'<line class="least" x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + ROW}"/>'

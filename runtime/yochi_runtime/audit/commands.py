@@ -1,8 +1,8 @@
 """`yochi audit`: check, read and export the audit log. Exit 1: the log is broken; its first wrong row."""
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -25,17 +25,27 @@ def verify(
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere.")
     ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The public key that must have signed checkpoint and tombstones."),
+    ] = None,
+    rows_only: Annotated[
+        bool, typer.Option("--rows-only", help="Not the pictures: for a copy of the log without them.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Check every row and the chain that binds them; without a checkpoint a cut end does not show."""
-    from . import verifier
+    """Check every row, the chain that binds them, and that kept pictures are there or gone by tombstone.
 
-    with _log(db, debug) as path:
-        try:
-            known = verifier.read_checkpoint(checkpoint) if checkpoint else None
-        except ValueError as e:
-            raise UsageError(str(e)) from e
-        typer.echo(f"{path}: {verifier.verify(path, known)}")
+    Without a checkpoint a cut end does not show.
+    """
+    from . import verifier
+    from .checkpoint import read_checkpoint
+    from .signing import read_public_key
+
+    with readable_log(db, debug) as path:
+        known = read_checkpoint(checkpoint) if checkpoint else None
+        key = read_public_key(public_key) if public_key else None
+        typer.echo(f"{path}: {verifier.verify(path, known, key, pictures=not rows_only)}")
 
 
 @audit_app.command()
@@ -45,10 +55,10 @@ def show(
     debug: Debug = False,
 ) -> None:
     """The last judgements, one line each: number, time, verdict, risks or reasons, note."""
+    from .chain import rows
     from .table import line
-    from .verifier import rows
 
-    with _log(db, debug) as path:
+    with readable_log(db, debug) as path:
         for row in rows(path, last):
             typer.echo(line(row))
 
@@ -63,10 +73,10 @@ def export(
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
+    from .chain import rows
     from .table import write_csv
-    from .verifier import rows
 
-    with _log(db, debug) as path, _written(csv, path):
+    with readable_log(db, debug) as path, _written(csv, path):
         typer.echo(f"{csv}: {write_csv(rows(path), csv)} rows")
 
 
@@ -74,30 +84,71 @@ def export(
 def checkpoint(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The checkpoint to write.", show_default=False)],
     db: LogFile = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="KEYFILE", help="Sign it with this key of `audit keygen`.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Check the log and write its last row's number and hash to FILE.
 
-    Keep FILE where the box cannot write: `verify --checkpoint FILE` then shows a cut or rewritten log. It is
-    not signed, so it proves as much as the place it is kept in.
+    Keep FILE where the box cannot write: `verify --checkpoint FILE` then shows a cut or rewritten log.
+    Without a key it is not signed, and proves as much as the place it is kept in.
     """
+    from .checkpoint import checkpoint_text, take_checkpoint
     from .log import now
-    from .verifier import Checkpoint, canonical, rows
+    from .signing import read_key
 
-    with _log(db, debug) as path, _written(out, path):
-        head = deque(rows(path), maxlen=1)
-        if not head:
-            raise UsageError(f"expected at least one row in {path}, found none; judge something first")
-        taken = Checkpoint(head[0].sequence, head[0].hash, now())
-        out.write_text(canonical(taken._asdict()) + "\n", encoding="utf-8")
-        typer.echo(f"{out}: row {taken.sequence}, {taken.hash}")
+    with readable_log(db, debug) as path, _written(out, path, key):
+        taken = take_checkpoint(path, now(), read_key(key) if key else None)
+        out.write_text(checkpoint_text(taken), encoding="utf-8")
+        typer.echo(f"{out}: row {taken.sequence}, {taken.hash}, {'signed' if key else 'not signed'}")
+
+
+@audit_app.command()
+def keygen(
+    keyfile: Annotated[Path, typer.Argument(help="Where to put the new private key.", show_default=False)],
+    debug: Debug = False,
+) -> None:
+    """Make a key that signs checkpoints: KEYFILE, for its owner only, and KEYFILE.pub for who verifies."""
+    from .signing import create_key
+
+    if debug:
+        show_details()
+    public, beside = create_key(keyfile)
+    typer.echo(f"{keyfile}: private key, keep it on the box\n{beside}: public key {public}")
+
+
+@audit_app.command()
+def retain(
+    days: Annotated[
+        int,
+        typer.Option(min=0, max=36_500, metavar="N", help="Age a picture may reach.", show_default=False),
+    ],
+    key: Annotated[
+        Path,
+        typer.Option(metavar="KEYFILE", help="Signs the tombstones.", show_default=False),
+    ],
+    db: LogFile = None,
+    debug: Debug = False,
+) -> None:
+    """Delete kept pictures last used more than N days ago; the rows stay, with a signed tombstone."""
+    from .log import now
+    from .retention import retain as delete_old
+    from .signing import read_key
+
+    with readable_log(db, debug) as path:
+        done = delete_old(path, now(timedelta(days=days)), read_key(key))
+        typer.echo(f"{path}: {done.pictures} pictures deleted ({done.bytes / 1e6:.1f} MB)")
+        if done.missing:
+            typer.echo(f"yochi: {path}: {done.missing} old pictures were missing already", err=True)
+            raise typer.Exit(1)
 
 
 @contextmanager
-def _log(db: Path | None, debug: bool) -> Iterator[Path]:
+def readable_log(db: Path | None, debug: bool) -> Iterator[Path]:
     """The log's path; what is wrong with its rows ends the command with 1."""
+    from .chain import Broken
     from .log import default_log
-    from .verifier import Broken
 
     if debug:
         show_details()
@@ -112,10 +163,11 @@ def _log(db: Path | None, debug: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _written(path: Path, log: Path) -> Iterator[None]:
+def _written(path: Path, *sources: Path | None) -> Iterator[None]:
+    """What goes wrong with writing `path`, which must be none of `sources`, is the caller's mistake."""
     try:
-        if path.exists() and path.samefile(log):
-            raise UsageError(f"expected another file than the log, got {path} for both; check the paths")
+        if path.exists() and any(source and path.samefile(source) for source in sources):
+            raise UsageError(f"expected another file to write than {path}, which is read; check the paths")
         yield
     except OSError as e:
         raise UsageError(f"expected to write {path}, got: {e.strerror or e}; check path and rights") from e

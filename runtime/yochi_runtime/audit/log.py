@@ -1,22 +1,24 @@
 """Writing the audit log: a verdict is given only when its row is on the disk.
 
 SQLite in WAL mode with `synchronous=FULL`: a row that was acknowledged survives a kill and a power cut. What
-the rows are and how they are chained stands in `verifier`.
+the rows are and how they are chained stands in `chain`.
 """
 
 import logging
 import os
 import sqlite3
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import AuditError, Reason, UsageError
+from ..image import Frame
 from ..judgement import CALL_SUPERVISOR, Judgement
 from ..verdict import Verdict
+from .chain import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
+from .pictures import PictureStore
 from .store import connect
-from .verifier import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
 
 NONE = "none"
 _LOG = logging.getLogger(__name__)
@@ -25,9 +27,9 @@ _LAST = f"SELECT {COLUMNS} FROM judgements ORDER BY sequence DESC LIMIT 1"
 _INSERT = f"INSERT INTO judgements VALUES ({', '.join('?' * len(Row._fields))})"
 
 
-def now() -> str:
-    """UTC, ISO 8601, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def now(ago: timedelta = timedelta()) -> str:
+    """UTC, ISO 8601, milliseconds; of the moment `ago` before."""
+    return (datetime.now(UTC) - ago).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def default_log() -> Path:
@@ -41,46 +43,51 @@ def default_log() -> Path:
     return root / "yochi" / "audit.db"
 
 
-def open_log(option: str | None) -> "AuditLog":
+def open_log(option: str | None, *, keep_frames: bool = False) -> "AuditLog":
     """The log that `--audit` means: a file, "none", or the default for None.
 
     UsageError for a path that cannot be a log. What else is wrong is found with the first row.
     """
     if option == NONE:
+        if keep_frames:
+            raise UsageError('expected a log to keep frames beside, got --audit none; give "--audit DB"')
         return AuditLog(None)
     if option is None:
         path = default_log()
         with suppress(OSError):  # writing the row says why
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return AuditLog(path)
+        return AuditLog(path, keep_frames=keep_frames)
     path = Path(option)
     if path.is_dir() or not path.parent.is_dir():
         found = "a folder" if path.is_dir() else "no folder to put it in"
         raise UsageError(f"expected a file for the audit log at {path}, got {found}; check --audit")
-    return AuditLog(path)
+    return AuditLog(path, keep_frames=keep_frames)
 
 
 class AuditLog:
     """Appends rows to the log at `path`; None keeps no log. A context manager; not for several threads.
 
-    Opened with the first row, and again after a fault: what heals is used again without a person.
+    Opened with the first row, and again after a fault: what heals is used again without a person. With
+    `keep_frames` the picture is kept before its row is written, and without it there is no verdict either.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, keep_frames: bool = False) -> None:
         self._path = path
+        self._store = PictureStore(path) if path and keep_frames else None
         self._db: sqlite3.Connection | None = None
         self._file = (0, 0)  # device and inode of what is open
         self._missed = 0
 
-    def record(self, judgement: Judgement, note: str | None) -> Judgement:
+    def record(self, judgement: Judgement, note: str | None, frame: Frame | None = None) -> Judgement:
         """`judgement` once its row is durable; otherwise a `cannot_judge` that says why it is not.
 
-        `note` as it was given, None where it could not be read. What the judge found stays to be seen.
+        `note` as it was given and `frame`, None where they could not be read. A kept frame is named in the
+        judgement's identities. What the judge found stays to be seen.
         """
         if self._path is None:
             return judgement
         try:
-            self._append(self._path, judgement, note)
+            judgement = self._append(self._path, judgement, note, frame)
         except Exception as e:  # noqa: BLE001 -- fail closed: no fault may lead to an unrecorded verdict
             _LOG.debug("cannot record", exc_info=e)
             self.close()
@@ -89,24 +96,23 @@ class AuditLog:
         self._missed = 0
         return judgement
 
-    def _append(self, path: Path, judgement: Judgement, note: str | None) -> None:
+    def _append(self, path: Path, judgement: Judgement, note: str | None, frame: Frame | None) -> Judgement:
         db = self._connection(path)
-        db.execute("BEGIN IMMEDIATE")  # from here on nobody else appends
-        last = _last(db)
-        row = Row(
-            sequence=last.sequence + 1 if last else 1,
-            time=now(),
+        picture = frame.encoded() if self._store and frame else None
+        db.execute("BEGIN IMMEDIATE")  # from here on nobody else appends, and retention deletes nothing
+        if self._store and picture:
+            judgement = with_picture(judgement, self._store.keep(picture))
+        row = draft(db)._replace(
             missed=self._missed,
             note=note,
             frame=judgement.identities.frame,
             bundle=judgement.identities.bundle,
             judgement=canonical(judgement.model_dump(mode="json")),
-            previous=last.hash if last else GENESIS,
-            hash="",
         )
-        db.execute(_INSERT, row._replace(hash=row_hash(row)))
+        insert(db, row)
         # Where this fails the row may still be found later: a verdict that nobody was shown.
         db.execute("COMMIT")
+        return judgement
 
     def _connection(self, path: Path) -> sqlite3.Connection:
         if self._db is not None:
@@ -134,6 +140,33 @@ class AuditLog:
         self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
     ) -> None:
         self.close()
+
+
+def draft(db: sqlite3.Connection) -> Row:
+    """The next row, of now, still empty; call it where nobody else may append."""
+    last = _last(db)
+    return Row(
+        sequence=last.sequence + 1 if last else 1,
+        time=now(),
+        missed=0,
+        note=None,
+        frame=None,
+        bundle=None,
+        judgement="",
+        previous=last.hash if last else GENESIS,
+        hash="",
+    )
+
+
+def insert(db: sqlite3.Connection, row: Row) -> None:
+    """Append `row` with its hash."""
+    db.execute(_INSERT, row._replace(hash=row_hash(row)))
+
+
+def with_picture(judgement: Judgement, sha256: str) -> Judgement:
+    """The judgement that names its kept picture."""
+    identities = judgement.identities.model_copy(update={"picture": sha256})
+    return judgement.model_copy(update={"identities": identities})
 
 
 def _last(db: sqlite3.Connection) -> Row | None:

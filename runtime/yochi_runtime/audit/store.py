@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from ..errors import AuditError, Reason
-from .verifier import GENESIS
+from .chain import GENESIS
 
 DEADLINE = 5.0  # seconds to wait for another process that writes to the same log
 APPLICATION_ID = 0x596F6368  # "Yoch"; what `file` and we know an audit log by

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..factors import quote
-from .verifier import Row
+from .chain import Row
 
+TOMBSTONE = "tombstone"  # the key of a row that is no judgement, and what stands for its verdict
 _SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
 # How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -17,6 +18,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def line(row: Row) -> str:
     """One line that cannot steer a terminal."""
     found = _judged(row)
+    if found["verdict"] == TOMBSTONE:
+        return f"{row.sequence:>6}  {row.time}  {TOMBSTONE:12}  {found['reasons']}"
     parts = [
         f"{row.sequence:>6}  {row.time}  {found['verdict']:12}",
         found["reasons"] or found["risks"] or "-",
@@ -46,6 +49,10 @@ def write_csv(rows: Iterable[Row], path: Path) -> int:
 
 def _judged(row: Row) -> dict[str, str]:
     judgement: dict[str, Any] = json.loads(row.judgement)
+    if TOMBSTONE in judgement:
+        gone = judgement[TOMBSTONE]
+        words = f"{len(gone['pictures'])} pictures last used before {quote(gone['before'])} deleted"
+        return {"verdict": TOMBSTONE, "reasons": words, "risks": ""}
     risks = (f"{factor['slot']} {factor['probability']:.2f}" for factor in judgement["factors"])
     return {
         "verdict": judgement["verdict"],

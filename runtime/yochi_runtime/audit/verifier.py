@@ -1,149 +1,41 @@
-"""Checks a Yochi audit log. Needs Python 3.11 and nothing else: python -I verifier.py DB [--checkpoint FILE]
+"""Is a log whole, and is it the one that a checkpoint speaks of?"""
 
-The log is a SQLite file with one row a judgement. A row's hash is the sha256 of its other fields as one JSON
-object in canonical form (RFC 8785: UTF-8, keys sorted, no blanks); one field is the hash of the row before
-(Haber and Stornetta, How to time-stamp a digital document, 1991). A changed, added or removed row breaks that
-chain. A cut end, or a log written anew, shows only against a checkpoint kept where the box cannot write.
-Exit 0: whole. 1: broken, with the first row that is wrong. 2: called wrongly.
-"""
-
-import argparse
-import hashlib
-import json
-import sqlite3
-import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
-GENESIS = "0" * 64  # stands for the row before the first
-
-
-class Row(NamedTuple):
-    """The columns, in their order. None: not known when the row was written."""
-
-    sequence: int  # from 1, without gaps
-    time: str  # UTC, ISO 8601
-    missed: int  # judgements just before this one whose row could not be written
-    note: str | None  # as it was given
-    frame: str | None  # sha256 of the decoded picture
-    bundle: str | None  # sha256 of the bundle's manifest
-    judgement: str  # canonical JSON
-    previous: str  # hash of the row before
-    hash: str
+from .chain import rows
+from .checkpoint import Checkpoint
+from .pictures import PictureLedger, PictureStore
+from .signing import PublicKey
 
 
-COLUMNS = ", ".join(Row._fields)
+def verify(
+    path: Path, checkpoint: Checkpoint | None = None, key: PublicKey | None = None, *, pictures: bool = True
+) -> str:
+    """One line about a log that is whole; Broken otherwise.
 
-
-class Checkpoint(NamedTuple):
-    """What the last row was at `time` (UTC)."""
-
-    sequence: int
-    hash: str
-    time: str
-
-
-class Broken(Exception):
-    """The log is not as it was written; the message names the first row that is wrong."""
-
-
-def canonical(value: object) -> str:
-    """JSON with sorted keys and without blanks; ValueError for what JSON cannot say (NaN)."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def row_hash(row: Row) -> str:
-    """Over every field but the hash itself."""
-    fields = {name: value for name, value in row._asdict().items() if name != "hash"}
-    return hashlib.sha256(canonical(fields).encode()).hexdigest()
-
-
-def rows(path: Path, last: int | None = None) -> Iterator[Row]:
-    """All rows, or the `last` ones, each checked as it comes; Broken at the first that is wrong."""
-    number = 1
-    try:
-        with closing(open_read_only(path)) as db:
-            count = db.execute("SELECT coalesce(max(sequence), 0) FROM judgements").fetchone()[0]
-            skipped = 0 if last is None else max(0, count - last)
-            after = skipped or -(2**63)  # a row 0 or -1 would be one that nobody wrote
-            number, previous = skipped + 1, None if skipped else GENESIS
-            query = f"SELECT {COLUMNS} FROM judgements WHERE sequence > ? ORDER BY sequence"
-            for row in map(Row._make, db.execute(query, (after,))):
-                check(row, number, previous)
-                yield row
-                number, previous = number + 1, row.hash
-    except sqlite3.Error as e:
-        # After " with text " SQLite repeats what it could not read, which may be anything.
-        raise Broken(f"row {number} cannot be read: {str(e).partition(' with text ')[0]}") from e
-
-
-def check(row: Row, number: int, previous: str | None) -> None:
-    """Broken where `row` is not row `number` as it was written, or its predecessor's hash not `previous`."""
-    if row.sequence != number:
-        raise Broken(f"row {number} is missing, the next one found is row {row.sequence}")
-    if any(isinstance(value, bytes) for value in row) or row_hash(row) != row.hash:
-        raise Broken(f"row {number} was changed: its content does not give its hash")
-    if previous is not None and row.previous != previous:
-        raise Broken(f"row {number} does not follow row {number - 1}: one of them was replaced")
-
-
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """The log, also while it is written to, and also where nothing may be written."""
-    uri, wal = path.resolve().as_uri(), path.with_name(f"{path.name}-wal")
-    db = sqlite3.connect(f"{uri}?mode=ro", uri=True)
-    try:
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return db
-    except sqlite3.Error as e:
-        db.close()
-        # With `immutable` SQLite would not see rows that still stand in the -wal file.
-        if not isinstance(e, sqlite3.OperationalError) or (wal.exists() and wal.stat().st_size):
-            raise
-    return sqlite3.connect(f"{uri}?immutable=1", uri=True)
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """ValueError, with one line, for anything else."""
-    try:
-        found = Checkpoint(**json.loads(path.read_text(encoding="utf-8")))
-        if found.sequence >= 1:
-            return found._replace(time=str(found.time))
-        raise ValueError(f"row {found.sequence}")
-    except (OSError, TypeError, ValueError, RecursionError) as e:
-        raise ValueError(f"expected a checkpoint in {path}, got: {e}; give one of `audit checkpoint`") from e
-
-
-def verify(path: Path, checkpoint: Checkpoint | None = None) -> str:
-    """One line about a log that is whole; Broken otherwise."""
+    `key` must have signed the checkpoint and every tombstone. Without `pictures` only the rows are checked.
+    """
+    ledger = PictureLedger(key)
+    if checkpoint and key:
+        checkpoint.check_signature(key)
     count, missed, head = 0, 0, "none"
-    kept = checkpoint and f"the checkpoint of {checkpoint.time}"
     for row in rows(path):
         count, missed, head = row.sequence, missed + row.missed, row.hash
-        if checkpoint and count == checkpoint.sequence and head != checkpoint.hash:
-            raise Broken(f"row {count} is not the one of {kept}: the log was rewritten")
-    if checkpoint and count < checkpoint.sequence:
-        raise Broken(f"row {count + 1} is missing, {kept} counts {checkpoint.sequence}: the end was cut")
-    agrees = f", as in {kept}" if kept else ""
+        ledger.see(row)
+        if checkpoint:
+            checkpoint.check_row(row)
+    if checkpoint:
+        checkpoint.check_end(count)
+    agrees = f", as in {_kept(checkpoint, key)}" if checkpoint else ""
     lost = f", {missed} judgements could not be recorded" if missed else ""
-    return f"{count} rows, none changed or missing{agrees}{lost}; head {head}"
+    held = ledger.compare(PictureStore(path)) if pictures else "pictures not checked"
+    kept = f"; {held}" if held else ""
+    return f"{count} rows, none changed or missing{agrees}{lost}; head {head}{kept}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Check a Yochi audit log.")
-    parser.add_argument("log", type=Path)
-    parser.add_argument("--checkpoint", type=Path, help="a file of `yochi audit checkpoint`")
-    given = parser.parse_args()
-    if not given.log.is_file():
-        parser.error(f"expected an audit log at {given.log}, found none")
-    try:
-        print(f"{given.log}: {verify(given.log, given.checkpoint and read_checkpoint(given.checkpoint))}")
-    except Broken as e:
-        sys.exit(f"{given.log}: {e}")
-    except ValueError as e:
-        parser.error(str(e))
-
-
-if __name__ == "__main__":
-    main()
+def _kept(checkpoint: Checkpoint, key: PublicKey | None) -> str:
+    if key:
+        said = f"signed by {key.public[:16]}..."
+    else:
+        said = "its signature not checked" if checkpoint.signature else "not signed"
+    return f"the checkpoint of {checkpoint.time} ({said})"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from yochi_runtime.audit.chain import rows
 from yochi_runtime.audit.commands import audit_app
 from yochi_runtime.audit.log import AuditLog
-from yochi_runtime.audit.verifier import rows
 from yochi_runtime.errors import Reason
 from yochi_runtime.judgement import Judgement
 
@@ -139,6 +139,12 @@ MISUSED = [
     ["audit", "checkpoint", "DB", "--out", "DB"],
     ["audit", "checkpoint", "DB", "--out", "FOLDER"],
     ["audit", "checkpoint", "EMPTY", "--out", "FOLDER/kept"],
+    ["audit", "checkpoint", "DB", "--key", "none", "--out", "FOLDER/kept"],
+    ["audit", "checkpoint", "DB", "--key", "DB", "--out", "DB"],
+    ["audit", "verify", "DB", "--public-key", "DB"],
+    ["audit", "keygen"],
+    ["audit", "keygen", "DB"],
+    ["audit", "keygen", "FOLDER/none/key"],
     ["judge", "none.jpg", "--note", NOTE, "--audit", "FOLDER"],
     ["watch", "FOLDER", "--note", NOTE, "--audit", "FOLDER/none/audit.db"],
 ]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from yochi_runtime.audit import log as log_module
 from yochi_runtime.audit import store
+from yochi_runtime.audit.chain import rows
 from yochi_runtime.audit.log import AuditLog
-from yochi_runtime.audit.verifier import rows, verify
+from yochi_runtime.audit.verifier import verify
 from yochi_runtime.errors import Reason
 from yochi_runtime.judgement import CALL_SUPERVISOR, Judgement, cannot_judge
 from yochi_runtime.verdict import Verdict

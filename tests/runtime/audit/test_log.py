@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yochi_runtime.audit.chain import GENESIS, Row, canonical, row_hash, rows
 from yochi_runtime.audit.log import AuditLog, default_log, open_log
-from yochi_runtime.audit.verifier import GENESIS, Row, canonical, row_hash, rows, verify
+from yochi_runtime.audit.verifier import verify
 from yochi_runtime.errors import Reason, UsageError
 from yochi_runtime.judgement import Judgement, cannot_judge
 

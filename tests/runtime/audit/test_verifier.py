@@ -2,8 +2,6 @@
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -12,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yochi_runtime.audit import verifier
+from yochi_runtime.audit.chain import Broken, Row, row_hash, rows
+from yochi_runtime.audit.checkpoint import Checkpoint
 from yochi_runtime.audit.log import AuditLog
-from yochi_runtime.audit.verifier import Broken, Checkpoint, Row, canonical, row_hash, rows, verify
+from yochi_runtime.audit.verifier import verify
 
 from .conftest import PROCEED, ROWS, fill, forge
 
-SCRIPT = Path(verifier.__file__)
 WITH_WAL = ("audit.db", "audit.db-wal")
 TEXTS = ("time", "note", "frame", "bundle", "judgement", "previous", "hash")
 
@@ -106,7 +104,9 @@ def test_a_log_that_grew_agrees_with_its_checkpoint(log_file: Path) -> None:
     with AuditLog(log_file) as log:
         log.record(PROCEED, "later")
         # while it is open for writing, too
-        assert ", as in the checkpoint of 2027-02-03T04:05:06.789Z; head " in verify(log_file, checkpoint)
+        assert ", as in the checkpoint of 2027-02-03T04:05:06.789Z (not signed); head " in verify(
+            log_file, checkpoint
+        )
 
 
 def test_the_last_rows_alone(log_file: Path) -> None:
@@ -137,34 +137,6 @@ def test_what_verifies_is_what_was_written_whatever_byte_rots() -> None:
 
         rotten()
     assert len(found) > 10  # three rows fill a good part of the file
-
-
-def script(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    """As on another machine: isolated, without site-packages, so without Yochi."""
-    command = [sys.executable, "-I", "-S", str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_it_runs_alone_as_a_script(log_file: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "checkpoint.json"
-    kept.write_text(canonical(checkpoint_of(log_file)._asdict()))
-    whole = script(log_file, "--checkpoint", kept)
-    assert (whole.returncode, whole.stderr) == (0, "")
-    assert whole.stdout == f"{log_file}: {verify(log_file, verifier.read_checkpoint(kept))}\n"
-    forge(log_file, "DELETE FROM judgements WHERE sequence = 5")
-    broken = script(log_file, "--checkpoint", kept)
-    assert (broken.returncode, broken.stdout) == (1, "")
-    assert broken.stderr.startswith(f"{log_file}: row 5 is missing, the checkpoint of ")
-    assert len(SCRIPT.read_text(encoding="utf-8").splitlines()) < 150  # what somebody is asked to read
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"sequence":0,"hash":"","time":""}', '{"sequence":"1"}'])
-def test_what_is_no_checkpoint_is_misuse(log_file: Path, tmp_path: Path, text: str) -> None:
-    (tmp_path / "kept").write_text(text)
-    with pytest.raises(ValueError, match="expected a checkpoint in "):
-        verifier.read_checkpoint(tmp_path / "kept")
-    assert script(tmp_path / "none.db").returncode == 2
-    assert script(log_file, "--checkpoint", tmp_path / "kept").returncode == 2
 
 
 def test_rows_that_cannot_be_seen_are_not_passed_over(

@@ -1,10 +1,13 @@
 """A renderer without Blender: draws stripes as masks, and fails as `failures.json` says.
 
 Run as `python fake_renderer.py FOLDER`. FOLDER/failures.json maps a scene's name to what goes wrong at each
-attempt: die, hang, half, missing, garbage, other, error, noisy. Attempts are counted in FOLDER/NAME.attempts.
+attempt: die, orphan (whoever asks is killed), hang, half, missing, garbage, other, error. Attempts are
+counted in FOLDER/NAME.attempts.
 """
 
 import json
+import os
+import signal
 import struct
 import sys
 import time
@@ -20,6 +23,8 @@ def main(state: Path) -> None:
         if how == "die":
             print("out of memory", file=sys.stderr)
             sys.exit(9)
+        if how == "orphan":
+            os.kill(os.getppid(), signal.SIGKILL)
         if how == "hang":
             time.sleep(3600)
         draw(request, how)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,6 +202,7 @@ def test_no_pairs_and_impossible_settings_are_usage_errors(tmp_path: Path) -> No
     none: list[Pair] = []
     with pytest.raises(UsageError, match="at least one pair"):
         render_pairs(tmp_path, none, SMALL, ["none"])
-    for wrong in ({"size": 8}, {"size": 9999}, {"samples": 0}, {"workers": 0}):
+    impossible: tuple[dict[str, Any], ...] = ({"size": 8}, {"size": 9999}, {"samples": 0}, {"workers": 0})
+    for wrong in impossible:
         with pytest.raises(UsageError, match=re.escape("expected --")):
             RenderSettings(**wrong)

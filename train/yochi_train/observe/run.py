@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,17 +36,26 @@ REFUSED_IN_A_ROW = 3  # refusals after which it is not the questions that are wr
 Clock = Callable[[], float]  # seconds since 1970
 
 
-def choose_teacher(name: str, model: str | None, per_minute: float | None, pack_file: Path | None) -> Teacher:
-    """`truth`, `hf`, or the model at the base URL `name`; the key comes from the environment."""
+def choose_teacher(
+    name: str, model: str | None, per_minute: float | None, pack_file: Path | None
+) -> Callable[[], Teacher]:
+    """What makes the teacher, here or elsewhere: `truth`, `hf`, or the model at the base URL `name`.
+
+    An endpoint's key comes from the environment of this process.
+    """
     if name == "truth":
-        return TruthTeacher(load_pack(pack_file))
+        return partial(TruthTeacher, load_pack(pack_file))
     if model is None:
         raise UsageError("expected --model NAME beside --teacher, got none; name the model to ask")
     if name == "hf":
-        from .local_vlm import LocalVlm  # torch: seconds that no other teacher needs
+        return partial(_local_vlm, model)
+    return partial(Endpoint, name, model, os.environ.get(KEY_VARIABLE), per_minute=per_minute)
 
-        return LocalVlm(model)
-    return Endpoint(name, model, os.environ.get(KEY_VARIABLE), per_minute=per_minute)
+
+def _local_vlm(model: str) -> Teacher:
+    from .local_vlm import LocalVlm  # torch: seconds that no other teacher needs
+
+    return LocalVlm(model)
 
 
 def observe(

@@ -26,6 +26,7 @@ import bmesh
 import numpy as np
 from mathutils import Vector
 
+from .models import load_model
 from .surfaces import surface
 
 TRANSPARENT_BOUNCES = 24  # one for every puff of smoke on a ray, and some
@@ -70,28 +71,41 @@ def render(request: dict[str, Any]) -> None:
 
 
 def _objects(request: dict[str, Any]) -> dict[str, list[Any]]:
-    """One Blender object a part; by the name of the scene object it belongs to."""
+    """Blender's objects by the scene object they belong to: one a part, or one a mesh of its model."""
     meshes = {shape: _unit_mesh(shape) for shape in ("box", "cylinder", "cone", "sphere")}
     made: dict[str, list[Any]] = {name: [] for name in request["objects"]}
     materials: dict[tuple[Any, ...], Any] = {}
     for part in request["parts"]:
-        data = meshes.get(part["shape"]) or (_text if part["shape"] == "text" else _plate)(part)
-        item = bpy.data.objects.new(part["object"], data)
-        bpy.context.scene.collection.objects.link(item)
-        item.location = part["at"]
-        item.rotation_euler = [math.radians(a) for a in part["turn"]]
-        if part["shape"] in meshes:
-            item.scale = part["size"]
         look = (*part["color"], part["finish"])
         if look not in materials:
             materials[look] = surface(part["color"], part["finish"])
-        item.material_slots[0].link = "OBJECT"  # the mesh is shared, its colour is not
-        item.material_slots[0].material = materials[look]
-        item.pass_index = request["objects"].index(part["object"]) + 1
-        if part["object"] in request["camera_only"]:
-            item.visible_diffuse = item.visible_glossy = item.visible_shadow = False
-        made[part["object"]].append(item)
+        if part["shape"] == "model":
+            items = [_item(request, part, mesh) for mesh in load_model(Path(request["assets"]), part)]
+        else:
+            data = meshes.get(part["shape"]) or (_text if part["shape"] == "text" else _plate)(part)
+            items = [_item(request, part, data)]
+        for item in items:
+            if part["shape"] in meshes:
+                item.scale = part["size"]
+            if not item.data.materials:
+                item.data.materials.append(None)
+            if item.data.materials[0] is None:
+                item.material_slots[0].link = "OBJECT"  # the mesh is shared, its colour is not
+                item.material_slots[0].material = materials[look]
+        made[part["object"]] += items
     return made
+
+
+def _item(request: dict[str, Any], part: dict[str, Any], data: Any) -> Any:
+    """An object of the scene, in its place, with the id of what it belongs to."""
+    item = bpy.data.objects.new(part["object"], data)
+    bpy.context.scene.collection.objects.link(item)
+    item.location = part["at"]
+    item.rotation_euler = [math.radians(a) for a in part["turn"]]
+    item.pass_index = request["objects"].index(part["object"]) + 1
+    if part["object"] in request["camera_only"]:
+        item.visible_diffuse = item.visible_glossy = item.visible_shadow = False
+    return item
 
 
 def _unit_mesh(shape: str) -> Any:

@@ -43,14 +43,38 @@ def render(
     seed: Annotated[int, typer.Option(min=0, help="First seed, where no seed file is given.")] = 0,
     size: Annotated[int, typer.Option(help="Pixels of a picture's width.")] = 320,
     samples: Annotated[int, typer.Option(help="Rays a pixel; the picture is denoised after.")] = 16,
-    workers: Annotated[int, typer.Option(help="Blender processes at a time.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Blender processes at a time; with --ray, in the cluster.")
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Render on this Ray cluster (HOST:PORT, or `auto`), a CPU a process; its nodes need yochi "
+            "and what `scenes setup` makes.",
+        ),
+    ] = None,
+    assets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of 3D files (.glb, pictures beside them) that replace primitives or dress the room, "
+            "by a word in their name: crate, trashcan, shelf, desk, palletjack, bucket ..."
+        ),
+    ] = None,
 ) -> None:
     """Render minimal pairs, a scene with and without one hazard: pictures, masks, boxes, visible cues."""
+    from ..cluster import cluster
+    from .assets import read_assets
     from .environment import renderer_command
     from .render import RenderSettings, render_pairs
     from .seeds import draw_pairs, read_seeds
 
-    settings = RenderSettings(size=size, samples=samples, workers=workers)
+    models = read_assets(assets) if assets else None
+    settings = RenderSettings(size=size, samples=samples, workers=workers, assets=models)
     wanted = None if count is None else -(-count // 2)
     pairs = read_seeds(seed_file)[:wanted] if seed_file else draw_pairs(wanted or 200, seed)
-    typer.echo(render_pairs(out, pairs, settings, renderer_command()))
+    if ray is None:
+        typer.echo(render_pairs(out, pairs, settings, renderer_command()))
+        return
+    with cluster(ray, workers) as nodes:
+        typer.echo(render_pairs(out, pairs, settings, None, nodes))

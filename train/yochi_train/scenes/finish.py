@@ -17,7 +17,7 @@ from .hazards import BY_ID
 from .renderer import RenderError
 from .spec import VERSION, SceneSpec
 from .spoil import spoil
-from .truth import Mask, Sight, hazard_truths, sight, slot_boxes, slot_truths
+from .truth import Mask, Sight, hazard_truths, sight, slot_boxes, slot_truths, unsure_cues
 
 
 def finish(
@@ -32,7 +32,11 @@ def finish(
     jpeg, hidden = spoil(picture, spec.spoil, spec.seed)
     mask, clear = np.where(hidden, 0, mask).astype(np.uint8), np.where(hidden, 0, clear).astype(np.uint8)
     sights = _sights(folder, request["keys"], objects, mask, clear)
-    truth = {**_truth(spec, sights), "objects": objects, "width": size[1], "height": size[0]}
+    unsure = unsure_cues(request["may_show"], objects, mask, clear)
+    truth = {**_truth(spec, sights, unsure), "objects": objects, "width": size[1], "height": size[0]}
+    if request["assets"]:
+        models = {part["object"]: part["model"] for part in request["parts"] if part["model"]}
+        truth["assets"] = {"models": models, "unsure": unsure}
     for file in folder.glob("*.png"):
         file.unlink()
     (folder / "image.jpg").write_bytes(jpeg)
@@ -57,7 +61,7 @@ def _sights(
     return found
 
 
-def _truth(spec: SceneSpec, sights: Mapping[str, Sight]) -> dict[str, Any]:
+def _truth(spec: SceneSpec, sights: Mapping[str, Sight], unsure: Sequence[str]) -> dict[str, Any]:
     hazards = hazard_truths(spec, sights)
     return {
         "version": VERSION,
@@ -67,7 +71,7 @@ def _truth(spec: SceneSpec, sights: Mapping[str, Sight]) -> dict[str, Any]:
             {**dataclasses.asdict(h), "slot": BY_ID[h.id].slot, "category": BY_ID[h.id].category}
             for h in hazards
         ],
-        "slots": slot_truths(hazards, sights),
+        "slots": slot_truths(hazards, sights, unsure),
         "boxes": [{"slot": slot, "xyxy": box} for slot, box in slot_boxes(hazards, sights)],
         "sights": {key: dataclasses.asdict(value) for key, value in sights.items()},
     }

@@ -42,6 +42,8 @@ def write_gallery(out: Path, names: Sequence[str]) -> None:
 def photo_of(truth: dict[str, Any]) -> Photo:
     """A scene as a line of photos.jsonl: every cue that is known is labelled, seen ones have boxes."""
     pair, slots, sights = pair_of(truth["name"]), truth["slots"], truth["sights"]
+    assets = truth.get("assets", {"models": {}, "unsure": []})  # of scenes rendered with --assets
+    models = sorted(set(assets["models"].values()))
     return Photo(
         image=f"scenes/{truth['name']}/image.jpg",
         set="scenes",
@@ -53,8 +55,8 @@ def photo_of(truth: dict[str, Any]) -> Photo:
             for box in truth["boxes"]
             if box["slot"].startswith(CUE)
         ],
-        source=f"yochi-train scenes, version {truth['version']}",
-        licence="Apache-2.0",
+        source=", ".join([f"yochi-train scenes, version {truth['version']}", *models]),
+        licence="Apache-2.0, and that of the models" if models else "Apache-2.0",
         rendered=Rendered(
             scene=f"{truth['version']}-{truth['seed']}",
             pair=pair.name,
@@ -68,7 +70,8 @@ def photo_of(truth: dict[str, Any]) -> Photo:
             half_seen=[
                 cue
                 for cue, keys in NEUTRAL.items()
-                if any(key in sights and sights[key]["seen"] is None for key in keys)
+                if cue in assets["unsure"]
+                or any(key in sights and sights[key]["seen"] is None for key in keys)
             ],
         ),
     )

@@ -12,7 +12,7 @@ from typing import Literal
 from .spec import Rgb
 
 Vec = tuple[float, float, float]
-Shape = Literal["box", "cylinder", "cone", "sphere", "polygon", "text"]
+Shape = Literal["box", "cylinder", "cone", "sphere", "polygon", "text", "model"]
 Finish = Literal["matte", "glossy", "metal", "concrete", "wet", "glow", "flame", "smoke"]
 FACING_CAMERA: Vec = (90.0, 0.0, 0.0)  # turns a flat part from lying face up to standing, its face to -y
 
@@ -22,7 +22,8 @@ class Part:
     """One primitive of the scene object `object`.
 
     `size` are full extents along the part's own axes. A polygon takes its outline from `points` (local x, y)
-    and only its thickness from size[2]; a text's letters are size[1] high.
+    and only its thickness from size[2]; a text's letters are size[1] high. A model is a 3D file, which stands
+    on the floor of `size`; it and its pictures are paths under the folder of assets.
     """
 
     object: str
@@ -34,6 +35,8 @@ class Part:
     turn: Vec = (0.0, 0.0, 0.0)
     points: tuple[tuple[float, float], ...] = ()
     text: str = ""
+    model: str = ""
+    textures: tuple[str, ...] = ()
 
 
 def box(name: str, at: Vec, size: Vec, color: Rgb, finish: Finish = "matte", turn: Vec = (0, 0, 0)) -> Part:

@@ -10,15 +10,20 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from yochi_runtime.errors import UsageError
 
+from ..cluster import Cluster
 from ..progress import Progress
+from .assets import Assets
 from .finish import finish
 from .gallery import write_gallery
+from .remote import RemoteRenderer
 from .renderer import Renderer, RenderError
 from .scene import render_request
 from .seeds import Pair, write_seeds
@@ -27,17 +32,22 @@ from .spec import VERSION, SceneSpec
 ATTEMPTS = 3  # at one scene
 MOST_FAILED = 5  # scenes given up before all is given up: then it is not the scene
 SCENE_SECONDS = 600.0  # a scene of 320 pixels takes a few; Blender's start is in it too
+AnyRenderer = Renderer | RemoteRenderer
 SIZES = (32, 2048)  # pixels of the width
 
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """`size`: pixels of the width; `samples`: rays a pixel before denoising; `seconds`: most for a scene."""
+    """`size`: pixels of the width; `samples`: rays a pixel before denoising; `seconds`: most for a scene.
+
+    `assets`: 3D files for some of the props; without them all is made of primitives.
+    """
 
     size: int = 320
     samples: int = 16
     workers: int = 1
     seconds: float = SCENE_SECONDS
+    assets: Assets | None = None
 
     def __post_init__(self) -> None:
         if not SIZES[0] <= self.size <= SIZES[1]:
@@ -53,9 +63,16 @@ class RenderSettings:
         return max(1, (os.cpu_count() or 1) // self.workers)
 
 
-def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, command: Sequence[str]) -> str:
+def render_pairs(
+    out: Path,
+    pairs: Sequence[Pair],
+    settings: RenderSettings,
+    command: Sequence[str] | None,
+    cluster: Cluster | None = None,
+) -> str:
     """Render both scenes of every pair that `out` does not have, then its index, contact sheet and gallery.
 
+    `command` is that of a renderer; None, with a `cluster` alone, for each node's own.
     One line with counts. UsageError where `out` holds scenes made otherwise; RenderError where scenes failed
     ATTEMPTS times (all others are there; running again tries those once more).
     """
@@ -68,7 +85,8 @@ def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, com
     scenes = [scene for pair in pairs for scene in pair.scenes()]
     missing = deque((name, spec) for name, spec in scenes if not _finished(out, name))
     shutil.rmtree(out / ".partial", ignore_errors=True)
-    crew = _Crew(out, settings, command, missing, Progress("scenes", len(scenes), len(scenes) - len(missing)))
+    progress = Progress("scenes", len(scenes), len(scenes) - len(missing))
+    crew = _Crew(out, settings, _starter(settings, command, cluster), missing, progress)
     begun, asked = time.monotonic(), len(missing)
     crew.work()
     took = time.monotonic() - begun
@@ -82,11 +100,29 @@ def render_pairs(out: Path, pairs: Sequence[Pair], settings: RenderSettings, com
     return f"{len(scenes)} scenes in {len(pairs)} minimal pairs{pace}: {out}"
 
 
+def _starter(
+    settings: RenderSettings, command: Sequence[str] | None, cluster: Cluster | None
+) -> Callable[[Path], AnyRenderer]:
+    """What makes a renderer, given the file of its log."""
+    if cluster is None:
+        if command is None:
+            raise ValueError("a renderer on this machine needs its command")
+        return partial(Renderer, command)
+    assets = cluster.share(settings.assets.contents() if settings.assets else {})
+    return lambda _: RemoteRenderer(cluster, command, assets)  # its log stays on the node
+
+
 def _pin(out: Path, settings: RenderSettings) -> None:
-    made = {"version": VERSION, "size": settings.size, "samples": settings.samples}
+    made: dict[str, Any] = {"version": VERSION, "size": settings.size, "samples": settings.samples}
+    if settings.assets:
+        made["assets"] = dict(settings.assets.hashes)
     file = out / "run.json"
-    if file.is_file() and json.loads(file.read_text("utf-8")) != made:
-        raise UsageError(f"expected {out} to hold scenes made with {made}, got others; give a new folder")
+    held = json.loads(file.read_text("utf-8")) if file.is_file() else made
+    if held != made:
+        other = [name for name in sorted({*held, *made}) if held.get(name) != made.get(name)]
+        raise UsageError(
+            f"expected {out} to hold scenes of the same {', '.join(other)}, got others; give a new folder"
+        )
     (out / "scenes").mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(made) + "\n", encoding="utf-8")
 
@@ -101,12 +137,12 @@ class _Crew:
 
     out: Path
     settings: RenderSettings
-    command: Sequence[str]
+    start: Callable[[Path], AnyRenderer]
     missing: deque[tuple[str, SceneSpec]]
     progress: Progress
     failed: list[str] = field(default_factory=list)
     _faults: list[BaseException] = field(default_factory=list)
-    _renderers: dict[int, Renderer] = field(default_factory=dict)
+    _renderers: dict[int, AnyRenderer] = field(default_factory=dict)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -171,7 +207,7 @@ class _Crew:
         shutil.rmtree(folder, ignore_errors=True)  # half of an earlier attempt
         folder.mkdir(parents=True)
         request = {
-            **render_request(spec, self.settings.size, self.settings.samples),
+            **render_request(spec, self.settings.size, self.settings.samples, self.settings.assets),
             "name": name,
             "folder": str(folder.resolve()),
             "threads": self.settings.threads,
@@ -182,14 +218,12 @@ class _Crew:
         shutil.rmtree(target, ignore_errors=True)  # a folder without its truth is no scene
         folder.replace(target)
 
-    def _renderer(self, number: int) -> Renderer:
+    def _renderer(self, number: int) -> AnyRenderer:
         with self._lock:
             if self._stopped:
                 raise RenderError("stopped")
             if number not in self._renderers:
-                self._renderers[number] = Renderer(
-                    self.command, self.out / ".partial" / f"renderer-{number}.log"
-                )
+                self._renderers[number] = self.start(self.out / ".partial" / f"renderer-{number}.log")
             return self._renderers[number]
 
     def _end(self, number: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import floor, machines, premises, signs
+from .assets import Assets, richer
 from .figures import Wear, person
 from .hazards import HAZARDS, NEUTRAL
 from .parts import Part, place
@@ -16,8 +17,8 @@ CAMERA_ONLY = ("ceiling",)  # seen, but casts no shadow and reflects nothing
 MOST_OBJECTS = 255  # the mask has 8 bits; 0 is nothing
 
 
-def scene_parts(spec: SceneSpec) -> list[Part]:
-    """Every primitive of the scene, in an order that depends on nothing but the specification."""
+def scene_parts(spec: SceneSpec, assets: Assets | None = None) -> list[Part]:
+    """Every part of the scene, in an order that depends on nothing but the specification and the assets."""
     layout, look = spec.layout, spec.look
     rng = random.Random(f"{spec.seed}-details")
     # Drawn in this order whether shown or not: a switch shifts no other draw.
@@ -37,7 +38,7 @@ def scene_parts(spec: SceneSpec) -> list[Part]:
         parts += place(floor.spill(spill), (*layout.spill_at, 0.0))
     if spec.on("trailing_cable"):
         parts += floor.cable(cable, layout.cable_y, side)
-    return parts
+    return richer(parts, spec, assets) if assets else parts
 
 
 def _wall_stations(spec: SceneSpec) -> Iterator[Part]:
@@ -99,9 +100,9 @@ def belongs(name: str, key: str) -> bool:
     return name == key or name.startswith(f"{key}/")
 
 
-def render_request(spec: SceneSpec, size: int, samples: int) -> dict[str, Any]:
+def render_request(spec: SceneSpec, size: int, samples: int, assets: Assets | None = None) -> dict[str, Any]:
     """What Blender is told, as JSON values. `size`: pixels of the width; ids count from 1 in `objects`."""
-    parts = scene_parts(spec)
+    parts = scene_parts(spec, assets)
     objects = list(dict.fromkeys(part.object for part in parts))
     if len(objects) > MOST_OBJECTS:
         raise ValueError(f"expected at most {MOST_OBJECTS} objects, got {len(objects)}")
@@ -127,4 +128,6 @@ def render_request(spec: SceneSpec, size: int, samples: int) -> dict[str, Any]:
         "see_through": [name for name in SEE_THROUGH if name in objects],
         "camera_only": list(CAMERA_ONLY),
         "parts": [dataclasses.asdict(part) for part in parts],
+        "assets": str(assets.folder) if assets else "",
+        "may_show": assets.may_show(objects) if assets else {},
     }

@@ -63,6 +63,14 @@ def sight(key: str, objects: Sequence[str], mask: Mask, clear: Mask, alone: int)
     return Sight(pixels, glimpsed, alone, fraction, box_of(visible), enough or (None if glimpsed else False))
 
 
+def unsure_cues(
+    may_show: Mapping[str, Sequence[str]], objects: Sequence[str], mask: Mask, clear: Mask
+) -> list[str]:
+    """The cues of `may_show` (cue -> objects that may show it) one of whose objects is in sight at all."""
+    shown = {objects[int(i) - 1] for i in np.union1d(np.unique(mask), np.unique(clear)) if i > 0}
+    return sorted(cue for cue, names in may_show.items() if shown.intersection(names))
+
+
 def box_of(visible: NDArray[np.bool_]) -> Box | None:
     """The box around the true pixels, right and lower edge included; None if there are none."""
     rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
@@ -90,11 +98,17 @@ def hazard_truths(spec: SceneSpec, sights: Mapping[str, Sight]) -> list[HazardTr
     return found
 
 
-def slot_truths(hazards: Sequence[HazardTruth], sights: Mapping[str, Sight]) -> dict[str, int]:
-    """Slot id -> 1 seen, 0 absent; one that is not a key is unknown. Cues that no pack has are among them."""
+def slot_truths(
+    hazards: Sequence[HazardTruth], sights: Mapping[str, Sight], unsure: Sequence[str] = ()
+) -> dict[str, int]:
+    """Slot id -> 1 seen, 0 absent; one that is not a key is unknown. Cues that no pack has are among them.
+
+    `unsure` are neutral cues that something in sight may show: they are seen or unknown, never absent.
+    """
     seen: dict[str, list[bool | None]] = {f"cue:{cue}": [False] for cue in NEVER}
     for cue, keys in NEUTRAL.items():
         seen[f"cue:{cue}"] = [sights[key].seen for key in keys if key in sights]
+        seen[f"cue:{cue}"] += [None] * (cue in unsure)
     truths = {truth.id: truth.seen for truth in hazards}
     for hazard in HAZARDS:
         seen.setdefault(hazard.slot, []).append(truths.get(hazard.id, False))

@@ -13,7 +13,7 @@ flagged with an F1 of 0.76 at an AUROC of 0.98. Searched coordinate by coordinat
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from yochi_bench.scores import value, weighted_f1
 from yochi_bench.verdicts import row
 from yochi_runtime.taxonomy import Slot
 from yochi_runtime.verdict import JUDGED
-from yochi_train.tables_notes import any_truth
+
+from .tables_notes import any_truth
 
 GRID = tuple(round(0.1 + 0.05 * i, 2) for i in range(15))  # 0.1 .. 0.8: nothing hangs on a hair
 VERDICT_GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # 1: the verdict slot says nothing by itself
@@ -59,6 +60,18 @@ class Validation:
                 found.setdefault(str(slot.source), []).append(i)
         return found
 
+    def known(self) -> "Validation":
+        """The records whose verdict is known."""
+        rows = [i for i, truth in enumerate(self.verdict) if truth is not None]
+        return replace(
+            self,
+            probability=self.probability[rows],
+            truth=self.truth[rows],
+            caution=self.caution[rows],
+            stop=self.stop[rows],
+            verdict=[self.verdict[i] for i in rows],
+        )
+
     def f1(self, columns: Sequence[int]) -> list[float]:
         """For each threshold of GRID the F1 of "one of these slots holds", where that is known."""
         truth, known = any_truth(self.truth[:, columns])
@@ -85,13 +98,14 @@ def choose(data: Validation) -> Chosen:
     values = {name: GRID[int(np.argmax(found))] for name, found in f1s.items()}
     # Silent where nothing is gained: a verdict without a named risk explains nothing.
     allowed |= {CAUTION: VERDICT_GRID, STOP: VERDICT_GRID}
-    values = _climb(_Table(data), allowed, values | {CAUTION: 1.0, STOP: 1.0})
+    table = VerdictTable(data.known())
+    values = _climb(table, allowed, values | {CAUTION: 1.0, STOP: 1.0})
     reached = {f"f1:{name}": found[GRID.index(values[name])] for name, found in f1s.items()}
-    return Chosen(values, _Table(data).rates(values) | reached)
+    return Chosen(values, table.rates(values) | reached)
 
 
 def _climb(
-    table: "_Table", allowed: Mapping[str, Sequence[float]], start: Mapping[str, float]
+    table: "VerdictTable", allowed: Mapping[str, Sequence[float]], start: Mapping[str, float]
 ) -> dict[str, float]:
     """From `start`, one threshold at a time among the allowed ones, until none can be bettered."""
     at, best = dict(start), _objective(table.rates(start))
@@ -116,18 +130,16 @@ def _or(value: float, otherwise: float) -> float:
     return otherwise if np.isnan(value) else value
 
 
-class _Table:
+class VerdictTable:
     """The verdicts for any thresholds, from the highest probability of each source and severity."""
 
     def __init__(self, data: Validation) -> None:
         self._data = data
-        self._known = [i for i, truth in enumerate(data.verdict) if truth is not None]
-        self._truth = [data.verdict[i] for i in self._known]
         self._highest = {name: self._split(columns) for name, columns in data.groups().items()}
 
     def _split(self, columns: Sequence[int]) -> tuple[Floats, Floats]:
-        """(known records,) the highest S1 and the highest S2 probability; -1 where there is no such slot."""
-        rows = self._data.probability[self._known]
+        """(N,) the highest S1 and the highest S2 probability; -1 where there is no such slot."""
+        rows = self._data.probability
 
         def highest(wanted: bool) -> Floats:
             chosen = [c for c in columns if self._data.severe[c] == wanted]
@@ -137,12 +149,13 @@ class _Table:
 
     def verdicts(self, values: Mapping[str, float]) -> list[str]:
         """As `yochi_runtime.factors.verdict_of_risks` gives them, for all records at once."""
-        stop = self._data.stop[self._known] >= values[STOP]
-        caution = self._data.caution[self._known] >= values[CAUTION]
+        stop = self._data.stop >= values[STOP]
+        caution = self._data.caution >= values[CAUTION]
         for name, (slight, severe) in self._highest.items():
             stop = stop | (severe >= values[name])
             caution = caution | (slight >= values[name])
         return [JUDGED[2 if s else 1 if c else 0].value for s, c in zip(stop, caution, strict=True)]
 
     def rates(self, values: Mapping[str, float]) -> dict[str, float]:
-        return {name: rate.value for name, rate in row(self._truth, self.verdicts(values)).items()}
+        """Of the records whose verdict is known."""
+        return {name: rate.value for name, rate in row(self._data.verdict, self.verdicts(values)).items()}

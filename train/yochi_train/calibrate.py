@@ -1,4 +1,4 @@
-"""From a bundle's raw answers on validation records to its `calibration.json`.
+"""From raw answers on validation records to the calibration that a bundle carries.
 
 Probabilities: Platt scaling. A cue has a fit of its own; the slots of a note or a combination share the fit
 of their source, so that the highest of them means the same whichever it is. A cue with fewer than
@@ -8,24 +8,34 @@ MIN_EXAMPLES known positives or negatives shares the fit of all cues. Thresholds
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from yochi_bench.calibration import Platt, best_f_beta, fit_platt, fit_temperature
-from yochi_runtime.bundle import Bundle, Calibration, SlotCalibration, VerdictCalibration
+from yochi_bench.calibration import Platt, best_f_beta, fit_platt, fit_temperature, sigmoid
+from yochi_runtime.bundle import Calibration, SlotCalibration, VerdictCalibration
 from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of, verdict_probabilities
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Slot
 from yochi_runtime.verdict import JUDGED
-from yochi_train.answers import Answers
 
+from .answers import Answers
 from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
 
 MIN_EXAMPLES = 30
 PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=0.5)
 DIGITS = 6
 Floats = NDArray[np.float64]
+
+
+class Trained(Protocol):
+    """What answers: a bundle, or a model that is none yet."""
+
+    @property
+    def pack(self) -> Pack: ...
+
+    def not_trained(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +55,54 @@ def draft(pack: Pack) -> Calibration:
     )
 
 
-def calibrate(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Calibrated:
-    """Fit on `records` (validation split) and the answers that `bundle` gave to them."""
-    slots = (*bundle.pack.cue_slots, *bundle.pack.risk_slots)
-    truth = np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
-    judged = [coverage_of(slot, bundle.not_trained()) is Coverage.JUDGED for slot in slots]
-    fits, shared = _fits(slots, judged, answers.margins(), truth)
-    verdict = _verdict(records, answers)
-    data = _validation(bundle, slots, fits, answers, truth, records, verdict)
+def calibrate(trained: Trained, records: Sequence[Record], answers: Answers) -> Calibrated:
+    """Fit on `records` (validation split) and the answers that `trained` gave to them."""
+    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    fits, shared = _fits(slots, judged_slots(trained), answers.margins(), _truth(records, slots))
+    entries = {slot.id: _entry(fit) for slot, fit in zip(slots, fits, strict=True)}
+    fitted = Calibration(slots=entries, verdict=_verdict(records, answers))
+    data = applied(fitted, trained, records, answers)
     chosen = choose(data)
     own = {
-        slot.id: _entry(slot, fit, data.probability[:, i], truth[:, i], chosen)
-        for i, (slot, fit) in enumerate(zip(slots, fits, strict=True))
+        slot.id: entries[slot.id].model_copy(
+            update={"threshold": _threshold(slot, data.probability[:, i], data.truth[:, i], chosen)}
+        )
+        for i, slot in enumerate(slots)
+        if fits[i] is not None
     }
     thresholds = {"threshold_caution": chosen.values[CAUTION], "threshold_stop": chosen.values[STOP]}
-    return Calibrated(Calibration(slots=own, verdict=verdict.model_copy(update=thresholds)), chosen, shared)
+    verdict = fitted.verdict.model_copy(update=thresholds)
+    return Calibrated(Calibration(slots=entries | own, verdict=verdict), chosen, shared)
+
+
+def applied(
+    calibration: Calibration, trained: Trained, records: Sequence[Record], answers: Answers
+) -> Validation:
+    """What `calibration` makes of the answers to `records`, whose thresholds do not matter here."""
+    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    margins = answers.margins()
+    probability = np.full(margins.shape, np.nan)
+    for i, (slot, judged) in enumerate(zip(slots, judged_slots(trained), strict=True)):
+        if judged:
+            own = calibration.slots[slot.id]
+            probability[:, i] = sigmoid(margins[:, i] / own.temperature + own.bias)
+    pairs = np.array([verdict_probabilities(row, calibration.verdict) for row in answers.verdict])
+    severe = [s.category is not None and trained.pack.category_of(s.category).severity == "S2" for s in slots]
+    caution, stop = pairs.reshape(-1, 2).T
+    truths = [record.verdict for record in records]
+    return Validation(slots, np.array(severe), probability, _truth(records, slots), caution, stop, truths)
+
+
+def judged_slots(trained: Trained) -> list[bool]:
+    """Of every cue and risk slot, in the pack's order, whether the box would judge it."""
+    untrained = trained.not_trained()
+    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    return [coverage_of(slot, untrained) is Coverage.JUDGED for slot in slots]
+
+
+def _truth(records: Sequence[Record], slots: Sequence[Slot]) -> NDArray[np.int8]:
+    """(N, S) 1, 0 or -1 unknown."""
+    return np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
 
 
 def _fits(
@@ -106,39 +149,16 @@ def _verdict(records: Sequence[Record], answers: Answers) -> VerdictCalibration:
     return VerdictCalibration(temperature=temperature, threshold_caution=0.5, threshold_stop=0.5)
 
 
-def _validation(
-    bundle: Bundle,
-    slots: Sequence[Slot],
-    fits: Sequence[Platt | None],
-    answers: Answers,
-    truth: NDArray[np.int8],
-    records: Sequence[Record],
-    verdict: VerdictCalibration,
-) -> Validation:
-    margins = answers.margins()
-    probability = np.full(margins.shape, np.nan)
-    for i, fit in enumerate(fits):
-        if fit is not None:
-            probability[:, i] = fit.probability(margins[:, i])
-    pairs = np.array([verdict_probabilities(row, verdict) for row in answers.verdict]).reshape(-1, 2)
-    severe = [
-        slot.category is not None and bundle.pack.category_of(slot.category).severity == "S2"
-        for slot in slots
-    ]
-    truths = [record.verdict for record in records]
-    return Validation(slots, np.array(severe), probability, truth, pairs[:, 0], pairs[:, 1], truths)
-
-
-def _entry(
-    slot: Slot, fit: Platt | None, probability: Floats, truth: NDArray[np.int8], chosen: Chosen
-) -> SlotCalibration:
+def _entry(fit: Platt | None) -> SlotCalibration:
     if fit is None:
         return PLAIN
+    return SlotCalibration(temperature=fit.temperature, bias=fit.bias, threshold=PLAIN.threshold)
+
+
+def _threshold(slot: Slot, probability: Floats, truth: NDArray[np.int8], chosen: Chosen) -> float:
     if slot.category is not None and slot.source is not None:
-        threshold = chosen.values[str(slot.source)]
-    elif (truth == 1).any():
-        best = best_f_beta(probability, truth == 1, truth >= 0).value
-        threshold = round(min(max(best, GRID[0]), GRID[-1]), DIGITS)
-    else:
-        threshold = PLAIN.threshold
-    return SlotCalibration(temperature=fit.temperature, bias=fit.bias, threshold=threshold)
+        return chosen.values[str(slot.source)]
+    if not (truth == 1).any():
+        return PLAIN.threshold
+    best = best_f_beta(probability, truth == 1, truth >= 0).value
+    return round(min(max(best, GRID[0]), GRID[-1]), DIGITS)

@@ -1,0 +1,204 @@
+"""Judge a row of the audit log again, from its kept picture, its note, its bundle and its rules.
+
+On the same engine the judgement must be the very same; on another one numbers may differ by ELSEWHERE. Not
+repeated are the times, and what a camera's gates measured from one frame to the next.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .audit.chain import Broken, Row, row_at, rows
+from .audit.pictures import PictureLedger, PictureStore
+from .errors import CannotJudge, UsageError
+from .image import Frame, decode_frame
+from .inspection import Inspection, Note
+from .judge import Judge
+from .judgement import Judgement
+from .limits import Gate
+from .opening import read_bundle
+from .plant_rules import PlantRules, plant_rules
+from .run import attempt
+
+ELSEWHERE = 0.02  # how far a number of 0..1 may differ on another engine
+_NAMES = ("slot", "id", "clause", "reason")  # what an entry of a list is called by
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of judging again. `differences` are lines, none where nothing differs beyond `tolerance`."""
+
+    differences: tuple[str, ...]
+    tolerance: float
+    largest: float  # difference of two numbers that was allowed
+    engines: tuple[str | None, str | None]  # recorded, now
+    skipped: tuple[str, ...]  # reasons of the camera's gates
+
+    def text(self) -> str:
+        """For the terminal."""
+        lines = [*self.differences] or [self._same()]
+        if self.tolerance:
+            lines.append("another engine: " + ", now ".join(name or "none" for name in self.engines))
+        if self.skipped:
+            lines.append(f"not judged again, the camera's: {', '.join(self.skipped)}")
+        return "\n".join(lines)
+
+    def _same(self) -> str:
+        if not self.largest:
+            return "identical"
+        return f"the same within {self.tolerance:g}; the largest difference is {self.largest:.2g}"
+
+
+def replay(
+    log: Path, number: int, bundle: Path | None, rules: Path | None, threads: int | None = None
+) -> Replay:
+    """Row `number` of `log`, judged again.
+
+    UsageError where it cannot be: another bundle or rulebook than its own (a bundle that is given is taken,
+    whichever it is), no kept picture, or a refusal by the camera's gates. Broken where row or picture are.
+    """
+    row = row_at(log, number)
+    recorded = _recorded(row)
+    if recorded.identities.bundle is None or row.note is None:
+        raise UsageError(
+            f"expected a row that was judged, got one that was not: {recorded.message}; give another row"
+        )
+    _check_bundle(row, bundle)
+    plant, time = _rules(row, recorded, rules, bundle)
+    frame, note = _frame(log, row, recorded), Note(row.note)
+    with Judge.open(bundle, threads=threads) as judge:
+        found = attempt(lambda: judge.judge(Inspection(frame, note)))
+    judged = found if plant is None else attempt(lambda: plant.apply(found, note, time))
+    return compare(recorded, judged)
+
+
+def _recorded(row: Row) -> Judgement:
+    try:
+        return Judgement.model_validate_json(row.judgement)
+    except ValueError as e:
+        raise UsageError(
+            f"expected row {row.sequence} to hold a judgement that this Yochi knows, got something else; "
+            "see `yochi audit show`"
+        ) from e
+
+
+def _check_bundle(row: Row, bundle: Path | None) -> None:
+    found = read_bundle(bundle).sha256
+    if bundle is None and found != row.bundle:
+        raise UsageError(
+            f"expected the bundle {str(row.bundle)[:12]}... of row {row.sequence}, the shipped one is "
+            f"{found[:12]}...; give that one, or the one to compare with, by --bundle DIR"
+        )
+
+
+def _rules(
+    row: Row, recorded: Judgement, rules: Path | None, bundle: Path | None
+) -> tuple[PlantRules | None, datetime | None]:
+    """The row's rulebook and the time it was asked for: what held at night holds when it is looked into."""
+    ruling = recorded.rules
+    if ruling is None:
+        if rules is not None:
+            raise UsageError(f"expected no --rules, as row {row.sequence} was judged without; leave them out")
+        return None, None
+    plant, known = plant_rules(rules, ruling.zone if rules else None, bundle), recorded.identities.rules
+    if plant is None or plant.file.sha256 != known:
+        found = f"{plant.file.sha256[:12]}..." if plant else "none"
+        raise UsageError(
+            f"expected the rulebook {ruling.rulebook} {ruling.version} ({str(known)[:12]}...) of row "
+            f"{row.sequence}, got {found}; give it by --rules FILE"
+        )
+    return plant, ruling.time
+
+
+def _frame(log: Path, row: Row, recorded: Judgement) -> Frame:
+    store, name = PictureStore(log), recorded.identities.picture
+    if name is None:
+        raise UsageError(f"expected a picture kept with row {row.sequence}, found none; judge --keep-frames")
+    if not store.path(name).is_file():
+        ledger = PictureLedger()
+        for each in rows(log):
+            ledger.see(each)
+        tombstone = ledger.tombstone(name)
+        if tombstone is None:
+            raise Broken(f"the picture of row {row.sequence} is missing, and no tombstone says why")
+        raise UsageError(
+            f"expected the picture of row {row.sequence}, it was deleted by retention (row {tombstone}); "
+            "give a row that is younger"
+        )
+    try:
+        frame = decode_frame(store.read(name))
+    except (OSError, CannotJudge) as e:
+        raise UsageError(f"expected to read the picture of row {row.sequence}, got: {e}; check it") from e
+    if frame.sha256 != row.frame:
+        raise UsageError(
+            f"expected the pixels {str(row.frame)[:12]}... of row {row.sequence}, this Yochi decodes "
+            f"its picture to {frame.sha256[:12]}...; replay it with the Yochi that judged it"
+        )
+    return frame
+
+
+def compare(recorded: Judgement, now: Judgement) -> Replay:
+    """Field by field. UsageError where the camera's gates refused it: no single frame shows that again."""
+    again = {(gate.reason, gate.threshold) for gate in now.gates}
+    camera = [gate for gate in recorded.gates if (gate.reason, gate.threshold) not in again]
+    refused = next((gate.reason for gate in camera if not gate.passed), None)
+    if refused and refused not in now.reasons:
+        raise UsageError(
+            f"expected a frame that can be judged by itself, the camera's gate {refused} refused it; "
+            "give another row"
+        )
+    engines = recorded.identities.engine, now.identities.engine
+    tolerance = 0.0 if engines[0] == engines[1] else ELSEWHERE
+    before, after = _fields(recorded, [*now.gates]), _fields(now, [*now.gates])
+    differences, largest = [], 0.0
+    for name in [*before, *(name for name in after if name not in before)]:
+        old, new = before.get(name), after.get(name)
+        apart = _apart(old, new)
+        if apart is not None and apart <= tolerance:
+            largest = max(largest, apart)
+        elif old != new:
+            differences.append(_line(name, old, new))
+    return Replay(tuple(differences), tolerance, largest, engines, tuple(gate.reason for gate in camera))
+
+
+def _fields(judgement: Judgement, gates: list[Gate]) -> dict[str, Any]:
+    """Every value under its path, without what is not repeated."""
+    held = judgement.model_dump(mode="json", exclude={"timings_ms": True, "gates": True})
+    for own in ("picture", "engine"):
+        del held["identities"][own]
+    kept = {(gate.reason, gate.threshold) for gate in gates}
+    held["gates"] = [
+        gate.model_dump(mode="json") for gate in judgement.gates if (gate.reason, gate.threshold) in kept
+    ]
+    return dict(_leaves(held, ""))
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            names = [inner[name] for name in _NAMES if name in inner] if isinstance(inner, dict) else []
+            yield from _leaves(inner, f"{path}.{names[0] if names else i}")
+    else:
+        yield path, value
+
+
+def _apart(old: object, new: object) -> float | None:
+    """How far two numbers are apart; None for what are none."""
+    if isinstance(old, float) and isinstance(new, float) and math.isfinite(old) and math.isfinite(new):
+        return abs(old - new)
+    return None
+
+
+def _line(name: str, old: object, new: object) -> str:
+    by = f" ({new - old:+.3g})" if isinstance(old, float) and isinstance(new, float) else ""
+    return f"{name}: {_said(old)}, now {_said(new)}{by}"
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

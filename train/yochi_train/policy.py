@@ -1,0 +1,150 @@
+"""The model while it learns: LoRA on the language model, projector on the vision side, cached features.
+
+What supervised fine-tuning and preference rounds share: weights in and out, the slots of packs of records,
+one step of the optimizer. How a step's loss is made is theirs.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import torch
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from peft.helpers import disable_input_dtype_casting
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from yochi_runtime.errors import UsageError
+from yochi_runtime.inspection import Note
+from yochi_runtime.record import Record
+
+from .features import Features
+from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
+from .positives import POSITIVES, write_positives
+from .readout import Logits, SlotReader
+from .settings import PolicySettings
+
+MODEL, ADAPTER_WEIGHTS, PROJECTOR = "model", "adapter/adapter_model.safetensors", "projector.safetensors"
+LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+class Policy:
+    """A nano with a fresh LoRA around its language model; `start_from` gives it a finished run's weights."""
+
+    def __init__(
+        self,
+        model: YochiNanoForConditionalGeneration,
+        processor: YochiNanoProcessor,
+        settings: PolicySettings,
+        features: Features,
+    ) -> None:
+        self.processor, self.features = processor, features
+        self._row = features.row()
+        self.tower = model.vision
+        self.projector = model.vision.projector
+        self.language = get_peft_model(
+            model.language, lora_config(settings, model.config.text_config.num_hidden_layers)
+        )
+        self.lora = [p for p in self.language.parameters() if p.requires_grad]
+        self.precision = precision_of(settings.precision)
+        for parameter in self.language.parameters():
+            if not parameter.requires_grad:
+                parameter.data = parameter.data.to(self.precision)
+        # Fused attention is slower than plain products here: short sequences, and a backward pass.
+        model.language.set_attn_implementation("eager")
+        body = self.language.get_base_model().model
+        self.reader = SlotReader(body, body.embed_tokens, processor.prompt)
+
+    def start_from(self, run: Path) -> None:
+        """The weights of a finished run. UsageError where it is none, or of another shape."""
+        adapter, projector = (run / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
+        missing = [f for f in (adapter, projector, run / MODEL / POSITIVES) if not f.is_file()]
+        if missing:
+            raise UsageError(f"expected a finished run in {run} to start from, found no {missing[0]}")
+        weights = load_file(adapter)
+        try:
+            missed = set_peft_model_state_dict(self.language, weights).unexpected_keys
+            self.projector.load_state_dict(load_file(projector))
+        except RuntimeError as e:
+            raise UsageError(f"expected a run of the same rank and pack in {run}, got: {e}") from e
+        if missed or len(weights) != len(self.lora):
+            raise UsageError(
+                f"expected a run with LoRA on the same layers in {run}, got {len(weights)} of "
+                f"{len(self.lora)} matrices; give the same lora_from_layer"
+            )
+
+    def read(self, packs: Sequence[Sequence[Record]], images: Tensor) -> Logits:
+        """Every slot of packs of records, each pack on its own picture of `images` (packs, 49, H)."""
+        owner = torch.tensor([i for i, pack in enumerate(packs) for _ in pack])
+        notes = [self.processor.prompt.note(Note(r.note).text) for pack in packs for r in pack]
+        bf16 = torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16)
+        with bf16, disable_input_dtype_casting(self.language):  # PEFT would widen every input to float32
+            return self.reader.read(images, notes, owner)
+
+    def images(self, packs: Sequence[Sequence[Record]]) -> Tensor:
+        """Image embeddings (packs, 49, H) of each pack's picture, from cached features."""
+        rows = [self._row[pack[0].image] for pack in packs]
+        tokens = torch.from_numpy(self.features.tokens[rows]).float()
+        images: Tensor = self.projector(tokens, torch.from_numpy(self.features.pooled[rows]))[0]
+        return images
+
+    def lora_weights(self) -> list[Tensor]:
+        """A copy that later steps do not change."""
+        return [p.detach().clone() for p in self.lora]
+
+    def set_lora(self, weights: Iterable[Tensor]) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.lora, weights, strict=True):
+                parameter.copy_(value)
+
+    @contextmanager
+    def holding(self, weights: Sequence[Tensor]) -> Iterator[None]:
+        """With another LoRA, and its own again afterwards."""
+        own = self.lora_weights()
+        self.set_lora(weights)
+        try:
+            yield
+        finally:
+            self.set_lora(own)
+
+    def save(self, folder: Path, positives: Mapping[str, int]) -> Path:
+        """`adapter/` (PEFT), `projector.safetensors`, tokenizer and pack. The base is named, not copied."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.language.save_pretrained(folder / "adapter")
+        save_file(self.projector.state_dict(), folder / PROJECTOR)
+        self.processor.save_pretrained(folder)
+        write_positives(positives, folder)
+        return folder
+
+
+def check_finite(loss: Tensor, step: int) -> None:
+    if not torch.isfinite(loss):
+        raise UsageError(
+            f"expected a finite loss, got {loss.item()} at step {step}; lower the learning rates"
+        )
+
+
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """One step of `optimizer`; the gradient of all its parameters together is at most 1 long."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+    optimizer.step()
+
+
+def precision_of(wanted: Literal["auto", "bf16", "fp32"]) -> torch.dtype:
+    """bfloat16 or float32: bf16 products are four times as fast where the CPU has them, slower elsewhere."""
+    has_bf16 = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names
+    known = torch.cpu.get_capabilities()
+    fast = any(known.get(name) for name in has_bf16)
+    return torch.bfloat16 if wanted == "bf16" or (wanted == "auto" and fast) else torch.float32
+
+
+def lora_config(settings: PolicySettings, layers: int) -> LoraConfig:
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=2 * settings.lora_rank,
+        layers_to_transform=list(range(min(settings.lora_from_layer, layers - 1), layers)),
+        target_modules=LORA_TARGETS,
+        task_type="CAUSAL_LM",
+    )

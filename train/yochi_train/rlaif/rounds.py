@@ -1,0 +1,218 @@
+"""The run: rounds that draw, score, learn, are evaluated, and are kept or taken back.
+
+A run folder holds what one of `sft` holds, `round-01.json` and so on (the pairs of a round, readable) and
+`report.json`. A killed run goes on from its checkpoint and reaches the same weights as an undisturbed one
+(CPU, same thread count): every draw is seeded by its round and place, and a round's pairs are on disk before
+its first step.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from yochi_runtime.errors import UsageError
+from yochi_runtime.record import Record
+
+from ..policy import Policy, check_finite, descend
+from ..progress import Progress
+from ..records import PACK_NOTES
+from ..run_folder import CHECKPOINT, LOG, cut_log, save_checkpoint
+from .assignment import Questions, draw, log_probability, of_prompts
+from .critic import Critic, CriticError, check_scores
+from .dpo import preference_loss
+from .held_out import HeldOut, Outcome, TrainedModel, evaluate
+from .preference import Preference, Preferences, Tally, as_assignments, pair_up
+from .settings import RlaifSettings
+
+REPORT = "report.json"
+
+
+class Rounds:
+    """Everything a round needs. `policy` holds the weights that the first round starts from."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        trained: TrainedModel,
+        critic: Critic,
+        settings: RlaifSettings,
+        records: Sequence[Record],
+        held: HeldOut,
+        out: Path,
+    ) -> None:
+        self.policy, self.trained, self.critic, self.settings = policy, trained, critic, settings
+        self.records, self.held, self.out = records, held, out
+        self.questions = Questions.of(trained)
+        self.kept = policy.lora_weights()  # the reference of the round
+        self.round, self.step = 0, 0  # finished rounds; steps done in the one after them
+        self.optimizer = self._fresh_optimizer()
+        self.report: dict[str, Any] = {"critic": settings.critic, "start": None, "rounds": [], "ended": None}
+
+    def run(self) -> None:
+        """From the newest checkpoint to the last round. UsageError where there is nothing to learn from."""
+        self._resume()
+        if self.report["start"] is None:
+            self.report["start"] = asdict(evaluate(self.policy, self.trained, self.held))
+            self._save()
+        while self.round < self.settings.rounds and self.report["ended"] is None:
+            preferences = self._preferences()
+            if preferences.pairs:
+                self._learn(preferences.pairs)
+                self._decide(preferences)
+            else:
+                self._end(preferences.tally)
+            self._save()
+        self.policy.set_lora(self.kept)
+        text = json.dumps(self.report, indent=1, ensure_ascii=False) + "\n"
+        (self.out / REPORT).write_text(text, encoding="utf-8")
+
+    def helped(self) -> int:
+        """Rounds that were kept."""
+        return sum(made["kept"] for made in self.report["rounds"])
+
+    def _preferences(self) -> Preferences:
+        """The round's pairs: those on disk, or drawn from the policy, which is then the reference."""
+        file = self.out / f"round-{self.round + 1:02d}.json"
+        if file.exists():
+            return Preferences.load(file)
+        packs = self.settings.prompts // PACK_NOTES
+        progress = Progress(f"round {self.round + 1}, answers", packs)
+        tally, pairs = Tally(), list[Preference]()
+        for i in range(self.round * packs, (self.round + 1) * packs):
+            made = self.pairs_of(place_of(i, len(self.records) // PACK_NOTES, self.settings.seed))
+            tally, pairs = tally + made.tally, [*pairs, *made.pairs]
+            progress.step(note=f"{len(pairs)} pairs")
+        whole = Preferences(tally=tally, pairs=tuple(pairs))
+        whole.save(file)
+        return whole
+
+    def pairs_of(self, place: int) -> Preferences:
+        """Draws answers to every note of the pack at `place`, has them scored, and pairs them."""
+        first, s = place * PACK_NOTES, self.settings
+        pack = self.records[first : first + PACK_NOTES]
+        with torch.no_grad():
+            slots, verdict = of_prompts(self.policy.read([pack], self.policy.images([pack])), [pack])
+        generator = seeded(s.seed, "answers", self.round, place)
+        answers = draw(slots, verdict, self.questions, s.answers, s.temperature, generator)
+        try:
+            scores = check_scores(self.critic.score(pack, answers), answers)
+        except CriticError:
+            return Preferences(tally=Tally(prompts=len(pack), failed=len(pack)))
+        return pair_up(
+            range(first, first + len(pack)),
+            [record.id for record in pack],
+            answers,
+            scores,
+            log_probability(slots, verdict, self.questions, answers),
+            self.questions,
+            s.global_weight,
+            s.margin,
+        )
+
+    def _learn(self, pairs: Sequence[Preference]) -> None:
+        """The round's steps that are left; a line of the log each."""
+        by_pack: dict[int, list[Preference]] = {}
+        for pair in pairs:
+            by_pack.setdefault(pair.record // PACK_NOTES, []).append(pair)
+        groups, steps = list(by_pack.values()), self.settings.steps
+        width = min(self.settings.packs, len(groups))
+        progress = Progress(f"round {self.round + 1}, steps", steps, self.step)
+        with (self.out / LOG).open("a", encoding="utf-8") as log:
+            while self.step < steps:
+                at = range(self.step * width, (self.step + 1) * width)
+                seed = f"{self.settings.seed}-{self.round}"
+                line = self.train_step([groups[place_of(i, len(groups), seed)] for i in at])
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                if self.step % self.settings.checkpoint_every == 0 or self.step == steps:
+                    self._save()
+                progress.step(note=f"loss {line['loss']:.3f}")
+
+    def train_step(self, groups: Sequence[Sequence[Preference]]) -> dict[str, Any]:
+        """One step on the pairs of some packs. UsageError for a loss that is no number."""
+        packs = [[self.records[pair.record] for pair in group] for group in groups]
+        answers, reference = as_assignments([p for group in groups for p in group], self.questions)
+        with torch.no_grad():
+            images = self.policy.images(packs)
+        slots, verdict = of_prompts(self.policy.read(packs, images), packs)
+        chosen = log_probability(slots, verdict, self.questions, answers)
+        s = self.settings
+        loss = preference_loss(chosen, reference, self.questions.asked, s.beta, s.sft_weight)
+        check_finite(loss.total, self.step)
+        descend(loss.total, self.optimizer)
+        self.step += 1
+        parts = {"loss": loss.total, "dpo": loss.dpo, "sft": loss.sft}
+        means = {name: float(part.detach()) for name, part in parts.items()}
+        return {"round": self.round + 1, "step": self.step, **means, "right": loss.right}
+
+    def _decide(self, preferences: Preferences) -> None:
+        """Keep the round, or go back to its reference."""
+        outcome = evaluate(self.policy, self.trained, self.held)
+        kept = outcome.better_than(self._best())
+        pairs = preferences.pairs
+        self.report["rounds"].append(
+            {
+                **preferences.tally.model_dump(),
+                "score_of_best": sum(p.best.score for p in pairs) / len(pairs),
+                "score_of_worst": sum(p.worst.score for p in pairs) / len(pairs),
+                **asdict(outcome),
+                "kept": kept,
+            }
+        )
+        if kept:
+            self.kept = self.policy.lora_weights()
+        self.policy.set_lora(self.kept)
+        self.round, self.step, self.optimizer = self.round + 1, 0, self._fresh_optimizer()
+
+    def _best(self) -> Outcome:
+        """What the weights reach that the round began with."""
+        kept = [made for made in self.report["rounds"] if made["kept"]]
+        best = kept[-1] if kept else self.report["start"]
+        return Outcome(best["verdicts"], best["cells"])
+
+    def _end(self, tally: Tally) -> None:
+        """A round without pairs ends the run; what earlier rounds gained stays."""
+        said = f"round {self.round + 1} has no preferences, of {tally.words()}"
+        if not self.helped():
+            raise UsageError(f"expected pairs to learn from, but {said}; draw more answers, or lower margin")
+        self.report["ended"] = said
+
+    def _fresh_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.policy.lora, lr=self.settings.lora_rate, weight_decay=0.0)
+
+    def _save(self) -> None:
+        state = {
+            "round": self.round,
+            "step": self.step,
+            "lora": self.policy.lora_weights(),
+            "kept": self.kept,
+            "optimizer": self.optimizer.state_dict(),
+            "report": json.dumps(self.report),
+        }
+        save_checkpoint(state, self.out)
+
+    def _resume(self) -> None:
+        file = self.out / CHECKPOINT
+        if file.exists():
+            state = torch.load(file, weights_only=True)
+            self.round, self.step, self.kept = state["round"], state["step"], state["kept"]
+            self.policy.set_lora(state["lora"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.report = json.loads(state["report"])
+        cut_log(self.out, self.round * self.settings.steps + self.step)
+
+
+def seeded(*parts: object) -> torch.Generator:
+    """A generator for what `parts` name: a draw does not depend on how many were made before it."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+
+
+def place_of(i: int, count: int, seed: object) -> int:
+    """Where to find the `i`-th of `count` things in passes over all of them, each in an order of its own."""
+    number, place = divmod(i, count)
+    return int(torch.randperm(count, generator=seeded(seed, "order", number))[place])

@@ -1,0 +1,87 @@
+"""`yochi-train rlaif`: from a settings file to the finished model, by way of `Rounds`."""
+
+from pathlib import Path
+
+import torch
+from yochi_runtime.errors import UsageError
+
+from ..features import encode_folder
+from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
+from ..pictures import read_photos
+from ..policy import MODEL, Policy
+from ..positives import read_positives
+from ..records import PACK_NOTES, read_records
+from ..run_folder import pin_run
+from .assignment import Questions
+from .critic import Critic, CriticError, TruthCritic
+from .held_out import HeldOut, Outcome, TrainedModel
+from .observed import DisentangledCritic
+from .rounds import Rounds
+from .settings import RlaifSettings
+
+
+def improve(
+    settings: RlaifSettings,
+    model: YochiNanoForConditionalGeneration,
+    processor: YochiNanoProcessor,
+    out: Path,
+) -> str:
+    """All rounds, and the finished model in `out/model`; returns lines for the screen."""
+    made = prepare(settings, model, processor, out)
+    made.run()
+    made.policy.save(out / MODEL, made.trained.positives)
+    return f"{told(made)}\nmodel: {out / MODEL}"
+
+
+def prepare(
+    settings: RlaifSettings,
+    model: YochiNanoForConditionalGeneration,
+    processor: YochiNanoProcessor,
+    out: Path,
+) -> Rounds:
+    """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
+    torch.set_num_threads(settings.threads)
+    records, held = (read_records(settings.records / f"{split}.jsonl") for split in ("train", "val"))
+    whole = len(records) // PACK_NOTES * PACK_NOTES
+    if whole < settings.prompts:
+        raise UsageError(
+            f"expected at least as many training records as prompts a round, {settings.prompts}, got {whole} "
+            "in whole packs; give more records, or lower prompts"
+        )
+    halves = HeldOut.of(held, settings.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    pin_run(settings, out, ("train.jsonl", "val.jsonl"))
+    photos = [p.image for p in read_photos(settings.photos)]
+    policy = Policy(model, processor, settings, encode_folder(settings.photos, photos, settings.features))
+    policy.start_from(settings.start)
+    policy.tower.requires_grad_(False)
+    trained = TrainedModel(processor.pack, read_positives(settings.start / MODEL))
+    critic = critic_of(settings, policy, trained, halves)
+    return Rounds(policy, trained, critic, settings, records, halves, out)
+
+
+def critic_of(settings: RlaifSettings, policy: Policy, trained: TrainedModel, held: HeldOut) -> Critic:
+    """The critic that the settings name; `policy` still holds the weights that the run starts from."""
+    questions = Questions.of(trained)
+    if settings.critic == "truth":
+        return TruthCritic(questions)
+    try:
+        return DisentangledCritic(policy, trained, questions, held.fit, settings.doubt)
+    except CriticError as e:
+        raise UsageError(f"{e}; start from another run than {settings.start}") from e
+
+
+def told(made: Rounds) -> str:
+    """What the start and every round reached."""
+    lines = [f"start: {_words(made.report['start'])}"]
+    for number, one in enumerate(made.report["rounds"], 1):
+        lines.append(f"round {number}: {_words(one)}, {'kept' if one['kept'] else 'taken back'}")
+    if made.report["ended"]:
+        lines.append(made.report["ended"])
+    if not made.helped():
+        lines.append("no round helped: the model is the one that the run started from")
+    return "\n".join(lines)
+
+
+def _words(of: dict[str, object]) -> str:
+    return Outcome(of["verdicts"], of["cells"]).words()  # type: ignore[arg-type]  # what asdict made

@@ -1,0 +1,61 @@
+"""The folder of a training run: what it is made of, its newest checkpoint, its log."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import peft
+import torch
+import transformers
+from yochi_runtime.errors import UsageError
+
+from .policy import ADAPTER_WEIGHTS, MODEL, PROJECTOR, precision_of
+from .settings import PolicySettings
+
+# Where things lie and how often they are saved does not change what is learned.
+UNPINNED = {"records", "photos", "features", "start", "threads", "checkpoint_every"}
+LOG, CHECKPOINT = "log.jsonl", "checkpoint.pt"
+
+
+def pin_run(settings: PolicySettings, out: Path, record_files: tuple[str, ...]) -> None:
+    """Write what the run is made of to `run.json`; a folder with another run in it is refused."""
+    data = {name: hashlib.sha256((settings.records / name).read_bytes()).hexdigest() for name in record_files}
+    if settings.start is not None:
+        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
+        data |= {
+            f"start/{f.name}": hashlib.sha256(f.read_bytes()).hexdigest() for f in weights if f.is_file()
+        }
+    run = {
+        "settings": settings.model_dump(mode="json", exclude=UNPINNED),
+        "precision": str(precision_of(settings.precision)),
+        "data": data,
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "peft": peft.__version__,
+        },
+    }
+    text = json.dumps(run, indent=1, sort_keys=True) + "\n"
+    file = out / "run.json"
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        raise UsageError(
+            f"expected {out} to be empty or to hold this very run, it holds another; choose a new folder"
+        )
+    file.write_text(text, encoding="utf-8")
+
+
+def save_checkpoint(state: Mapping[str, object], out: Path) -> None:
+    """Written beside and moved into place."""
+    partial = out / "checkpoint.partial"
+    torch.save(dict(state), partial)
+    partial.replace(out / CHECKPOINT)
+
+
+def cut_log(out: Path, step: int) -> None:
+    """Steps after the checkpoint will be made again; the last line may be torn. The log has a line a step."""
+    file = out / LOG
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    file.write_text("".join(f"{line}\n" for line in lines[:step]), encoding="utf-8")
