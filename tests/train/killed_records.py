@@ -81,13 +81,15 @@ def main() -> None:
     whole, out, rng = root / "whole", root / "killed", random.Random(seed)
     longest = finish(photos, whole, count, 0)
     shortest = finish(photos, whole, count, 0)  # no feature is left to compute
-    finish(photos, out, count, 1)  # other records: their card must not stand beside half of ours
+    finish(photos, out, count, 1)
     for file in (out / "features").iterdir():
         file.unlink()
     sound = (files(whole), files(out))
-    deaths = 0
+    deaths = attempts = 0
     while deaths < kills:
-        process, reading = start(photos, out, count, 0)
+        # Other records each time: the card of those that were there must not stand beside half of the new.
+        attempts += 1
+        process, reading = start(photos, out, count, attempts % 2)
         for _ in range(rng.randint(1, shortest if deaths else longest)):
             os.read(reading, 1)
         time.sleep(rng.uniform(0.0, 0.02))

@@ -18,11 +18,10 @@ from .made import fake_cache, picture
 
 FEW, MANY = 2_000, 10_000  # a list of the second would take over 20 MB
 GROWTH = 4_000_000  # bytes
-FILES = ("card.json", "pack.toml", "pictures.jsonl", "train.jsonl", "val.jsonl")
 
 
-def make(drawn: Path, out: Path, cache: Path, count: int, workers: int = 1) -> None:
-    make_records(drawn, out, cache, count=count, narratives=None, seed=0, pack_folder=None, workers=workers)
+def make(drawn: Path, out: Path, cache: Path, count: int) -> None:
+    make_records(drawn, out, cache, count=count, narratives=None, seed=0, pack_folder=None)
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +43,6 @@ def test_memory_does_not_grow_with_the_records(drawn: Path, cache: Path, tmp_pat
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < GROWTH
     assert len((tmp_path / str(MANY) / "train.jsonl").read_bytes().splitlines()) == MANY
-
-
-def test_as_many_workers_as_one_likes(drawn: Path, cache: Path, tmp_path: Path) -> None:
-    for workers in (1, 3):
-        make(drawn, tmp_path / str(workers), cache, 56, workers)
-    for name in FILES:
-        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
 
 
 def test_the_card_counts_what_stands_in_the_files(

@@ -79,9 +79,6 @@ def records_photos(
             help=f"Notes of each {PACK_NOTES} that only the picture makes dangerous.",
         ),
     ] = COMBINATIONS,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Image files that are read at a time; the records stay the same.")
-    ] = 1,
 ) -> None:
     """Turn boxes into cues, make notes from the phrase grammar, split by near-duplicate group.
 
@@ -101,7 +98,6 @@ def records_photos(
             curriculum=curriculum,
             languages=_languages(languages),
             combinations=combinations,
-            workers=workers,
         )
     )
 

@@ -1,7 +1,6 @@
 """Which pictures are the same, or show the same scene: they must fall into one split."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +18,16 @@ _BLOCK = 256  # pictures whose cosines with all others are one product
 _ROUNDING = 1e-3
 
 
-def difference_hashes(
-    root: Path, images: Sequence[str], workers: int = 1
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """64-bit difference hashes of the pictures and of their mirror images; `workers` pictures at a time.
+def difference_hashes(root: Path, images: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """64-bit difference hashes of the pictures and of their mirror images.
 
     A bit says whether a pixel is brighter than its right neighbour on 9 x 8 gray pixels.
     """
     progress = Progress("near-duplicate hashes", len(images))
     plain, mirrored = np.zeros(len(images), np.uint64), np.zeros(len(images), np.uint64)
-    # Threads: almost all of the time goes into decoding, which runs without the interpreter's lock.
-    with ThreadPoolExecutor(workers) as pool:
-        for i, hashes in enumerate(pool.map(picture_hashes, (root / image for image in images))):
-            plain[i], mirrored[i] = hashes
-            progress.step()
+    for i, image in enumerate(images):
+        plain[i], mirrored[i] = picture_hashes(root / image)
+        progress.step()
     return plain, mirrored
 
 

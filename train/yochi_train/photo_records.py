@@ -39,12 +39,8 @@ def make_records(
     curriculum: bool = True,
     languages: Sequence[Lang] = LANGS,
     combinations: int = COMBINATIONS,
-    workers: int = 1,
 ) -> str:
-    """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen.
-
-    `workers` image files are read at a time; what is written does not depend on it.
-    """
+    """Writes pictures.jsonl, train.jsonl, val.jsonl, pack.toml, card.json; returns a line for the screen."""
     if count < MIN_COUNT:
         raise UsageError(f"expected --count of at least {MIN_COUNT}, got {count}")
     text = pack_text(factors_file(pack_folder))
@@ -53,7 +49,7 @@ def make_records(
     out.mkdir(parents=True, exist_ok=True)
     photos = read_photos(data)
     cached = encode_folder(data, [p.image for p in photos], features)
-    pictures = build_pictures(data, pack, cached.pooled, workers)
+    pictures = build_pictures(data, pack, cached.pooled)
     (out / CARD).unlink(missing_ok=True)  # of other records: no card stands beside half of ours
     write_pictures(pictures, out / "pictures.jsonl")
     with written(out / PACK) as file:

@@ -152,16 +152,11 @@ def _row(model: type[Row], line: str, where: str) -> Row:
         raise UsageError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e
 
 
-def build_pictures(root: Path, pack: Pack, pooled: NDArray[np.float32], workers: int = 1) -> list[Picture]:
-    """Read, group and label every photo of `root`, in order; `workers` image files are read at a time.
-
-    `pooled` (N, 2560) are the encoder's features of each.
-    """
+def build_pictures(root: Path, pack: Pack, pooled: NDArray[np.float32]) -> list[Picture]:
+    """Read, group and label every photo of `root`; `pooled` (N, 2560) are the encoder's features of each."""
     photos, checked = read_photos(root), read_checked(root, pack)
     scenes = [p.rendered.scene if p.rendered else "" for p in photos]
-    groups = near_duplicate_groups(
-        *difference_hashes(root, [p.image for p in photos], workers), pooled, scenes
-    )
+    groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]), pooled, scenes)
     return [
         _picture(p, g, None if p.rendered else check_of(p.image, checked), pack)
         for p, g in zip(photos, groups, strict=True)

@@ -21,11 +21,10 @@ EXIT = quiet_pair("exit_blocked", "exit")
 
 
 @pytest.fixture(scope="module")
-def wider(pack: Pack) -> Pack:
-    """The factory's pack with one cue of the scenes more."""
-    cue = {"id": "exit_blocked", "word": "door", "risk": "egress", "name": {"en": "x", "ja": "x"}}
+def narrower(pack: Pack) -> Pack:
+    """The factory's pack without one cue of the scenes."""
     whole = pack.model_dump()
-    return Pack.model_validate(whole | {"cue": [*whole["cue"], cue]})
+    return Pack.model_validate(whole | {"cue": [c for c in whole["cue"] if c["id"] != "exit_blocked"]})
 
 
 def pictures_of(root: Path, pack: Pack, pair: Pair, *, second: Left | None = None) -> list[Picture]:
@@ -33,9 +32,9 @@ def pictures_of(root: Path, pack: Pack, pair: Pair, *, second: Left | None = Non
     return build_pictures(root, pack, unlike(2))
 
 
-def test_a_pair_is_safe_and_not_safe_and_stays_together(tmp_path: Path, wider: Pack) -> None:
+def test_a_pair_is_safe_and_not_safe_and_stays_together(tmp_path: Path, pack: Pack) -> None:
     """Their hashes and features have nothing in common."""
-    calm, blocked = pictures_of(tmp_path, wider, EXIT)
+    calm, blocked = pictures_of(tmp_path, pack, EXIT)
     assert (calm.checked, blocked.checked) == ("safe", "not_safe")
     assert (calm.cues["exit_blocked"], blocked.cues["exit_blocked"]) == (0, 1)
     assert (calm.unsaid, blocked.unsaid) == ((), ())
@@ -48,18 +47,18 @@ def test_a_pair_is_safe_and_not_safe_and_stays_together(tmp_path: Path, wider: P
     assert card["sources"] == {"yochi-train scenes, version 1 (Apache-2.0)": 2}
 
 
-def test_a_hazard_that_the_pack_does_not_know_is_not_safe_and_unsaid(tmp_path: Path, pack: Pack) -> None:
-    _, blocked = pictures_of(tmp_path, pack, EXIT)
+def test_a_hazard_that_the_pack_does_not_know_is_not_safe_and_unsaid(tmp_path: Path, narrower: Pack) -> None:
+    _, blocked = pictures_of(tmp_path, narrower, EXIT)
     assert (blocked.checked, blocked.unsaid) == ("not_safe", ("egress",))
     assert "exit_blocked" not in blocked.cues
 
 
 @pytest.mark.parametrize(("pixels", "known"), [(1, None), (0, 0)])
 def test_what_is_hidden_is_not_labelled_seen_and_nobody_calls_it_safe(
-    tmp_path: Path, wider: Pack, pixels: int, known: int | None
+    tmp_path: Path, pack: Pack, pixels: int, known: int | None
 ) -> None:
     """One pixel of what blocks the exit: unknown. None: the cue cannot be seen, but the scene is no safer."""
-    _, blocked = pictures_of(tmp_path, wider, EXIT, second={"exit_crates": pixels})
+    _, blocked = pictures_of(tmp_path, pack, EXIT, second={"exit_crates": pixels})
     assert blocked.cues.get("exit_blocked") == known
     assert not [label for label, _ in blocked.boxes if label == "exit_blocked"]
     assert (blocked.checked, blocked.unsaid) == ("unsure", ("egress",))
