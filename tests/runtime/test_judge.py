@@ -56,6 +56,7 @@ def test_nothing_found_is_proceed(tiny_judge: Judge, tiny: TinyBundle) -> None:
     identities = found.identities.model_dump()
     assert identities.pop("engine").startswith("onnxruntime ")
     assert identities.pop("rules") is None
+    assert identities.pop("picture") is None  # nobody keeps it
     assert all(len(value) == 64 for value in identities.values())
     assert identities["bundle"] == tiny.sha256
     assert Judgement.model_validate_json(found.model_dump_json()) == found

@@ -39,6 +39,7 @@ def test_the_whole_prompt_written_out() -> None:
     assert TOKENIZER.decode(list(PROMPT.prefix[1:])) == "Factory safety.\nPicture:"
     assert TOKENIZER.decode(list(PROMPT.look)) == (
         "\nSeen: person helmet cap hair vest fire smoke fork conveyor crusher pal digging loader truck guard"
+        " exit wet panel"
     )
     assert TOKENIZER.decode(list(PROMPT.sign())) == "\nSign: -"
     assert TOKENIZER.decode(list(PROMPT.note("oil here"))) == "\nNote: oil here"

@@ -12,6 +12,7 @@ from .observed import GUARD, NO, NOTE, TOGETHER, WIPE, Answers, all_known, liste
 
 SLOT = "combination:mechanical"
 EGRESS = seen("image_content", "egress", "exit blocked by pallets")
+STRAIN = seen("image_content", "ergonomic", "man bent over a low crate")  # no cue shows it
 
 
 def reasons(found: ObservedPair) -> list[tuple[str, str]]:
@@ -130,9 +131,9 @@ def test_a_risk_in_the_picture_without_a_cue_leaves_its_cues_open(pack: Pack) ->
 
 
 def test_a_slight_risk_is_caution_where_nothing_is_open(pack: Pack) -> None:
-    assert disentangle(pair(), pack, Answers({"image": listed(EGRESS)})).verdict == "caution"
+    assert disentangle(pair(), pack, Answers({"image": listed(STRAIN)})).verdict == "caution"
     open_too = Answers(
-        {"image": listed(EGRESS), "note": listed(WIPE), "confirm note_instruction:mechanical": NO}
+        {"image": listed(STRAIN), "note": listed(WIPE), "confirm note_instruction:mechanical": NO}
     )
     assert disentangle(pair(), pack, open_too).verdict is None
 

@@ -11,7 +11,13 @@ from yochi_train.readout import Logits, SlotReader
 
 from .made import HIDDEN, tiny_nano
 
-TEXTS = ("Sweep.", "Lift the box up to the rack, then go.", "Go.", "箱を持つ。", "Wait here a while.")
+TEXTS = (
+    "Sweep.",
+    "Lift the box up to the rack, then go.",
+    "Go.",
+    "箱を持つ。",
+    "Wait here a while, will you.",
+)
 OWNER = (0, 1, 0, 1, 1)
 
 

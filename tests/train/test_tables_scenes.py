@@ -70,7 +70,8 @@ def test_flips_by_hand(pack: Pack) -> None:
     assert rows["fire"][1] == "0.500 [0.000, 1.000]"
     assert rows["smoke"] == ["0", "not scored", "", ""]
     assert rows["all"] == rows["fire"]
-    assert set(rows) == {"fire", "smoke", "no_hard_hat", "no_vest", "guard_missing", "all"}
+    of_scenes = {"guard_missing", "exit_blocked", "spill", "panel_open"}
+    assert set(rows) == {"fire", "smoke", "no_hard_hat", "no_vest", *of_scenes, "all"}
     assert bars == []
 
 

@@ -127,8 +127,10 @@ def test_a_hazard_that_the_scene_cannot_have_is_named(tmp_path: Path) -> None:
         read_seeds(tmp_path / "none.txt")
 
 
-def test_the_committed_seed_file_has_every_hazard_often() -> None:
+def test_the_committed_seed_file_has_every_hazard_of_the_pack_often() -> None:
     recipes = Path(__file__).resolve().parents[3] / "train" / "recipes"
     chosen = read_seeds(recipes / "scenes.txt")
     assert len(chosen) >= 200  # two scenes each
-    assert all(sum(pair.hazard == hazard.id for pair in chosen) >= 10 for hazard in HAZARDS)
+    taught = [hazard for hazard in HAZARDS if hazard.cue and hazard.cue not in NOT_IN_PACK]
+    assert len(taught) >= 8
+    assert all(sum(pair.hazard == hazard.id for pair in chosen) >= 10 for hazard in taught)
