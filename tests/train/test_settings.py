@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from yochi_runtime.errors import UsageError
+from yochi_train.rlaif.settings import RlaifSettings
 from yochi_train.settings import SftSettings
 from yochi_train.settings import read_settings as read_any
 
@@ -58,3 +59,13 @@ def test_a_wrong_value_is_named(tmp_path: Path, text: str, said: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a settings file \(TOML\) at .*none\.toml, found none"):
         read_settings(tmp_path / "none.toml")
+
+
+def test_rlaif_needs_a_start_and_knows_its_own_keys(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"run\.toml: start: Field required"):
+        read_any(written(tmp_path, NEEDED), RlaifSettings)
+    with pytest.raises(UsageError, match=r"unknown key 'promts'; did you mean 'prompts'\?"):
+        read_any(written(tmp_path, f"{NEEDED}promts = 8\n"), RlaifSettings)
+    settings = read_any(written(tmp_path, NEEDED + 'start = "sft"\ncritic = "truth"\n'), RlaifSettings)
+    assert settings.start == tmp_path / "sft"
+    assert settings.critic == "truth"

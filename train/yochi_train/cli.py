@@ -273,6 +273,9 @@ def rlaif(
         Path, typer.Argument(help="Settings of the run (TOML); yochi_train/rlaif/settings.py has them all.")
     ],
     out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what the run would do and cost; nothing is written.")
+    ] = False,
 ) -> None:
     """Improve a finished run in rounds of feedback: its drawn answers, the best against the worst (DPO)."""
     from .assemble import assemble
@@ -283,7 +286,12 @@ def rlaif(
 
     chosen = read_settings(settings, RlaifSettings)
     model, processor = assemble(factors_file(chosen.records))
-    typer.echo(improve(chosen, model, processor, out))
+    if dry_run:
+        from .rlaif.plan import plan
+
+        typer.echo(plan(chosen, model, processor, out))
+    else:
+        typer.echo(improve(chosen, model, processor, out))
 
 
 @app.command("average")

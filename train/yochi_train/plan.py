@@ -8,7 +8,7 @@ import resource
 import statistics
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ def plan(
     records = read_records(settings.records / "train.jsonl")
     photos = [photo.image for photo in read_photos(settings.photos)]
     done = encoded(photos, settings.features)
-    trainer = Trainer(model, processor, settings, _noise(sorted({r.image for r in records})), records, out)
+    trainer = Trainer(model, processor, settings, noise(sorted({r.image for r in records})), records, out)
     if settings.start is not None:
         trainer.start_from(settings.start)
     moving = min(settings.projector_steps, settings.steps)
@@ -63,13 +63,13 @@ def plan(
         ("trained", f"{lora:,} of LoRA; {projector:,} of the projector for {moving} steps"),
         ("not trained", f"{still:,}, in {str(trainer.precision).removeprefix('torch.')}"),
         ("features", f"{done:,} of {len(photos):,} photos are encoded; the others come first"),
-        ("memory", f"{_peak_gib():.1f} GiB so far at its peak; longer notes take more"),
+        ("memory", f"{peak_gib():.1f} GiB so far at its peak; longer notes take more"),
         ("time", f"{minutes:.0f} min: {each}"),
     ]
     return "\n".join(f"{name + ':':14}{value}" for name, value in rows)
 
 
-def _noise(images: Sequence[str]) -> Features:
+def noise(images: Sequence[str]) -> Features:
     """The same noise for every picture, which takes the room of one."""
     draw = np.random.default_rng(0)
     tokens = np.abs(draw.standard_normal((1, TOKENS, FOLDED))).astype(np.float16)
@@ -83,11 +83,21 @@ def _noise(images: Sequence[str]) -> Features:
 
 
 def _seconds(trainer: Trainer, step: int) -> float:
-    """Median of a step like number `step`; it is made again and again, so that short runs have enough."""
+    """A step like number `step`; it is made again and again, so that short runs have enough."""
+
+    def made() -> None:
+        trainer.step = step
+        trainer.train_step()
+
+    return seconds_of(made)
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Median of TIMED runs of `work`, after one that is not counted."""
     times = []
     for _ in range(TIMED + 1):
-        trainer.step, begun = step, time.perf_counter()
-        trainer.train_step()
+        begun = time.perf_counter()
+        work()
         times.append(time.perf_counter() - begun)
     return statistics.median(times[1:])
 
@@ -102,5 +112,5 @@ def _tokens(prompt: Prompt, records: Sequence[Record]) -> str:
     return f"{picture} a picture; {mean:.0f} a note with its questions, {seen}"
 
 
-def _peak_gib() -> float:
+def peak_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux

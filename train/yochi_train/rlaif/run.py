@@ -1,11 +1,13 @@
 """`yochi-train rlaif`: from a settings file to the finished model, by way of `Rounds`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from yochi_runtime.errors import UsageError
+from yochi_runtime.record import Record
 
-from ..features import encode_folder
+from ..features import Features, encode_folder
 from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from ..pictures import read_photos
 from ..policy import MODEL, Policy
@@ -40,7 +42,16 @@ def prepare(
     out: Path,
 ) -> Rounds:
     """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
-    torch.set_num_threads(settings.threads)
+    records, halves = read_data(settings)
+    out.mkdir(parents=True, exist_ok=True)
+    pin_run(settings, out, ("train.jsonl", "val.jsonl"))
+    photos = [p.image for p in read_photos(settings.photos)]
+    features = encode_folder(settings.photos, photos, settings.features)
+    return begin(settings, model, processor, features, records, halves, out)
+
+
+def read_data(settings: RlaifSettings) -> tuple[list[Record], HeldOut]:
+    """Training records and the halves of the validation split; UsageError where they are too few."""
     records, held = (read_records(settings.records / f"{split}.jsonl") for split in ("train", "val"))
     whole = len(records) // PACK_NOTES * PACK_NOTES
     if whole < settings.prompts:
@@ -48,11 +59,21 @@ def prepare(
             f"expected at least as many training records as prompts a round, {settings.prompts}, got {whole} "
             "in whole packs; give more records, or lower prompts"
         )
-    halves = HeldOut.of(held, settings.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    pin_run(settings, out, ("train.jsonl", "val.jsonl"))
-    photos = [p.image for p in read_photos(settings.photos)]
-    policy = Policy(model, processor, settings, encode_folder(settings.photos, photos, settings.features))
+    return records, HeldOut.of(held, settings.seed)
+
+
+def begin(
+    settings: RlaifSettings,
+    model: YochiNanoForConditionalGeneration,
+    processor: YochiNanoProcessor,
+    features: Features,
+    records: Sequence[Record],
+    halves: HeldOut,
+    out: Path,
+) -> Rounds:
+    """Rounds that begin where `settings.start` ended; nothing is written."""
+    torch.set_num_threads(settings.threads)
+    policy = Policy(model, processor, settings, features)
     policy.start_from(settings.start)
     policy.tower.requires_grad_(False)
     trained = TrainedModel(processor.pack, read_positives(settings.start / MODEL))

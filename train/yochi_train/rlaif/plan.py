@@ -1,0 +1,82 @@
+"""`yochi-train rlaif --dry-run`: what the rounds would do and cost. Nothing is written.
+
+As `..plan` does for `sft`: the parts of a round are made on the real records, with noise for what the encoder
+sees, and timed.
+"""
+
+from pathlib import Path
+
+from yochi_runtime.verdict import Verdict
+
+from ..features import encoded
+from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
+from ..pictures import read_photos
+from ..plan import noise, peak_gib, seconds_of
+from ..records import PACK_NOTES
+from .held_out import in_packs, read_answers
+from .preference import Answer, Preference
+from .rounds import Rounds
+from .run import begin, read_data
+from .settings import RlaifSettings
+
+SAYS_NO = Answer(
+    said=(), drawn=Verdict.PROCEED, shown=Verdict.PROCEED, gs=None, os=None, score=0.0, reference=0.0
+)
+
+
+def plan(
+    settings: RlaifSettings,
+    model: YochiNanoForConditionalGeneration,
+    processor: YochiNanoProcessor,
+    out: Path,
+) -> str:
+    """Lines for the screen. UsageError for what would stop the run: records, photos, features, start."""
+    records, halves = read_data(settings)
+    photos = [photo.image for photo in read_photos(settings.photos)]
+    done = encoded(photos, settings.features)
+    images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
+    made = begin(settings, model, processor, noise(images), records, halves, out)
+    packs = settings.prompts // PACK_NOTES
+    held = [*halves.fit, *halves.count]
+    draw = seconds_of(lambda: made.pairs_of(0))
+    look = seconds_of(lambda: read_answers(made.policy, in_packs(held)[0]))
+    step = seconds_of(lambda: _step(made))
+    evaluation = len(in_packs(held)) * look
+    minutes = (settings.rounds * (packs * draw + settings.steps * step + evaluation) + evaluation) / 60
+    asked = made.questions
+    rows = [
+        ("goes on from", str(settings.start)),
+        (
+            "rounds",
+            f"{settings.rounds}, each of {packs * PACK_NOTES:,} prompts with {settings.answers} answers and "
+            f"{settings.steps} steps",
+        ),
+        (
+            "answers",
+            f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict",
+        ),
+        ("critic", settings.critic),
+        ("held out", f"{len(halves.count):,} verdicts; thresholds from {len(halves.fit):,} other records"),
+        ("trained", f"{sum(p.numel() for p in made.policy.lora):,} of LoRA"),
+        ("features", f"{done:,} of {len(photos):,} photos are encoded; the others come first"),
+        ("memory", f"{peak_gib():.1f} GiB so far at its peak; longer notes take more"),
+        (
+            "time",
+            f"{minutes:.0f} min: {draw:.2f} s for the answers to a picture's notes, {step:.2f} s a step, "
+            f"{evaluation / 60:.0f} min an evaluation",
+        ),
+    ]
+    return "\n".join(f"{name + ':':14}{value}" for name, value in rows)
+
+
+def _step(made: Rounds) -> None:
+    """A step with a pair for every note of its pictures: the most that one can cost."""
+    width = min(made.settings.packs, len(made.records) // PACK_NOTES)
+    pairs = [
+        [
+            Preference(record=i, id=made.records[i].id, best=SAYS_NO, worst=SAYS_NO)
+            for i in range(pack * PACK_NOTES, (pack + 1) * PACK_NOTES)
+        ]
+        for pack in range(width)
+    ]
+    made.train_step(pairs)
