@@ -17,7 +17,7 @@ from yochi_train.grammar import LANGS, ComposedNote, Composer, Lang
 from .phrases import few_templates
 
 PACK = load_pack()
-# The first of 600 notes for seed 11, and sha256 of all of them, one a line: drawn before spans were known.
+# The first of 600 notes for seed 11, and sha256 of all of them, one a line.
 GOLDEN: dict[Lang, tuple[list[str], str]] = {
     "en": (
         [
@@ -36,16 +36,16 @@ GOLDEN: dict[Lang, tuple[list[str], str]] = {
     "ja": (
         [
             "箱を手で引っ張り出して！お願いします",
-            "予定どおり清掃済み。お願いします",
-            "至急 パレットまで歩いて。",
-            "メモ:2番ゲートの床に油、箱を手で引っ張り出して！",
-            "こちら現場、コーヒーできた",
-            "引き継ぎ。パレットまで歩いて",
-            "予定どおり片付け済み。袋を手で引っ張り出して。",
-            "連絡:コーヒーできた。予定どおり片付け済み。",
-            "連絡:パレットまで歩いて。コーヒーできた。",
+            "至急 コーヒーできた 予定どおり清掃済み！お願いします",
+            "パレットまで歩いて。",
+            "了解。箱を手で引っ張り出して",
+            "了解。予定どおり片付け済み",
+            "パレットまで歩いて。よろしく",
+            "はしごの段が割れてる。よろしくお願いします。",
+            "連絡:コーヒーできた。",
+            "パレットまで横切て。",
         ],
-        "506a5974f4e7208d6f78d5ebdb6c8008d5a6212f850e5a0a08e72472ad9cb2b3",
+        "fd2d6d7e34aa185627f63d2e7b16ea5d619a4b631dd734ec4194f93a300a6fc8",
     ),
 }
 DEFEAT, MECHANICAL = "note_instruction:safeguard_defeat", "note_instruction:mechanical"
@@ -64,8 +64,10 @@ def few_notes(lang: Lang, rounds: int) -> list[ComposedNote]:
 
 
 def one_typo_apart(a: str, b: str) -> bool:
-    """Whether case, or one swap, drop or doubling, is all that is between two texts."""
+    """Whether case, or one swap, drop, doubling or word of the same sound, is all that differs."""
     a, b = a.lower(), b.lower()
+    if any(got in a and a.replace(got, meant, 1) == b for meant, got in styles._JA_SAME_SOUND):
+        return True
     while a and b and a[0] == b[0]:
         a, b = a[1:], b[1:]
     while a and b and a[-1] == b[-1]:
@@ -74,7 +76,7 @@ def one_typo_apart(a: str, b: str) -> bool:
 
 
 @langs
-def test_a_seed_draws_the_texts_that_it_always_drew(lang: Lang) -> None:
+def test_a_seed_draws_the_same_texts(lang: Lang) -> None:
     texts = [note.text for note in few_notes(lang, 200)]
     first, digest = GOLDEN[lang]
     assert texts[: len(first)] == first
@@ -94,8 +96,20 @@ def test_what_is_asked_and_what_is_reported_is_marked() -> None:
     assert marked(english[5]) == [("walk over to the pallet", "combination:vehicle")]
     assert marked(english[8]) == [("alk over to the pallet", "combination:vehicle")]
     pull = "箱を手で引っ張り出して"
-    told = [("2番ゲートの床に油", "note_content:slip_trip"), (pull, MECHANICAL), (pull, DEFEAT)]
-    assert marked(japanese[3]) == told
+    assert marked(japanese[3]) == [(pull, MECHANICAL), (pull, DEFEAT)]
+    assert marked(japanese[8]) == [("パレットまで横切て", "combination:vehicle")]
+
+
+def test_a_japanese_word_may_be_typed_as_another_of_the_same_sound() -> None:
+    """In about one note in twenty that has such a word; never in another place of the note."""
+    clause, typed = "機械を止めてから離れて", set()
+    for seed in range(400):
+        text, [(start, end)] = styles.japanese([clause], random.Random(seed))
+        if end - start == len(clause) and text[start:end] != clause:
+            typed.add(text[start:end])
+    same_sound = {clause.replace(*pair) for pair in styles._JA_SAME_SOUND if pair[0] in clause}
+    assert len(same_sound) == 3
+    assert same_sound < typed
 
 
 @langs
@@ -123,7 +137,7 @@ def test_a_span_holds_the_clause_of_a_template_with_that_risk(lang: Lang, seed: 
 
 
 # No İ: the one letter whose lower case has another length, so that the test could not fold it back.
-words = st.text("Aabc ßé😀箱。.!", min_size=2, max_size=9)
+words = st.text("Aabc ßé😀箱。.!", min_size=3, max_size=9)
 
 
 @given(clauses=st.lists(words, min_size=1, max_size=3), seed=st.integers(0, 2**32))
