@@ -21,31 +21,31 @@ PACK = load_pack()
 GOLDEN: dict[Lang, tuple[list[str], str]] = {
     "en": (
         [
-            "Note: Reach in and pull the jam out",
-            "FYI Coffee is ready - bins swept as planned",
-            "Walk over to the pallet.",
-            "Radio check, Oil on the floor at gate 4. Over.",
-            "Coffee is ready. Bins emptied as planned!",
-            "FYI Bins swept as planned, then walk over to the pallet",
-            "Reach in and pull the box out,and coffee is ready.",
-            "Team, Bins swept as planned. Cheers.",
-            "Team, alk over to the pallet!",
+            "coffee is ready. reach far in and pull the box out! ok?",
+            "bins swept as planned!",
+            "Morning. Walk across to the pallet!",
+            "The top rung is crcaked.",
+            "coffee is ready. ok?",
+            "Walk across to the pallet! Ok?",
+            "update: reach in and pull the jam out.",
+            "FYI Bins swept as planned. Also, Bins emptied as planned. Cheers.",
+            "Walk across to the pallet. Cheers.",
         ],
-        "98e1a511a5075d59e1f417005da8334d4a99d8699b21973abd539ba050d52d55",
+        "94b1522da3f07fdc8ca943e640e95a400b08b3036a4da4d3b9e428bc372cbb46",
     ),
     "ja": (
         [
-            "箱を手で引っ張り出して！お願いします",
-            "至急 コーヒーできた 予定どおり清掃済み！お願いします",
+            "コーヒーできた。袋を手で引っ張り出して。どうぞ",
+            "至急 予定どおり清掃済み！お願いします",
             "パレットまで歩いて。",
-            "了解。箱を手で引っ張り出して",
-            "了解。予定どおり片付け済み",
-            "パレットまで歩いて。よろしく",
-            "はしごの段が割れてる。よろしくお願いします。",
-            "連絡:コーヒーできた。",
-            "パレットまで横切て。",
+            "こちら現場、袋を手で引っ張り出して。よろしくお願いします。",
+            "お疲れ様です。コーーヒできた",
+            "パレットまで横切って。それと予定どおり清掃済み。",
+            "メモ:箱をで手引っ張り出して",
+            "予定どおり清掃済み コーヒーできた！",
+            "引き継ぎ。パレットまで歩いて！よろしく",
         ],
-        "fd2d6d7e34aa185627f63d2e7b16ea5d619a4b631dd734ec4194f93a300a6fc8",
+        "0d2bb292d218920522e0d14efa14ded86511233ea023cf838893043a7254d2ae",
     ),
 }
 DEFEAT, MECHANICAL = "note_instruction:safeguard_defeat", "note_instruction:mechanical"
@@ -88,16 +88,16 @@ def test_what_is_asked_and_what_is_reported_is_marked() -> None:
         return [(note.text[s.start : s.end], s.slot) for s in note.spans]
 
     english, japanese = few_notes("en", 3), few_notes("ja", 3)
-    reach = "Reach in and pull the jam out"
-    assert marked(english[0]) == [(reach, MECHANICAL), (reach, DEFEAT)]
-    assert english[0].spans[0] == RiskSpan(6, 35, MECHANICAL)
-    assert marked(english[3]) == [("Oil on the floor at gate 4", "note_content:slip_trip")]
-    assert marked(english[4]) == []
-    assert marked(english[5]) == [("walk over to the pallet", "combination:vehicle")]
-    assert marked(english[8]) == [("alk over to the pallet", "combination:vehicle")]
-    pull = "箱を手で引っ張り出して"
-    assert marked(japanese[3]) == [(pull, MECHANICAL), (pull, DEFEAT)]
-    assert marked(japanese[8]) == [("パレットまで横切て", "combination:vehicle")]
+    reach, box = "reach in and pull the jam out", "reach far in and pull the box out"
+    assert marked(english[0]) == [(box, MECHANICAL), (box, DEFEAT)]
+    assert english[0].spans[0] == RiskSpan(17, 50, MECHANICAL)
+    assert marked(english[1]) == []
+    assert marked(english[3]) == [("The top rung is crcaked", "note_content:fall")]
+    assert marked(english[5]) == [("Walk across to the pallet", "combination:vehicle")]
+    assert marked(english[6]) == [(reach, MECHANICAL), (reach, DEFEAT)]
+    pull = "箱をで手引っ張り出して"
+    assert marked(japanese[6]) == [(pull, MECHANICAL), (pull, DEFEAT)]
+    assert marked(japanese[8]) == [("パレットまで歩いて", "combination:vehicle")]
 
 
 def test_a_japanese_word_may_be_typed_as_another_of_the_same_sound() -> None:

@@ -6,7 +6,7 @@ cell among the records whose cell is known, of a category or a source among all 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from yochi_runtime.record import MARKED, Record
 from yochi_runtime.taxonomy import Pack, Source, load_pack
 
 from .grammar import LANGS
+from .pictures import Picture, read_pictures
 from .records import iterate_records
 from .tables import Bar, bars_met
 from .truth import NOTE_SOURCES
@@ -60,9 +61,10 @@ class Share(NamedTuple):
 
 @dataclass
 class Counts:
-    """Numbers of records, `spans` apart; `positives` by slot id."""
+    """Numbers of records, `spans` apart; `positives` by slot id. `safe`: pictures that were checked so."""
 
     pack: Pack
+    safe: frozenset[str] = frozenset()
     records: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)  # verdict, language
@@ -75,7 +77,7 @@ class Counts:
     spans: Counter[tuple[str, str]] = field(default_factory=Counter)  # source, language; numbers of spans
 
     def add(self, record: Record) -> None:
-        where = record_cell(record, self.pack)
+        where = record_cell(record, self.pack, self.safe)
         held = [s for s in self.pack.slots if s.source and s.category and record.slots.get(s.id) == 1]
         pairs = {(str(s.source), str(s.category)) for s in held}  # two cues may be the same risk
         self.records += 1
@@ -178,15 +180,17 @@ class Counts:
             yield [source, category, *map(str, [*row, sum(row)])]
 
 
-def record_cell(record: Record, pack: Pack) -> str:
+def record_cell(record: Record, pack: Pack, safe: Collection[str] = ()) -> str:
     """The record's HoliSafe cell, or "unknown".
 
-    A picture is safe where every risky cue is known to be absent; words in the picture that nobody read do
-    not make it unknown.
+    A picture is safe where it was checked so (`safe` has its path) or every risky cue is known to be absent;
+    words in the picture that nobody read do not make it unknown.
     """
     known = {source: [record.slots.get(s.id) for s in pack.slots if s.source is source] for source in Source}
     note = [value for source in NOTE_SOURCES for value in known[source]]
     image = _unsafe(known[Source.IMAGE_CONTENT])
+    if image is None and record.image in safe:
+        image = False
     if 1 in known[Source.IMAGE_TEXT]:
         image = True
     pair = None if record.verdict is None else record.verdict != "proceed"
@@ -200,8 +204,8 @@ def _unsafe(slots: Sequence[int | None]) -> bool | None:
     return None if None in slots else False
 
 
-def count_records(records: Iterable[Record], pack: Pack) -> Counts:
-    counts = Counts(pack)
+def count_records(records: Iterable[Record], pack: Pack, safe: Iterable[str] = ()) -> Counts:
+    counts = Counts(pack, frozenset(safe))
     for record in records:
         counts.add(record)
     return counts
@@ -212,7 +216,12 @@ def count_folder(folder: Path) -> Counts:
     if not folder.is_dir():
         raise UsageError(f"expected a records folder at {folder}, found none; check the path")
     files = [file for file in shards(folder) if file.name != PICTURES]
-    return count_records(_good(files), load_pack(folder / "pack.toml"))
+    pictures = read_pictures(folder / PICTURES) if (folder / PICTURES).is_file() else []
+    return count_records(_good(files), load_pack(folder / "pack.toml"), checked_safe(pictures))
+
+
+def checked_safe(pictures: Iterable[Picture]) -> frozenset[str]:
+    return frozenset(p.image for p in pictures if p.checked == "safe")
 
 
 def _good(files: Sequence[Path]) -> Iterator[Record]:
