@@ -10,9 +10,9 @@ from yochi_runtime.taxonomy import Pack
 from yochi_train.card import left_out
 from yochi_train.narratives import Narrative, Narratives
 from yochi_train.photo_records import make_records
-from yochi_train.pictures import Photo, PhotoBox, read_photos
+from yochi_train.pictures import Photo, PhotoBox, read_photos, read_pictures
 from yochi_train.records import read_records
-from yochi_train.stats import count_records
+from yochi_train.stats import checked_safe, count_records
 
 from .made import fake_cache, picture
 
@@ -51,8 +51,9 @@ def test_the_card_counts_what_stands_in_the_files(
     make(drawn, tmp_path, cache, 200)
     card = json.loads((tmp_path / "card.json").read_text("utf-8"))
     assert set(card["records"]) == {"train", "val"}
+    safe = checked_safe(read_pictures(tmp_path / "pictures.jsonl"))
     for split, told in card["records"].items():
-        counted = count_records(read_records(tmp_path / f"{split}.jsonl"), pack)
+        counted = count_records(read_records(tmp_path / f"{split}.jsonl"), pack, safe)
         assert told == json.loads(json.dumps(counted.as_json()))
     assert card["teacher"] == "truth"
     assert set(card["filters"].values()) == {0}  # of drawn pictures everything is used
