@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from .audit.commands import audit_app, readable_log
+from .camera_cli import Uri, camera_app
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
@@ -30,6 +31,7 @@ app = typer.Typer(
 bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(audit_app, name="audit")
+app.add_typer(camera_app, name="camera")
 app.add_typer(rules_app, name="rules")
 
 
@@ -105,7 +107,7 @@ def judge(
 
 @app.command()
 def watch(
-    camera: Annotated[str, typer.Argument(help='A camera index such as "0", a video file, or a folder.')],
+    camera: Uri,
     note: NoteText = None,
     note_file: NoteFile = None,
     bundle: BundleOption = None,
@@ -121,7 +123,8 @@ def watch(
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
 
-    A frame that cannot be read is a cannot_judge line. Exit 3 if not a single frame could be judged.
+    A frame that cannot be read is a cannot_judge line; a camera that is lost is opened again for ever. Exit 3
+    if not a single frame could be judged.
     """
     from . import run
     from .audit.log import open_log
