@@ -2,8 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from .camera import Camera, CameraError, CameraLost
 from .frame import CameraFrame
@@ -17,6 +18,7 @@ READ_SECONDS = 1.5  # for its next frame
 STREAM_OPTIONS = "rtsp_transport;tcp|fpsprobesize;1"
 CAUGHT_UP = 0.01  # seconds: a frame that took this long to come did not lie in a buffer
 MAX_BACKLOG = 1000  # frames
+T = TypeVar("T")
 
 
 class CaptureCamera(Camera):
@@ -30,6 +32,7 @@ class CaptureCamera(Camera):
         self._cv2 = opencv()
         self._shown, self._live, self.sequence, self._ended = str(source), live, sequence, False
         self._first, self._capture = sequence, self._opened(source)
+        self.arrived = self._stamp = 0.0  # seconds of `time.monotonic()`, of the frame that was grabbed last
         if not self._capture.isOpened():
             self._capture.release()
             raise self._unopened()
@@ -37,11 +40,28 @@ class CaptureCamera(Camera):
             self._capture.set(self._cv2.CAP_PROP_BUFFERSIZE, 1)  # frames that wait here grow old
 
     def read(self) -> CameraFrame | None:
-        return self._taken(decode=True)
+        return self.retrieve() if self.grab() else None
 
-    def skip(self) -> None:
-        """Pass over the next frame without decoding it; CameraError where there is none."""
-        self._taken(decode=False)
+    def grab(self) -> bool:
+        """Take the next frame without decoding it; False at the end, CameraError where there is none."""
+        if self._ended:
+            return False
+        grabbed, self.arrived = self._called(self._capture.grab), time.monotonic()
+        if not grabbed:
+            self._check_end()
+            return False
+        self.sequence += 1
+        self._stamp = self._stamped(self.arrived)
+        return True
+
+    def retrieve(self) -> CameraFrame:
+        """The frame that `grab` has taken."""
+        whole, bgr = self._called(self._capture.retrieve)
+        if not whole or bgr is None:
+            raise self._unreadable("no picture")
+        rgb = self._called(lambda: self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB))
+        number = self.sequence - 1
+        return CameraFrame(rgb, number, self._stamp, f"{self._shown}#{number}", self._live)
 
     def close(self) -> None:
         self._ended = True
@@ -55,30 +75,13 @@ class CaptureCamera(Camera):
         where = "cable" if self._live else "file"
         return CameraError(f"expected {what} {self._shown}, could not open it; check the {where}")
 
-    def _taken(self, *, decode: bool) -> CameraFrame | None:
-        if self._ended:
-            return None
+    def _called(self, call: Callable[[], T]) -> T:
         try:
-            return self._grab(decode)
+            return call()
         except self._cv2.error as e:
             raise self._unreadable(" ".join(str(e).split())) from e
 
-    def _grab(self, decode: bool) -> CameraFrame | None:
-        grabbed, sequence, arrived = self._capture.grab(), self.sequence, time.monotonic()
-        if not grabbed:
-            self._check_end()
-            return None
-        self.sequence += 1
-        stamp = self._stamp(arrived)
-        if not decode:
-            return None
-        whole, bgr = self._capture.retrieve()
-        if not whole or bgr is None:
-            raise self._unreadable("no picture")
-        rgb = self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB)
-        return CameraFrame(rgb, sequence, stamp, f"{self._shown}#{sequence}", self._live)
-
-    def _stamp(self, arrived: float) -> float:
+    def _stamped(self, arrived: float) -> float:
         return arrived
 
     def _check_end(self) -> None:
@@ -130,14 +133,14 @@ class StreamCapture(CaptureCamera):
             "restart the camera, set it to H.264 or MJPEG"
         )
 
-    def _stamp(self, arrived: float) -> float:
+    def _stamped(self, arrived: float) -> float:
         return self._clock.taken(arrived, self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000)
 
     def _catch_up(self) -> None:
         for _ in range(MAX_BACKLOG):
             start = time.monotonic()
             try:
-                self.skip()
+                self.grab()
             except CameraLost as e:
                 raise self._unopened() from e
             if time.monotonic() - start >= CAUGHT_UP:

@@ -30,7 +30,8 @@ class LiveCamera(Camera):
     def __init__(self, opens: Open) -> None:
         self._open, self._sequence = opens, 0
         self._changed = threading.Condition()  # guards all below
-        self._wanted, self._closed, self._tried = False, False, False
+        self._asked: float | None = None  # since when a frame is wanted
+        self._closed = self._tried = False
         self._came: CameraFrame | CameraError | None = None
         self._lost: CameraError | None = None  # why it is not open
         self._called = 0.0  # since when the thread is inside the library, 0 where it is not
@@ -50,7 +51,10 @@ class LiveCamera(Camera):
 
     def read(self) -> CameraFrame | None:
         with self._changed:
-            self._wanted, self._came = True, None  # what came too late for the last read is not given now
+            self._asked, self._came = (
+                time.monotonic(),
+                None,
+            )  # what came too late for the last read is not given now
             answered = self._changed.wait_for(lambda: self._came is not None or self._closed, WAIT_SECONDS)
             came, closed, lost = self._came, self._closed, self._lost
         if closed:
@@ -76,12 +80,11 @@ class LiveCamera(Camera):
         source: CaptureCamera | None = None
         failures = 0
         while not self._closed:
-            wanted = self._wanted  # before the frame is taken: it arrives after the call to `read`
-            came = self._next(source, wanted) if source else self._opened()
+            came = self._next(source) if source else self._opened()
             if isinstance(came, CaptureCamera):
                 source = came
                 continue
-            self._publish(came, wanted or source is None)
+            self._publish(came)
             if not isinstance(came, CameraError):
                 failures = 0
             elif source is not None and not isinstance(came, CameraLost):
@@ -102,8 +105,15 @@ class LiveCamera(Camera):
             self._changed.notify_all()
         return came
 
-    def _next(self, source: CaptureCamera, wanted: bool) -> CameraFrame | CameraError | None:
-        came = self._called_library(source.read if wanted else source.skip)
+    def _next(self, source: CaptureCamera) -> CameraFrame | CameraError | None:
+        """The next frame if it came after it was asked for; None where nobody did."""
+
+        def taken() -> CameraFrame | None:
+            source.grab()
+            asked = self._asked
+            return None if asked is None or source.arrived < asked else source.retrieve()
+
+        came = self._called_library(taken)
         if isinstance(came, CameraLost):
             with self._changed:
                 self._lost = came
@@ -120,10 +130,10 @@ class LiveCamera(Camera):
         finally:
             self._called = 0.0
 
-    def _publish(self, came: CameraFrame | CameraError | None, answers: bool) -> None:
+    def _publish(self, came: CameraFrame | CameraError | None) -> None:
         with self._changed:
-            if answers and came is not None:
-                self._wanted, self._came = False, came
+            if came is not None and self._asked is not None:
+                self._asked, self._came = None, came
                 self._changed.notify_all()
 
     def _pause(self, seconds: float) -> None:
