@@ -51,10 +51,8 @@ class LiveCamera(Camera):
 
     def read(self) -> CameraFrame | None:
         with self._changed:
-            self._asked, self._came = (
-                time.monotonic(),
-                None,
-            )  # what came too late for the last read is not given now
+            self._came = None  # what came too late for the last read is not given now
+            self._asked = time.monotonic()
             answered = self._changed.wait_for(lambda: self._came is not None or self._closed, WAIT_SECONDS)
             came, closed, lost = self._came, self._closed, self._lost
         if closed:

@@ -1,4 +1,4 @@
-"""`yochi`: judge a picture, watch a camera, judge again, look after the bundle and the audit log.
+"""`yochi`: judge a picture, watch a camera, judge again, look after box, bundle and audit log.
 
 Exit 0: judged, whatever the verdict. 1: judged again, and something differs. 2: called wrongly, one line on
 stderr. 3: cannot judge, with the Judgement. 130: interrupted.
@@ -64,7 +64,7 @@ Reference = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
+    int | None, typer.Option(min=1, help="Threads of each engine (default: the board's, see `yochi doctor`).")
 ]
 Rules = Annotated[
     Path | None, typer.Option("--rules", help="The plant's rulebook (TOML).", show_default=False)
@@ -166,6 +166,23 @@ def replay(
     typer.echo(found.text())
     if found.differences:
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(bundle: BundleOption = None, debug: Debug = False) -> None:
+    """What was found on this machine, what will be used, what is missing, and what mends it.
+
+    YOCHI_BOARD names another board than the detected one: an id, or a profile's file. Exit 3: something is
+    missing.
+    """
+    from .doctor import examine, table
+
+    _set_up(debug)
+    _check_bundle(bundle)
+    rows = examine(bundle)
+    typer.echo(table(rows))
+    if any(row.mend for row in rows):
+        raise typer.Exit(3)
 
 
 @bundle_app.command()
