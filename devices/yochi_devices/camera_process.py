@@ -157,7 +157,9 @@ class CameraProcess(Camera):
         with suppress(subprocess.TimeoutExpired):
             child.wait(END_SECONDS)
         code = child.returncode
-        if code is None or code >= 0:
+        if code is None:
+            return "its process stopped in the middle of an answer"
+        if code >= 0:
             return f"its process ended (exit status {code})"
         known = -code in set(signal.Signals)
         return f"its process ended ({signal.Signals(-code).name if known else f'signal {-code}'})"

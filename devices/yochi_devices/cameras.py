@@ -14,7 +14,9 @@ from .camera_process import CameraProcess
 from .decode import MAX_FILE_BYTES, PictureError, decode_rgb, is_picture
 from .frame import CameraFrame
 from .login import find_login
-from .rtsp import SCHEME, parse_rtsp
+from .rtsp import parse_rtsp
+
+ADDRESS = "://"  # never a path: whatever stands around it may be a password, and is not shown
 
 
 class StillsCamera(Camera):
@@ -41,7 +43,7 @@ class StillsCamera(Camera):
 
 def is_live(uri: str) -> bool:
     """Whether `uri` names a camera, and not files."""
-    return uri.startswith(SCHEME) or (uri.isascii() and uri.isdecimal() and len(uri) <= 3)
+    return ADDRESS in uri or (uri.isascii() and uri.isdecimal() and len(uri) <= 3)
 
 
 def open_camera(uri: str) -> Camera:
@@ -51,7 +53,7 @@ def open_camera(uri: str) -> Camera:
     live camera that cannot be opened now is a CameraError of `read`: it may come later. AddressError for an
     address that cannot be meant.
     """
-    if uri.startswith(SCHEME):
+    if ADDRESS in uri:
         address = parse_rtsp(uri)
         find_login(address.host)  # a wrong file or variable is told at once
         return CameraProcess("rtsp", uri, address.shown)

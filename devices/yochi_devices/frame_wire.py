@@ -37,8 +37,9 @@ class FrameWire:
 
     def wait(self, until: float) -> None:
         """Until something has come, or the other end is gone."""
-        ready, _, _ = select.select([self._end], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
+        poll = select.poll()  # select(2) takes no descriptor beyond 1023
+        poll.register(self._end, select.POLLIN)
+        if not poll.poll(max(0.0, 1000 * (until - time.monotonic()))):
             raise TimeoutError
 
     def send(self, head: Head, rgb: Rgb | None = None, until: float | None = None) -> None:

@@ -162,7 +162,9 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("uri", ["rtsp://", "rtsp://:554/live", "rtsp://yard:port/live", "rtsp://yard/a b"])
+@pytest.mark.parametrize(
+    "uri", ["rtsp://", "rtsp://:554/live", "rtsp://yard:port/live", "rtsp://yard/a b", "rtps://yard/live"]
+)
 def test_an_address_that_is_none(uri: str) -> None:
     with pytest.raises(AddressError, match=r"expected rtsp://HOST\[:PORT\]/PATH, got another address"):
         open_camera(uri)

@@ -71,10 +71,11 @@ def test_a_frame_that_a_gate_refuses_is_told(yochi: Yochi, tmp_path: Path) -> No
 
 def test_passwords_on_the_command_line_are_wrong_usage(yochi: Yochi) -> None:
     for command in (("camera", "test"), ("watch", "--note", PLAIN_NOTE)):
-        code, out, err = yochi(*command, f"rtsp://admin:{SECRET}@127.0.0.1/live")
-        assert (code, out) == (2, "")
-        assert LOGIN in err
-        assert SECRET not in err
+        for scheme in ("rtsp", "rtps"):
+            code, out, err = yochi(*command, f"{scheme}://admin:{SECRET}@127.0.0.1/live")
+            assert (code, out) == (2, "")
+            assert LOGIN in err
+            assert SECRET not in err
 
 
 def test_preview_s_own_mistakes(yochi: Yochi, tmp_path: Path) -> None:
