@@ -8,7 +8,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips in one environment would trip over each other
-.PHONY: help demo test check smoke lock clean base
+.PHONY: help demo test test-system check smoke lock clean base
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,7 @@ endif
 help:
 	@echo "make demo [IMAGE=photo.jpg] [NOTE='...']  set everything up, then judge a picture with a note"
 	@echo "make test   set up for the tests, then make check"
+	@echo "make test-system  tests against real servers; they need the Debian packages in tests/system/apt.txt"
 	@echo "make check  lint, types, layers and tests in the environment that stands"
 	@echo "make smoke  the whole training recipe, tiny"
 	@echo "make lock   resolve requirements/*.lock again"
@@ -48,6 +49,9 @@ demo: base
 
 test: $(VENV)/.dev base
 	@$(MAKE) --no-print-directory check
+
+test-system: $(VENV)/.dev $(VENV)/.project
+	$(BIN)/python -m pytest tests/system
 
 check: export PATH := $(abspath $(BIN)):$(PATH)
 check:

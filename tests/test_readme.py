@@ -36,7 +36,7 @@ def code() -> list[str]:
 
 
 def make_targets() -> list[str]:
-    return sorted({m[1] for line in code() if (m := re.match(r"make ([a-z]+)", line))})
+    return sorted({m[1] for line in code() if (m := re.match(r"make ([a-z-]+)", line))})
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -74,7 +74,7 @@ def test_every_task_of_the_makefile_is_in_its_help_and_in_the_readme() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert phony
     tasks = set(phony[1].split()) - {"help", "base"}
-    helped = set(re.findall(r'@echo "make ([a-z]+)', MAKEFILE))
+    helped = set(re.findall(r'@echo "make ([a-z-]+)', MAKEFILE))
     assert tasks == helped == set(make_targets())
 
 

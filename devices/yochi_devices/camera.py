@@ -1,4 +1,12 @@
-"""What every camera is: frames one after another, and one kind of error."""
+"""What every camera is: frames one after another, and one small tree of errors.
+
+CameraError           a camera that cannot be opened or a frame that cannot be read
+├── AddressError      the camera's address, or the file of its password: what a person wrote
+├── LoginError        the camera refuses user and password; asked again soon, it may lock them
+└── CameraLost        nothing more will come from what is open; opening it again may help
+
+Every message is one line, and no password or address's query ever stands in it.
+"""
 
 from abc import ABC, abstractmethod
 from typing import Self
@@ -7,7 +15,19 @@ from .frame import CameraFrame
 
 
 class CameraError(Exception):
-    """A camera that cannot be opened or a frame that cannot be read; the message is one line."""
+    """A camera that cannot be opened or a frame that cannot be read."""
+
+
+class AddressError(CameraError):
+    """An address that no camera can have, or a login file that cannot be used."""
+
+
+class LoginError(CameraError):
+    """The camera refuses user and password."""
+
+
+class CameraLost(CameraError):
+    """What was open gives no more frames."""
 
 
 class Camera(ABC):

@@ -1,4 +1,4 @@
-"""Cameras: a UVC index, a video file, a picture, or a folder of pictures, all read the same way.
+"""Cameras: a UVC index, a network camera, a video file, a picture or a folder of them, all read the same way.
 
 A file's frame is never skipped in silence: one that cannot be read raises CameraError, and the next `read` or
 `next` goes on with the frame after it. A live camera gives what is before it now.
@@ -10,9 +10,13 @@ from pathlib import Path
 
 from .camera import Camera as Camera
 from .camera import CameraError as CameraError
-from .capture import CaptureCamera, LiveCamera
+from .camera_process import CameraProcess
 from .decode import MAX_FILE_BYTES, PictureError, decode_rgb, is_picture
 from .frame import CameraFrame
+from .login import find_login
+from .rtsp import parse_rtsp
+
+ADDRESS = "://"  # never a path: whatever stands around it may be a password, and is not shown
 
 
 class StillsCamera(Camera):
@@ -37,13 +41,24 @@ class StillsCamera(Camera):
         self._next = len(self._paths)
 
 
-def open_camera(uri: str) -> Camera:
-    """The camera that `uri` names: a UVC index such as "0", or the path of a video, a picture or a folder.
+def is_live(uri: str) -> bool:
+    """Whether `uri` names a camera, and not files."""
+    return ADDRESS in uri or (uri.isascii() and uri.isdecimal() and len(uri) <= 3)
 
-    A folder gives every entry in it, sorted by name; one that is no picture is a CameraError at its turn.
+
+def open_camera(uri: str) -> Camera:
+    """The camera that `uri` names: a UVC index such as "0", rtsp://HOST/PATH, or a file's or folder's path.
+
+    A folder gives every entry in it, sorted by name; one that is no picture is a CameraError at its turn. A
+    live camera that cannot be opened now is a CameraError of `read`: it may come later. AddressError for an
+    address that cannot be meant.
     """
-    if uri.isascii() and uri.isdecimal() and len(uri) <= 3:
-        return LiveCamera(CaptureCamera(int(uri), live=True))
+    if ADDRESS in uri:
+        address = parse_rtsp(uri)
+        find_login(address.host)  # a wrong file or variable is told at once
+        return CameraProcess("rtsp", uri, address.shown)
+    if is_live(uri):
+        return CameraProcess("uvc", int(uri), uri)
     path = Path(uri)
     try:
         if uri and path.is_dir():  # Path("") would be the working folder
@@ -53,7 +68,8 @@ def open_camera(uri: str) -> Camera:
     except OSError as e:
         raise CameraError(f"expected to read {uri}, got: {e.strerror or e}; check the path") from e
     raise CameraError(
-        f"expected a camera index, a video, a picture or a folder, found nothing at {uri}; check the path"
+        f"expected a camera index, rtsp://HOST/PATH, a video, a picture or a folder, found nothing at {uri}; "
+        "check the path"
     )
 
 
@@ -68,7 +84,7 @@ def _file_camera(path: Path) -> Camera:
     """OpenCV would show a picture file without its EXIF orientation, so pictures go the other way."""
     with path.open("rb") as file:
         picture = is_picture(file)
-    return StillsCamera([path]) if picture else CaptureCamera(str(path), live=False)
+    return StillsCamera([path]) if picture else CameraProcess("video", str(path), str(path))
 
 
 def _picture_bytes(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""`yochi`: judge a picture, watch a camera, judge again, look after the bundle and the audit log.
+"""`yochi`: judge a picture, watch a camera, judge again, look after box, bundle and audit log.
 
 Exit 0: judged, whatever the verdict. 1: judged again, and something differs. 2: called wrongly, one line on
 stderr. 3: cannot judge, with the Judgement. 130: interrupted.
@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from .audit.commands import audit_app, readable_log
+from .camera_cli import Uri, camera_app
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
@@ -30,6 +31,7 @@ app = typer.Typer(
 bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(audit_app, name="audit")
+app.add_typer(camera_app, name="camera")
 app.add_typer(rules_app, name="rules")
 
 
@@ -62,7 +64,7 @@ Reference = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Threads of the engines (default: cores, at most 4).")
+    int | None, typer.Option(min=1, help="Threads of each engine (default: the board's, see `yochi doctor`).")
 ]
 Rules = Annotated[
     Path | None, typer.Option("--rules", help="The plant's rulebook (TOML).", show_default=False)
@@ -105,7 +107,7 @@ def judge(
 
 @app.command()
 def watch(
-    camera: Annotated[str, typer.Argument(help='A camera index such as "0", a video file, or a folder.')],
+    camera: Uri,
     note: NoteText = None,
     note_file: NoteFile = None,
     bundle: BundleOption = None,
@@ -121,7 +123,8 @@ def watch(
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
 
-    A frame that cannot be read is a cannot_judge line. Exit 3 if not a single frame could be judged.
+    A frame that cannot be read is a cannot_judge line; a camera that is lost is opened again for ever. Exit 3
+    if not a single frame could be judged.
     """
     from . import run
     from .audit.log import open_log
@@ -163,6 +166,23 @@ def replay(
     typer.echo(found.text())
     if found.differences:
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(bundle: BundleOption = None, debug: Debug = False) -> None:
+    """What was found on this machine, what will be used, what is missing, and what mends it.
+
+    YOCHI_BOARD names another board than the detected one: an id, or a profile's file. Exit 3: something is
+    missing.
+    """
+    from .doctor import examine, table
+
+    _set_up(debug)
+    _check_bundle(bundle)
+    rows = examine(bundle)
+    typer.echo(table(rows))
+    if any(row.mend for row in rows):
+        raise typer.Exit(3)
 
 
 @bundle_app.command()

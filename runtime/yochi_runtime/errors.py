@@ -39,6 +39,7 @@ class Reason(StrEnum):
     BUNDLE_CHANGED = "bundle_changed"
     BUNDLE_INVALID = "bundle_invalid"
     BUNDLE_NEWER = "bundle_newer"
+    BUNDLE_TOO_LARGE = "bundle_too_large"
     BASE_MISSING = "base_missing"
     BASE_CHANGED = "base_changed"
     UNPROVED = "unproved"

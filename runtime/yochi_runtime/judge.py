@@ -5,7 +5,6 @@ frame's reading is kept, so a new note on the same frame costs only what comes a
 """
 
 import logging
-import os
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from .engine_clients import LanguageClient, VisionClient
 from .errors import CannotJudge, EngineError, NoteError, Reason, one_line
 from .evidence import Box, cue_box, note_spans
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
+from .fitting import check_fits, find_place
 from .gates import check_content
 from .inspection import Inspection, Note
 from .judgement import Identities, Judgement, NoteSpan, cannot_judge
@@ -33,7 +33,6 @@ from .scene import Scene, Seen, Stages
 from .taxonomy import Slot, Source
 from .verdict import Verdict
 
-MAX_THREADS = 4  # more gain nothing for models of this size
 _LOG = logging.getLogger(__name__)
 
 
@@ -60,15 +59,17 @@ class Judge:
         """Check bundle and base model byte by byte, then load them.
 
         `trust` are sha256 of further manifests to believe; without the shipped one or one of these every
-        judgement is `cannot_judge: unproved`. `threads` defaults to this process's cores, at most four.
-        BundleError or EngineError where it cannot be opened, UsageError where no such folder exists.
+        judgement is `cannot_judge: unproved`. `threads` defaults to the board's. BundleError or EngineError
+        where it cannot be opened or does not fit, UsageError where no such folder or board exists.
         """
         loading = Stages()
         with loading.timed("load"), ExitStack() as opened:
             bundle = read_bundle(bundle_path)
             prompt = prompt_of(bundle)
+            place = find_place()
+            check_fits(bundle, place)
             base = find_base(bundle.manifest.base)
-            count = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+            count = threads or place.threads
             whole = partial(check_unchanged, bundle)
             language = LanguageClient(base, bundle.path / LORA, threads=count, whole=whole)
             opened.callback(language.close)

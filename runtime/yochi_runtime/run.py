@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from yochi_devices.cameras import Camera, CameraError, open_camera
+from yochi_devices.camera import AddressError
+from yochi_devices.cameras import Camera, CameraError, is_live, open_camera
 from yochi_devices.frame import CameraFrame
 
 from .errors import CannotJudge, FrameError, NoteError, Reason, UsageError, one_line
@@ -111,11 +112,12 @@ def watch(
 
     `reference` as in `stream_gates`.
     """
-    if not uri.isdecimal() and not Path(uri).exists():
+    if not is_live(uri) and not Path(uri).exists():
         raise UsageError(
-            f"expected a camera index, a video file or a folder, found nothing at {uri}; check it"
+            f"expected a camera index, rtsp://HOST/PATH, a video file or a folder, found nothing at {uri}; "
+            "check it"
         )
-    gates = stream_gates(reference, live=uri.isdecimal())
+    gates = stream_gates(reference, live=is_live(uri))
     text: Note | None = None
     try:
         text = note.read()
@@ -124,6 +126,8 @@ def watch(
                 yield judged._replace(judgement=ruled(rules, judged.judgement, text))
     except UsageError:
         raise
+    except AddressError as e:
+        raise UsageError(str(e)) from e
     except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
         yield Judged(ruled(rules, failure(e), text))
 

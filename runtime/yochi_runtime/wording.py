@@ -159,6 +159,10 @@ REASONS: dict[Reason, Text] = {
     Reason.BUNDLE_NEWER: Text(
         en="The model bundle is newer than Yochi.", ja="モデル一式が Yochi より新しい形式です。"
     ),
+    Reason.BUNDLE_TOO_LARGE: Text(
+        en="The model bundle does not fit this machine's memory.",
+        ja="モデル一式がこの機器のメモリに収まりません。",
+    ),
     Reason.BASE_MISSING: Text(
         en="The base language model is missing.", ja="基盤の言語モデルが見つかりません。"
     ),

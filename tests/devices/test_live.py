@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from yochi_devices import capture
-from yochi_devices.cameras import Camera, CameraError, open_camera
+from yochi_devices import live
+from yochi_devices.camera import Camera, CameraError, LoginError
+from yochi_devices.capture import CaptureCamera
+from yochi_devices.live import LiveCamera
 
 PERIOD = 0.01  # seconds from one frame to the next
 
@@ -19,7 +21,7 @@ class Device:
     """VideoCapture of a camera with a driver's buffer of one frame, kept until it is taken."""
 
     def __init__(self) -> None:
-        self.number = self.decoded = 0
+        self.number = self.decoded = self.opened = 0
         self.hangs, self.released = threading.Event(), threading.Event()
         self.works = True
         self._buffered = True
@@ -50,15 +52,30 @@ class Device:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     made = Device()
-    monkeypatch.setattr(cv2, "VideoCapture", lambda _: made)
+
+    def opened(_: int) -> Device:
+        made.opened += 1
+        return made
+
+    monkeypatch.setattr(cv2, "VideoCapture", opened)
     yield made
     made.hangs.clear()
+
+
+def read_on(camera: Camera) -> None:
+    """Until an error; a frame may have been on its way."""
+    while True:
+        camera.read()
+
+
+def live_camera() -> LiveCamera:
+    return LiveCamera(lambda sequence: CaptureCamera(0, live=True, sequence=sequence))
 
 
 @pytest.fixture
 def camera(device: Device) -> Iterator[Camera]:
     assert not device.released.is_set()
-    with open_camera("0") as opened:
+    with live_camera() as opened:
         yield opened
 
 
@@ -84,7 +101,7 @@ def test_a_device_that_hangs_is_an_error_and_never_an_old_frame(
     device.hangs.set()
     time.sleep(5 * PERIOD)
     with monkeypatch.context() as impatient:
-        impatient.setattr(capture, "WAIT_SECONDS", 0.1)
+        impatient.setattr(live, "WAIT_SECONDS", 0.1)
         with pytest.raises(CameraError, match=r"silent; check it"):
             camera.read()
     device.hangs.clear()
@@ -95,31 +112,92 @@ def test_a_device_that_hangs_is_an_error_and_never_an_old_frame(
     assert frame.monotonic >= asked - PERIOD / 2
 
 
-def test_a_device_that_fails_and_comes_back(camera: Camera, device: Device) -> None:
+def test_a_device_that_fails_is_opened_again_and_counts_on(camera: Camera, device: Device) -> None:
+    before = camera.read()
     device.works = False
     for _ in range(2):
         with pytest.raises(CameraError, match="frame from 0"):
             camera.read()
+    assert device.released.is_set()
     device.works = True
+    after = camera.read()
+    assert before is not None
+    assert after is not None
+    assert after.sequence > before.sequence + 1  # the gap is what failed
+    assert device.opened > 1
+
+
+def test_a_broken_frame_is_no_reason_to_open_again(
+    camera: Camera, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert camera.read() is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(device, "retrieve", lambda: (False, None))
+        with pytest.raises(CameraError, match="got no picture"):
+            read_on(camera)
+    assert camera.read() is not None
+    assert device.opened == 1
+
+
+def test_a_camera_that_is_not_there_yet_says_why_until_it_comes(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(live, "FIRST_PAUSE", 0.4)  # longer than a read waits: the reason is still told
+    with monkeypatch.context() as away:
+        away.setattr(device, "isOpened", lambda: False)
+        camera = live_camera()
+        camera.wait_opened(60)
+        for _ in range(2):
+            with pytest.raises(CameraError, match="expected a camera with index 0, could not open it"):
+                camera.read()
+    with camera:
+        while True:  # the test's own limit ends it
+            try:
+                assert camera.read() is not None
+                break
+            except CameraError:
+                continue
+
+
+def test_a_refused_password_is_not_tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(live, "MAX_PAUSE", 0.01)
+    tried = []
+
+    def refused(sequence: int) -> CaptureCamera:
+        tried.append(sequence)
+        raise LoginError("expected user and password, refused")
+
+    with LiveCamera(refused) as camera:
+        camera.wait_opened(60)
+        for _ in range(5):
+            with pytest.raises(LoginError, match="refused"):
+                camera.read()
+    assert tried == [0]
+
+
+def test_back_off_grows_to_its_end() -> None:
+    pauses = [live._back_off(failures, CameraError("lost")) for failures in range(1, 7)]
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
 
 
 def test_a_fault_in_the_thread_reaches_the_reader(
     camera: Camera, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> bool:
-        raise RuntimeError("boom")
+        raise RuntimeError("rtsp://admin:secret@yard")
 
     monkeypatch.setattr(device, "grab", fail)
-    with pytest.raises(CameraError, match="RuntimeError: boom; check the camera"):
-        camera.read()
+    with pytest.raises(CameraError, match="got RuntimeError; check the camera"):
+        read_on(camera)
 
 
 def test_closing_frees_the_device_even_one_that_hangs(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "CLOSE_SECONDS", 0.05)
-    camera = open_camera("0")
+    monkeypatch.setattr(live, "CLOSE_SECONDS", 0.05)
+    camera = live_camera()
     device.hangs.set()
     time.sleep(3 * PERIOD)
     camera.close()
