@@ -11,36 +11,101 @@ from typing import Annotated
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
-from yochi_runtime.errors import UsageError
-from yochi_runtime.image import read_frame
-from yochi_runtime.inspection import Inspection, Note
+from yochi_runtime.plant_rules import plant_rules
 
-from .latency import Report, measure, render
+from .command_words import command_words
+from .compare import Across
+from .compare import compare as compared
+from .latency import Plan, log_beside, measure, reading_notes
+from .report import Report, read_report, schema_text
+from .report_files import engine_threads, make_folder, new_report, write_report
+from .timed import Box
+from .workload import Asked, read_asked
 
 app = typer.Typer(
     help="Measure a bundle on this device, and the gates on photos.",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
+Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html and report.txt.")]
+Images = Annotated[list[Path], typer.Option("--image", help="A picture to judge; several: a fair mixture.")]
+Notes = Annotated[list[str], typer.Option("--note", help="A note; two or more are needed to time a new one.")]
+BundleOption = Annotated[
+    Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")]
 
 
 @app.command()
 def latency(
-    out: Annotated[Path, typer.Argument(help="Folder for latency.txt and latency.json; made if missing.")],
-    image: Annotated[list[Path], typer.Option(help="A picture to judge; give several for a fair mixture.")],
-    note: Annotated[list[str], typer.Option(help="A note; two or more are needed to time a new note.")],
-    bundle: Annotated[Path | None, typer.Option(help="Bundle folder; the shipped one if left out.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="Judgements that count, for each case.")] = 20,
-    warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, for each case.")] = 3,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")] = None,
-    debug: Annotated[bool, typer.Option(help="Show a traceback on errors.")] = False,
+    ctx: typer.Context,
+    out: Out,
+    image: Images,
+    note: Notes,
+    bundle: BundleOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Judgements of each case; 64 carry p90, 662 p99.")] = 64,
+    warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
+    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = 5.0,
+    threads: Threads = None,
+    rules: Annotated[Path | None, typer.Option(help="A rulebook to apply, as the plant does.")] = None,
+    debug: Debug = False,
 ) -> None:
-    """Time judgements: p50 and p90 in ms a stage for a new frame, a new note, the same again; peak memory."""
+    """Time judgements by stage: a new frame, a new note, the same again, a camera; memory and energy."""
     if debug:
         show_details()
-    inspections = pair(image, note)
-    _make_folder(out)
-    _write(out, _measure(inspections, bundle, count, warmup, threads))
+    asked = read_asked(image, note)
+    plan = Plan(warmup, count, rate)
+    plant_rules(rules, None, bundle)  # a wrong rulebook is found before anything is measured
+    make_folder(out)
+    write_report(_latency(command_words(ctx), asked, plan, out, bundle, threads, rules), out)
+
+
+def _latency(
+    command: str,
+    asked: Asked,
+    plan: Plan,
+    out: Path,
+    bundle: Path | None,
+    threads: int | None,
+    rules: Path | None,
+) -> Report:
+    # Starts the engines: not for --help, not for a wrong path.
+    from yochi_runtime.judge import Judge
+
+    plant = plant_rules(rules, None, bundle)
+    with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
+        found = measure(Box(judge, log, plant), asked, plan)
+        return new_report(
+            "latency",
+            command,
+            judge.bundle,
+            asked.identity,
+            engine_threads(threads),
+            {"count": plan.count, "warmup": plan.warmup, "rate": plan.rate, "rules": rules is not None},
+            found.tables,
+            found.plots,
+            reading_notes(plan),
+        )
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.json", help="report.json of a run.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="That of another.", show_default=False)],
+    across: Annotated[
+        Across | None, typer.Option(help="The one thing that is compared and may differ.")
+    ] = None,
+) -> None:
+    """Two reports side by side. Refused unless kind, workload, bundle and threads are the same."""
+    typer.echo(compared(read_report(a), read_report(b), across))
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of report.json, as it is published in report.schema.json."""
+    typer.echo(schema_text(), nl=False)
 
 
 @app.command()
@@ -59,44 +124,6 @@ def gates(
         typer.echo(line(row))
         rows.append(row)
     typer.echo(json.dumps({"photos": len(found), "seed": seed, "rows": rows}))
-
-
-def pair(images: list[Path], notes: list[str]) -> list[Inspection]:
-    """Every picture with every note; UsageError, FrameError or NoteError for what cannot be judged."""
-    texts = [Note(text) for text in notes]
-    return [Inspection(frame, note) for frame in map(read_frame, images) for note in texts]
-
-
-def _measure(
-    inspections: list[Inspection], bundle: Path | None, count: int, warmup: int, threads: int | None
-) -> Report:
-    # Loads both engines' libraries: not for --help, not for a wrong path.
-    from yochi_runtime.judge import Judge
-
-    with Judge.open(bundle, threads=threads) as judge:
-        return {"threads": threads, **measure(judge, inspections, warmup, count)}
-
-
-def _make_folder(out: Path) -> None:
-    """Before the minutes of measuring, not after."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise UsageError(f"expected to make the folder {out}, got: {e.strerror or e}; give another") from e
-
-
-def _write(out: Path, report: Report) -> None:
-    """Table and JSON into `out`; the table, then the JSON as one line, on stdout."""
-    shown = render(report)
-    try:
-        (out / "latency.txt").write_text(shown + "\n", encoding="utf-8")
-        (out / "latency.json").write_text(
-            json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
-    except OSError as e:
-        raise UsageError(f"expected to write into {out}, got: {e.strerror or e}; give another folder") from e
-    typer.echo(shown)
-    typer.echo(json.dumps(report, allow_nan=False))
 
 
 def main() -> None:
