@@ -1,4 +1,4 @@
-"""`yochi-bench`: what a bundle costs on this device, and what the gates notice.
+"""`yochi-bench`: what a bundle costs on this device, how well it judges, and what the gates notice.
 
 Exit 0 when it was measured, 2 for a wrong call, 3 when nothing could be judged, 1 for a fault, 130 for
 Ctrl-C; one line each on stderr.
@@ -11,12 +11,14 @@ from typing import Annotated
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
+from yochi_runtime.opening import read_bundle
 from yochi_runtime.plant_rules import plant_rules
 
 from .command_words import command_words
 from .compare import Across
 from .compare import compare as compared
-from .latency import Plan, log_beside, measure, reading_notes
+from .latency import Plan, log_beside, reading_notes
+from .latency import measure as measure_latency
 from .report import Report, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .timed import Box
@@ -76,7 +78,7 @@ def _latency(
 
     plant = plant_rules(rules, None, bundle)
     with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
-        found = measure(Box(judge, log, plant), asked, plan)
+        found = measure_latency(Box(judge, log, plant), asked, plan)
         return new_report(
             "latency",
             command,
@@ -88,6 +90,47 @@ def _latency(
             found.plots,
             reading_notes(plan),
         )
+
+
+@app.command()
+def quality(
+    ctx: typer.Context,
+    records: Annotated[Path, typer.Argument(help="Records, one JSON object a line.", show_default=False)],
+    out: Out,
+    photos: Annotated[Path | None, typer.Option(help="Folder of their pictures (default: theirs).")] = None,
+    bundle: BundleOption = None,
+    seed: Annotated[int, typer.Option(help="For the bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(min=100, help="Of every bootstrap.")] = 2000,
+    changed: Annotated[
+        int, typer.Option(min=0, help="Records asked again with worse pictures and notes; 0: none.")
+    ] = 100,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Five cells, risks by source, category and cue, calibration, selective risk, robustness, steering."""
+    if debug:
+        show_details()
+    # Loads both engines' libraries: not for --help.
+    from .quality import Judges, Settings, measure, read_workload
+
+    folder = photos or records.parent
+    asked, workload = read_workload(records, folder)
+    opened = read_bundle(bundle)
+    make_folder(out)
+    count = engine_threads(threads)
+    found = measure(Judges(opened, folder, count), asked, Settings(seed, resamples, changed))
+    report = new_report(
+        "quality",
+        command_words(ctx),
+        opened,
+        workload,
+        count,
+        {"seed": seed, "resamples": resamples, "changed": changed},
+        found.tables,
+        found.plots,
+        found.notes,
+    )
+    write_report(report, out)
 
 
 @app.command()
