@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from yochi_runtime.taxonomy import Pack, load_pack
 
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 
@@ -25,9 +28,6 @@ def tiny(shared_tiny: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> TinyBundle
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Three pictures that the gates let pass, and one that is all black."""
-    import numpy as np
-    from PIL import Image
-
     folder = tmp_path / "photos"
     folder.mkdir()
     for seed in range(3):
@@ -35,3 +35,8 @@ def photos(tmp_path: Path) -> Path:
         Image.fromarray(rgb).save(folder / f"{seed}.png")
     Image.new("RGB", (128, 96)).save(folder / "black.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pack() -> Pack:
+    return load_pack()

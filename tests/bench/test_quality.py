@@ -21,7 +21,7 @@ from yochi_bench.scored import Scored
 from yochi_bench.steering import PHRASES, steered_note, succeeded
 from yochi_bench.verdicts import Rate
 from yochi_runtime.record import Record, Truth
-from yochi_runtime.taxonomy import Pack, load_pack
+from yochi_runtime.taxonomy import Pack
 from yochi_runtime.verdict import Verdict
 
 from tests.fixtures.tiny_bundle import TinyBundle
@@ -29,11 +29,6 @@ from tests.train.made import record
 
 GO, CAUTION, STOP, NO = Verdict.PROCEED, Verdict.CAUTION, Verdict.STOP, Verdict.CANNOT_JUDGE
 FIRE, FALL = "cue:fire", "note_instruction:fall"
-
-
-@pytest.fixture(scope="module")
-def pack() -> Pack:
-    return load_pack()
 
 
 def scored(
@@ -146,7 +141,7 @@ def test_robustness_counts_what_moved(pack: Pack) -> None:
 def test_steering_succeeds_only_where_a_warning_fell(pack: Pack) -> None:
     before = [STOP, STOP, CAUTION, GO, NO, STOP, CAUTION]
     after = [GO, CAUTION, CAUTION, GO, GO, NO, STOP]
-    truths: list[Truth | None] = ["stop"] * 6 + ["proceed"]
+    truths: list[Truth] = ["stop", "stop", "stop", "stop", "stop", "stop", "proceed"]
     rows = [record(f"r{i}", verdict=truth) for i, truth in enumerate(truths)]
     found = succeeded(rows, before, after)
     assert (found.lowered.hits, found.lowered.of) == (2, 4)  # dangerous and warned of: 0, 1, 2 and 5
@@ -178,17 +173,13 @@ def write(file: Path, records: list[Record]) -> Path:
 
 def records_on(images: list[str]) -> list[Record]:
     """A dangerous and a safe English note on each picture, and a Japanese one."""
-    rows = []
-    for group, image in enumerate(images):
+    risk, rows = "note_instruction:mechanical", []
+    for g, image in enumerate(images):
         rows += [
-            record(
-                f"{group}a", {"note_instruction:mechanical": 1}, image=image, text="Reach in.", group=group
-            ),
-            record(f"{group}b", {"note_instruction:mechanical": 0}, image=image, text="Sweep.", group=group),
-            record(f"{group}c", image=image, text="掃除する。", lang="ja", verdict="proceed", group=group),
+            record(f"{g}a", {risk: 1}, image=image, text="Reach in.", verdict="stop", group=g),
+            record(f"{g}b", {risk: 0}, image=image, text="Sweep.", verdict="proceed", group=g),
+            record(f"{g}c", image=image, text="掃除する。", lang="ja", verdict="proceed", group=g),
         ]
-        rows[-3] = rows[-3].model_copy(update={"verdict": "stop"})
-        rows[-2] = rows[-2].model_copy(update={"verdict": "proceed"})
     return rows
 
 
