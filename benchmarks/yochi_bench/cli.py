@@ -134,6 +134,42 @@ def quality(
 
 
 @app.command()
+def roofline(
+    ctx: typer.Context,
+    out: Out,
+    image: Images,
+    note: Notes,
+    bundle: BundleOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Judgements that count; 11 carry p50.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """How far each stage is from this machine's limits, and what bounds it."""
+    if debug:
+        show_details()
+    asked = read_asked(image, note)
+    make_folder(out)
+    # Loads both engines' libraries: not for --help.
+    from yochi_runtime.judge import Judge
+
+    from .ceiling import measure_ceiling
+    from .roofline import roofline as of_stages
+    from .roofline import work_of
+
+    workers = engine_threads(threads)
+    with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
+        timings = Box(judge, log).run(asked.new_frames(), warmup, count)
+        opened = judge.bundle
+    found = of_stages(work_of(opened, asked), timings, measure_ceiling(workers))
+    settings = {"count": count, "warmup": warmup}
+    words = command_words(ctx)
+    write_report(
+        new_report("roofline", words, opened, asked.identity, workers, settings, *found.parts()), out
+    )
+
+
+@app.command()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A.json", help="report.json of a run.", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B.json", help="That of another.", show_default=False)],
