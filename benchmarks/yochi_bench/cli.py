@@ -7,7 +7,7 @@ Ctrl-C; one line each on stderr.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
@@ -19,7 +19,8 @@ from .compare import Across
 from .compare import compare as compared
 from .latency import Plan, log_beside, reading_notes
 from .latency import measure as measure_latency
-from .report import Report, read_report, schema_text
+from .peer_settings import PeerName, PeerSettings
+from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .timed import Box
 from .workload import Asked, read_asked
@@ -131,6 +132,47 @@ def quality(
         found.notes,
     )
     write_report(report, out)
+
+
+@app.command()
+def peers(
+    ctx: typer.Context,
+    out: Out,
+    image: Images,
+    note: Notes,
+    bundle: BundleOption = None,
+    peer: Annotated[
+        list[PeerName] | None, typer.Option(help="One of yochi, json, token; several. All if left out.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Questions that count; 11 carry p50, 64 p90.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, help="Questions before them, not counted.")] = 2,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """The same weights asked in several ways, in turn: slots read, JSON written, one token written."""
+    if debug:
+        show_details()
+    asked, opened, workers = read_asked(image, note), read_bundle(bundle), engine_threads(threads)
+    make_folder(out)
+    # Loads both engines' libraries: not for --help.
+    from .peers import FEWER, LATER, interleaved, peers_table, started
+
+    names = list(dict.fromkeys(peer or PeerName))
+    common: dict[str, Any] = {
+        "images": tuple(map(str, image)),
+        "notes": tuple(note),
+        "bundle": None if bundle is None else str(bundle),
+        "threads": workers,
+    }
+    with started([PeerSettings(peer=name, **common) for name in names]) as running:
+        answers = interleaved(running, warmup, count)
+        peaks = {str(process.name): process.peak() for process in running}
+    settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
+    words, tables = command_words(ctx), [peers_table(answers, peaks)]
+    write_report(
+        new_report("peers", words, opened, asked.identity, workers, settings, tables, notes=(FEWER, LATER)),
+        out,
+    )
 
 
 @app.command()
