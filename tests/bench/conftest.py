@@ -40,3 +40,9 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def pack() -> Pack:
     return load_pack()
+
+
+@pytest.fixture
+def good_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The camera's gates let every drawn frame pass."""
+    monkeypatch.setattr("yochi_bench.camera_stream.StreamGates.check", lambda *_: ())
