@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.opening import read_bundle
-from yochi_runtime.plant_rules import plant_rules
+from yochi_runtime.plant_rules import PlantRules, plant_rules
 
 from .command_words import command_words
 from .compare import Across
@@ -60,9 +60,9 @@ def latency(
         show_details()
     asked = read_asked(image, note)
     plan = Plan(warmup, count, rate)
-    plant_rules(rules, None, bundle)  # a wrong rulebook is found before anything is measured
+    plant = plant_rules(rules, None, bundle)
     make_folder(out)
-    write_report(_latency(command_words(ctx), asked, plan, out, bundle, threads, rules), out)
+    write_report(_latency(command_words(ctx), asked, plan, out, bundle, threads, plant), out)
 
 
 def _latency(
@@ -72,12 +72,11 @@ def _latency(
     out: Path,
     bundle: Path | None,
     threads: int | None,
-    rules: Path | None,
+    plant: PlantRules | None,
 ) -> Report:
     # Starts the engines: not for --help, not for a wrong path.
     from yochi_runtime.judge import Judge
 
-    plant = plant_rules(rules, None, bundle)
     with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
         found = measure_latency(Box(judge, log, plant), asked, plan)
         return new_report(
@@ -86,7 +85,7 @@ def _latency(
             judge.bundle,
             asked.identity,
             engine_threads(threads),
-            {"count": plan.count, "warmup": plan.warmup, "rate": plan.rate, "rules": rules is not None},
+            {"count": plan.count, "warmup": plan.warmup, "rate": plan.rate, "rules": plant is not None},
             found.tables,
             found.plots,
             reading_notes(plan),

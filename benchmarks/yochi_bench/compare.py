@@ -44,10 +44,10 @@ def compare(a: Report, b: Report, across: Across | None = None) -> str:
             "measure again under the same conditions"
         )
     lines = [*_differences(a, b)]
+    shared = {table.id for table in b.tables}
     for table in a.tables:
-        other = next((t for t in b.tables if t.id == table.id), None)
-        if other is not None:
-            lines += ["", table.title, *_table_lines(table, other)]
+        if table.id in shared:
+            lines += ["", table.title, *_table_lines(table, b.table(table.id))]
     return "\n".join(lines)
 
 

@@ -31,6 +31,7 @@ from yochi_runtime.verdict import JUDGED
 
 from .memory import memory_table
 from .peer_settings import PeerName, PeerSettings
+from .timed import check_judged
 from .workload import read_asked
 
 ASK, END = "ask", "end"
@@ -115,7 +116,7 @@ def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
     """What answers one inspection."""
     if settings.peer is PeerName.YOCHI:
         with Judge.open(_path(settings.bundle), threads=settings.threads) as judge:
-            yield lambda inspection: {"verdict": judge.judge(inspection).verdict.value, "tokens": 0}
+            yield lambda inspection: _judged(judge, inspection)
         return
     bundle = read_bundle(_path(settings.bundle))
     tokenizer = TextTokenizer.load(bundle.path)
@@ -125,6 +126,12 @@ def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
         yield lambda inspection: writer.write_json(inspection.note, bundle.pack)
     else:
         yield lambda inspection: writer.write_token(inspection.note)
+
+
+def _judged(judge: Judge, inspection: Inspection) -> Answer:
+    judgement = judge.judge(inspection)
+    check_judged(judgement)
+    return {"verdict": judgement.verdict.value, "tokens": judgement.decoded_tokens}
 
 
 def _path(bundle: str | None) -> Path | None:

@@ -60,10 +60,7 @@ class Box:
     clock: Clock = Clock()
 
     def timed(self, inspection: Inspection) -> tuple[Timings, Identities]:
-        """Milliseconds by stage. CannotJudge where it failed: a failure is not timed.
-
-        An unproved bundle still does all the work and may be timed.
-        """
+        """Milliseconds by stage. CannotJudge where it failed (`check_judged`)."""
         stages: Timings = {}
         with self._stage(stages, WALL):
             judgement = self.judge.judge(inspection)
@@ -72,9 +69,7 @@ class Box:
                     judgement = ruled(self.rules, judgement, inspection.note)
             with self._stage(stages, "audit"):
                 judgement = self.log.record(judgement, inspection.note.raw, inspection.frame)
-        failures = [reason for reason in judgement.reasons if reason is not Reason.UNPROVED]
-        if failures:
-            raise CannotJudge(failures[0], judgement.message or f"expected a judgement, got {failures[0]}")
+        check_judged(judgement)
         return {**judgement.timings_ms, **stages}, judgement.identities
 
     def run(self, inspections: Iterator[Inspection], warmup: int, count: int) -> list[Timings]:
@@ -86,6 +81,16 @@ class Box:
         start = self.clock.now()
         yield
         stages[name] = (self.clock.now() - start) * 1e3
+
+
+def check_judged(judgement: Judgement) -> None:
+    """CannotJudge where it failed: what a failure took says nothing.
+
+    An unproved bundle still does all the work and may be timed.
+    """
+    failures = [reason for reason in judgement.reasons if reason is not Reason.UNPROVED]
+    if failures:
+        raise CannotJudge(failures[0], judgement.message or f"expected a judgement, got {failures[0]}")
 
 
 def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]]) -> Table:

@@ -11,7 +11,7 @@ from yochi_bench.peer_process import Writer, answer_schema, serve
 from yochi_bench.peer_settings import PeerName, PeerSettings
 from yochi_bench.peers import Answers, PeerProcess, interleaved, peers_table
 from yochi_bench.report import Number, read_report
-from yochi_runtime.errors import EngineError
+from yochi_runtime.errors import CannotJudge, EngineError
 from yochi_runtime.inspection import Note
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
@@ -138,3 +138,10 @@ def test_an_unknown_peer_is_exit_2(photos: Path, tmp_path: Path, capsys: pytest.
     words = ["--image", str(photos / "0.png"), "--note", "a", "--peer", "gpt"]
     assert command(["peers", str(tmp_path / "out"), *words]) == 2
     assert "--peer" in capsys.readouterr().err
+
+
+def test_a_failure_is_not_timed(tiny: TinyBundle, photos: Path) -> None:
+    """A black picture is refused by the gates, in no time."""
+    black = settings(tiny, photos, images=(str(photos / "black.png"),))
+    with pytest.raises(CannotJudge, match=r"frame|picture"):
+        serve(black, io.StringIO("ask\n"), io.StringIO())
