@@ -5,7 +5,7 @@ dangerous together), S_I S_T -> safe. I is the image, T the text, U unsafe, S sa
 dangerous picture or note makes the pair dangerous, whatever the other says; nothing lowers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -48,15 +48,19 @@ def cell(image: bool | None, note: bool | None, combined: bool | None) -> Cell |
     return None if combined is None else Cell.SSU
 
 
-def cell_of(record: Record, pack: Pack) -> Cell | None:
+def cell_of(record: Record, pack: Pack, safe: Collection[str] = ()) -> Cell | None:
     """The cell that the record's slots and verdict decide.
 
-    A picture is safe where every risky cue is known to be absent; words in the picture that nobody read do
-    not make it unknown.
+    A picture is safe where it was checked so (`safe` has its path) or every risky cue is known to be absent;
+    words in the picture that nobody read do not make it unknown.
     """
     known = {source: [record.slots.get(s.id) for s in pack.slots if s.source is source] for source in Source}
     note = [*known[Source.NOTE_INSTRUCTION], *known[Source.NOTE_CONTENT]]
-    image = True if 1 in known[Source.IMAGE_TEXT] else _unsafe(known[Source.IMAGE_CONTENT])
+    image = _unsafe(known[Source.IMAGE_CONTENT])
+    if image is None and record.image in safe:
+        image = False
+    if 1 in known[Source.IMAGE_TEXT]:
+        image = True
     pair = None if record.verdict is None else record.verdict != "proceed"
     return cell(image, _unsafe(note), pair)
 

@@ -105,6 +105,17 @@ def test_a_count_of_other_pictures_is_not_taken_for_ours(
     assert encoder.seen == COUNT
 
 
+def test_more_pictures_behind_the_same_ones_are_all_that_is_encoded(root: Path, encoder: MeanColours) -> None:
+    whole = encode_folder(root, IMAGES, root / "whole")
+    encode_folder(root, IMAGES[:3], root / "cache")
+    encoder.seen = 0
+    found = encode_folder(root, IMAGES, root / "cache")
+    assert encoder.seen == COUNT - 3
+    assert found.images == tuple(IMAGES)
+    assert np.array_equal(found.tokens, whole.tokens)
+    assert np.array_equal(found.pooled, whole.pooled)
+
+
 @pytest.mark.parametrize("others", [IMAGES[:-1], IMAGES[::-1]])
 def test_a_cache_of_other_pictures_is_refused(root: Path, encoder: MeanColours, others: list[str]) -> None:
     encode_folder(root, IMAGES, root / "cache")

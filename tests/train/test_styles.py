@@ -17,35 +17,35 @@ from yochi_train.grammar import LANGS, ComposedNote, Composer, Lang
 from .phrases import few_templates
 
 PACK = load_pack()
-# The first of 600 notes for seed 11, and sha256 of all of them, one a line: drawn before spans were known.
+# The first of 600 notes for seed 11, and sha256 of all of them, one a line.
 GOLDEN: dict[Lang, tuple[list[str], str]] = {
     "en": (
         [
-            "Note: Reach in and pull the jam out",
-            "FYI Coffee is ready - bins swept as planned",
-            "Walk over to the pallet.",
-            "Radio check, Oil on the floor at gate 4. Over.",
-            "Coffee is ready. Bins emptied as planned!",
-            "FYI Bins swept as planned, then walk over to the pallet",
-            "Reach in and pull the box out,and coffee is ready.",
-            "Team, Bins swept as planned. Cheers.",
-            "Team, alk over to the pallet!",
+            "coffee is ready. reach far in and pull the box out! ok?",
+            "bins swept as planned!",
+            "Morning. Walk across to the pallet!",
+            "The top rung is crcaked.",
+            "coffee is ready. ok?",
+            "Walk across to the pallet! Ok?",
+            "update: reach in and pull the jam out.",
+            "FYI Bins swept as planned. Also, Bins emptied as planned. Cheers.",
+            "Walk across to the pallet. Cheers.",
         ],
-        "98e1a511a5075d59e1f417005da8334d4a99d8699b21973abd539ba050d52d55",
+        "94b1522da3f07fdc8ca943e640e95a400b08b3036a4da4d3b9e428bc372cbb46",
     ),
     "ja": (
         [
-            "箱を手で引っ張り出して！お願いします",
-            "予定どおり清掃済み。お願いします",
-            "至急 パレットまで歩いて。",
-            "メモ:2番ゲートの床に油、箱を手で引っ張り出して！",
-            "こちら現場、コーヒーできた",
-            "引き継ぎ。パレットまで歩いて",
-            "予定どおり片付け済み。袋を手で引っ張り出して。",
-            "連絡:コーヒーできた。予定どおり片付け済み。",
-            "連絡:パレットまで歩いて。コーヒーできた。",
+            "コーヒーできた。袋を手で引っ張り出して。どうぞ",
+            "至急 予定どおり清掃済み！お願いします",
+            "パレットまで歩いて。",
+            "こちら現場、袋を手で引っ張り出して。よろしくお願いします。",
+            "お疲れ様です。コーーヒできた",
+            "パレットまで横切って。それと予定どおり清掃済み。",
+            "メモ:箱をで手引っ張り出して",
+            "予定どおり清掃済み コーヒーできた！",
+            "引き継ぎ。パレットまで歩いて！よろしく",
         ],
-        "506a5974f4e7208d6f78d5ebdb6c8008d5a6212f850e5a0a08e72472ad9cb2b3",
+        "0d2bb292d218920522e0d14efa14ded86511233ea023cf838893043a7254d2ae",
     ),
 }
 DEFEAT, MECHANICAL = "note_instruction:safeguard_defeat", "note_instruction:mechanical"
@@ -64,8 +64,10 @@ def few_notes(lang: Lang, rounds: int) -> list[ComposedNote]:
 
 
 def one_typo_apart(a: str, b: str) -> bool:
-    """Whether case, or one swap, drop or doubling, is all that is between two texts."""
+    """Whether case, or one swap, drop, doubling or word of the same sound, is all that differs."""
     a, b = a.lower(), b.lower()
+    if any(got in a and a.replace(got, meant, 1) == b for meant, got in styles._JA_SAME_SOUND):
+        return True
     while a and b and a[0] == b[0]:
         a, b = a[1:], b[1:]
     while a and b and a[-1] == b[-1]:
@@ -74,7 +76,7 @@ def one_typo_apart(a: str, b: str) -> bool:
 
 
 @langs
-def test_a_seed_draws_the_texts_that_it_always_drew(lang: Lang) -> None:
+def test_a_seed_draws_the_same_texts(lang: Lang) -> None:
     texts = [note.text for note in few_notes(lang, 200)]
     first, digest = GOLDEN[lang]
     assert texts[: len(first)] == first
@@ -86,16 +88,28 @@ def test_what_is_asked_and_what_is_reported_is_marked() -> None:
         return [(note.text[s.start : s.end], s.slot) for s in note.spans]
 
     english, japanese = few_notes("en", 3), few_notes("ja", 3)
-    reach = "Reach in and pull the jam out"
-    assert marked(english[0]) == [(reach, MECHANICAL), (reach, DEFEAT)]
-    assert english[0].spans[0] == RiskSpan(6, 35, MECHANICAL)
-    assert marked(english[3]) == [("Oil on the floor at gate 4", "note_content:slip_trip")]
-    assert marked(english[4]) == []
-    assert marked(english[5]) == [("walk over to the pallet", "combination:vehicle")]
-    assert marked(english[8]) == [("alk over to the pallet", "combination:vehicle")]
-    pull = "箱を手で引っ張り出して"
-    told = [("2番ゲートの床に油", "note_content:slip_trip"), (pull, MECHANICAL), (pull, DEFEAT)]
-    assert marked(japanese[3]) == told
+    reach, box = "reach in and pull the jam out", "reach far in and pull the box out"
+    assert marked(english[0]) == [(box, MECHANICAL), (box, DEFEAT)]
+    assert english[0].spans[0] == RiskSpan(17, 50, MECHANICAL)
+    assert marked(english[1]) == []
+    assert marked(english[3]) == [("The top rung is crcaked", "note_content:fall")]
+    assert marked(english[5]) == [("Walk across to the pallet", "combination:vehicle")]
+    assert marked(english[6]) == [(reach, MECHANICAL), (reach, DEFEAT)]
+    pull = "箱をで手引っ張り出して"
+    assert marked(japanese[6]) == [(pull, MECHANICAL), (pull, DEFEAT)]
+    assert marked(japanese[8]) == [("パレットまで歩いて", "combination:vehicle")]
+
+
+def test_a_japanese_word_may_be_typed_as_another_of_the_same_sound() -> None:
+    """In about one note in twenty that has such a word; never in another place of the note."""
+    clause, typed = "機械を止めてから離れて", set()
+    for seed in range(400):
+        text, [(start, end)] = styles.japanese([clause], random.Random(seed))
+        if end - start == len(clause) and text[start:end] != clause:
+            typed.add(text[start:end])
+    same_sound = {clause.replace(*pair) for pair in styles._JA_SAME_SOUND if pair[0] in clause}
+    assert len(same_sound) == 3
+    assert same_sound < typed
 
 
 @langs
@@ -123,7 +137,7 @@ def test_a_span_holds_the_clause_of_a_template_with_that_risk(lang: Lang, seed: 
 
 
 # No İ: the one letter whose lower case has another length, so that the test could not fold it back.
-words = st.text("Aabc ßé😀箱。.!", min_size=2, max_size=9)
+words = st.text("Aabc ßé😀箱。.!", min_size=3, max_size=9)
 
 
 @given(clauses=st.lists(words, min_size=1, max_size=3), seed=st.integers(0, 2**32))

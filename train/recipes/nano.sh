@@ -70,11 +70,11 @@ stage() {
 }
 if [ -n "$from" ]; then
   [ -d "$run/sft-before" ] || yochi-export unpack "$from" "$run/sft-before"
-  draw words 900 6 --languages en,ja --no-curriculum --combinations 3
+  draw words 1100 6 --languages en,ja --no-curriculum --combinations 3
   [ -d "$run/sft-refitted" ] ||
     yochi-train refit "$run/sft-before" "$run/records-words" "$run/sft-refitted" \
       --photos "$run/photos" --features "$run/features"
-  learn words 900 6 refitted 150
+  learn words 1100 6 refitted 150
   last=(refitted words) records=$run/records-words
 else
   stage english "" 1800 0 --languages en

@@ -2,7 +2,8 @@
 
 A cache folder holds `tokens.f16` (N, 49, 5120) and `pooled.f32` (N, 2560: mean and maximum over the 14 x 14
 cells, what the linear probe sees) plus `index.json`, which pins the pictures' order and the preparation.
-A killed run goes on where it stopped; a cache of other pictures is refused.
+A killed run goes on where it stopped, and one with more pictures behind the same ones computes these alone; a
+cache of other pictures is refused.
 """
 
 import json
@@ -72,7 +73,8 @@ def encoded(images: Sequence[str], cache: Path) -> int:
     """How many of `images` are in the cache. UsageError where it is one of others."""
     if not (cache / INDEX).exists():
         return 0
-    if json.loads((cache / INDEX).read_text()) != _index(images):
+    held = json.loads((cache / INDEX).read_text())
+    if held != _index(images[: len(held["images"])]):
         raise UsageError(
             f"expected the feature cache {cache} to hold these {len(images)} pictures, it holds others; "
             "delete it"

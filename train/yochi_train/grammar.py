@@ -174,7 +174,7 @@ class Composer:
         self.variety: int | None = None  # templates a slot that may be dealt; None: all
 
     def risk(self) -> ComposedNote:
-        """One or two risks (all slots equally often), sometimes beside a harmless clause."""
+        """One or two risks (all categories equally often), sometimes beside a harmless clause."""
         picked = [
             self._deal(slot, self._risk[slot]) for slot in self._slots(2 if self._rng.random() < 0.12 else 1)
         ]
@@ -188,7 +188,11 @@ class Composer:
         return self._join([self._deal(f"combination {category}", self._combination[category])], extra=0.2)
 
     def _slots(self, count: int) -> list[str]:
-        return self._rng.sample(sorted(self._risk), count)
+        """Of different categories: one that can only be asked for is not half as frequent as the others."""
+        of: dict[str, list[str]] = {}
+        for slot in sorted(self._risk):
+            of.setdefault(slot.partition(":")[2], []).append(slot)
+        return [self._rng.choice(of[category]) for category in self._rng.sample(list(of), count)]
 
     def _deal(self, name: str, pile: list[Template]) -> Template:
         """Cards from a shuffled deck: every template that may be dealt comes before any comes twice."""

@@ -20,7 +20,7 @@ from .narratives import read_narratives
 from .packs import factors_file
 from .pictures import Split, build_pictures, read_photos, write_pictures
 from .records import COMBINATIONS, build_records, write_records
-from .stats import Counts
+from .stats import Counts, checked_safe
 
 VALIDATION_SHARE = 6  # one validation record for so many training records,
 VALIDATION_MOST = 2400  # but no more than the box answers in a few minutes
@@ -56,7 +56,7 @@ def make_records(
         file.write(text)
     validation = min(VALIDATION_MOST, max(MIN_COUNT, count // VALIDATION_SHARE))
     wanted: tuple[tuple[Split, int], ...] = (("train", count), ("val", validation))
-    counts: dict[Split, Counts] = {split: Counts(pack) for split, _ in wanted}
+    counts: dict[Split, Counts] = {split: Counts(pack, checked_safe(pictures)) for split, _ in wanted}
     for split, share in wanted:
         # The validation split keeps the usual mix: thresholds are fitted to it.
         mix = combinations if split == "train" else COMBINATIONS

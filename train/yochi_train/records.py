@@ -25,12 +25,15 @@ PACK_NOTES = 8
 COMBINATIONS = 2  # of these, unless told otherwise
 RISKY_SHARE = 0.6  # of the notes that are risky or harmless by themselves
 SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a known "proceed"
+TRIGGER_SHARE = 0.8  # of these, pictures that show what a combination needs: a forklift, a conveyor
+DANGEROUS_SHARE = 0.75  # of the combination notes, where the picture makes some dangerous and others not
+SCENE_SHARE = 0.25  # of the pictures that are not safe, rendered ones: many cues are known in no other
 NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
 # Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
 # templates a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
 STAGES = ((0.06, 4), (0.2, 16), (1.0, None))
-# Pictures of a set against the others. Scenes all look alike, and the box will see photos.
-_SET_WEIGHT = {"fire": 0.7, "site": 1.6, "scenes": 0.5}
+# Pictures of a set against the others.
+_SET_WEIGHT = {"fire": 0.7, "site": 1.6}
 
 
 class NoteSource:
@@ -88,7 +91,7 @@ def build_records(
     """
     rng = random.Random(f"{seed}-{split}")
     notes = NoteSource(pack, split, narratives, seed, folder)
-    deck = _PictureDeck([p for p in pictures if p.split == split], rng)
+    deck = _PictureDeck([p for p in pictures if p.split == split], pack, rng)
     progress = Progress(f"{split} records", count)
     packs = count // PACK_NOTES
     for number in range(packs):
@@ -126,10 +129,10 @@ def _plan(
 
 
 def _category(picture: Picture, pack: Pack, rng: random.Random) -> str:
-    """A combination whose truth is known for this picture, dangerous ones first in half of the cases."""
+    """A combination whose truth is known for this picture."""
     dangerous = [p.category for p in pack.combination if any(picture.cues.get(c) == 1 for c in p.cues)]
     absent = [p.category for p in pack.combination if all(picture.cues.get(c) == 0 for c in p.cues)]
-    if dangerous and (not absent or rng.random() < 0.5):
+    if dangerous and (not absent or rng.random() < DANGEROUS_SHARE):
         return rng.choice(dangerous)
     return rng.choice(absent or [p.category for p in pack.combination])
 
@@ -155,24 +158,35 @@ def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: P
 
 
 class _PictureDeck:
-    """Deals pictures: a share of safe ones, the others by set weight, each pile without repetition."""
+    """Deals pictures from piles in fixed shares, photos by set weight, each pile without repetition."""
 
-    def __init__(self, pictures: Sequence[Picture], rng: random.Random) -> None:
+    def __init__(self, pictures: Sequence[Picture], pack: Pack, rng: random.Random) -> None:
         self._rng = rng
-        self._safe = [p for p in pictures if p.checked == "safe"]
-        self._other = [p for p in pictures if p.checked != "safe"]
-        if not self._other:
+        triggers = {cue for pair in pack.combination for cue in pair.cues}
+        self._stock: dict[str, list[Picture]] = {"trigger": [], "safe": [], "scene": [], "other": []}
+        for picture in pictures:
+            shows = any(picture.cues.get(cue) == 1 for cue in triggers)
+            name = "scene" if picture.pair else "other"
+            if picture.checked == "safe":
+                name = "trigger" if shows else "safe"
+            self._stock[name].append(picture)
+        if not self._stock["scene"] + self._stock["other"]:
             raise UsageError(
                 f"expected pictures that are not checked safe in every split, got none of {len(pictures)}; "
                 "give more photos"
             )
-        self._piles: dict[bool, list[Picture]] = {True: [], False: []}
+        self._piles: dict[str, list[Picture]] = {name: [] for name in self._stock}
 
     def deal(self) -> Picture:
-        safe = bool(self._safe) and self._rng.random() < SAFE_SHARE
-        pile = self._piles[safe]
+        safe = self._rng.random() < SAFE_SHARE
+        first = self._rng.random() < (TRIGGER_SHARE if safe else SCENE_SHARE)
+        names = ("trigger", "safe") if safe else ("scene", "other")
+        # Where a pile has nothing, its neighbour stands in; where no picture is safe, the others.
+        order = [*(names if first else reversed(names)), "other", "scene"]
+        name = next(name for name in order if self._stock[name])
+        pile = self._piles[name]
         if not pile:
-            every = self._safe if safe else self._other
+            every = self._stock[name]
             source = [p for p in every if self._keep(p)] or every
             pile.extend(self._rng.sample(source, len(source)))
         return pile.pop()

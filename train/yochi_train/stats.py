@@ -6,7 +6,7 @@ cell among the records whose cell is known, of a category or a source among all 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from yochi_runtime.record import MARKED, Record
 from yochi_runtime.taxonomy import Pack, load_pack
 
 from .grammar import LANGS
+from .pictures import Picture, read_pictures
 from .records import iterate_records
 from .tables import Bar, bars_met
 from .validate import PICTURES, shards
@@ -59,9 +60,10 @@ class Share(NamedTuple):
 
 @dataclass
 class Counts:
-    """Numbers of records, `spans` apart; `positives` by slot id."""
+    """Numbers of records, `spans` apart; `positives` by slot id. `safe`: pictures that were checked so."""
 
     pack: Pack
+    safe: frozenset[str] = frozenset()
     records: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)  # verdict, language
@@ -74,7 +76,7 @@ class Counts:
     spans: Counter[tuple[str, str]] = field(default_factory=Counter)  # source, language; numbers of spans
 
     def add(self, record: Record) -> None:
-        where = record_cell(record, self.pack)
+        where = record_cell(record, self.pack, self.safe)
         held = [s for s in self.pack.slots if s.source and s.category and record.slots.get(s.id) == 1]
         pairs = {(str(s.source), str(s.category)) for s in held}  # two cues may be the same risk
         self.records += 1
@@ -177,14 +179,14 @@ class Counts:
             yield [source, category, *map(str, [*row, sum(row)])]
 
 
-def record_cell(record: Record, pack: Pack) -> str:
-    """The record's HoliSafe cell, or "unknown"."""
-    found = cell_of(record, pack)
+def record_cell(record: Record, pack: Pack, safe: Collection[str] = ()) -> str:
+    """The record's HoliSafe cell, or "unknown"; `safe` as in `cell_of`."""
+    found = cell_of(record, pack, safe)
     return found.value if found else UNKNOWN
 
 
-def count_records(records: Iterable[Record], pack: Pack) -> Counts:
-    counts = Counts(pack)
+def count_records(records: Iterable[Record], pack: Pack, safe: Iterable[str] = ()) -> Counts:
+    counts = Counts(pack, frozenset(safe))
     for record in records:
         counts.add(record)
     return counts
@@ -195,7 +197,12 @@ def count_folder(folder: Path) -> Counts:
     if not folder.is_dir():
         raise UsageError(f"expected a records folder at {folder}, found none; check the path")
     files = [file for file in shards(folder) if file.name != PICTURES]
-    return count_records(_good(files), load_pack(folder / "pack.toml"))
+    pictures = read_pictures(folder / PICTURES) if (folder / PICTURES).is_file() else []
+    return count_records(_good(files), load_pack(folder / "pack.toml"), checked_safe(pictures))
+
+
+def checked_safe(pictures: Iterable[Picture]) -> frozenset[str]:
+    return frozenset(p.image for p in pictures if p.checked == "safe")
 
 
 def _good(files: Sequence[Path]) -> Iterator[Record]:

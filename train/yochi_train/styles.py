@@ -13,6 +13,18 @@ _RAW = ("",) * 5  # most notes begin and end without a formula
 _EN_OPEN = (*_RAW, "Hi, ", "FYI ", "Morning. ", "Note: ", "Heads up: ", "Radio check, ", "Update: ", "Team, ")
 _EN_CLOSE = (*_RAW, " Thanks.", " Cheers.", " Over.", " Before the shift ends.", " ASAP.", " Ok?")
 _JA_OPEN = (*_RAW, "お疲れ様です。", "連絡:", "こちら現場、", "了解。", "至急 ", "メモ:", "引き継ぎ。")
+# What an input method offers first for the same sounds, of the same length as what was meant.
+# fmt: off
+_JA_SAME_SOUND = (
+    ("機械", "機会"), ("使用", "仕様"), ("回転", "開店"), ("交換", "好感"),
+    ("固定", "湖底"), ("移動", "異動"), ("清掃", "正装"), ("感電", "乾田"),
+    ("換気", "寒気"), ("火気", "下記"), ("配線", "廃線"), ("廃液", "排液"),
+    ("離れて", "放れて"), ("止めて", "留めて"), ("開けて", "空けて"), ("上げて", "挙げて"),
+    ("下ろして", "降ろして"), ("熱い", "暑い"), ("履いて", "吐いて"), ("測って", "計って"),
+    ("代わり", "変わり"),
+)
+# fmt: on
+TYPOS = 0.1  # share of the notes, of either language
 _JA_CLOSE = (*_RAW, "以上。", "よろしく", "よろしくお願いします。", "どうぞ", "お願いします")
 
 
@@ -27,16 +39,23 @@ def english(clauses: Sequence[str], rng: random.Random) -> tuple[str, list[Claus
     if rng.random() < 0.15:
         parts = [part.lower() for part in parts]
     text, places = _placed(parts)
-    return typo(text, places, rng) if rng.random() < 0.1 else (text, places)
+    return typo(text, places, rng) if rng.random() < TYPOS else (text, places)
 
 
 def japanese(clauses: Sequence[str], rng: random.Random) -> tuple[str, list[Clause]]:
-    """As `english`; without typos."""
+    """As `english`; a word of the wrong characters is as likely as a slip of the thumb."""
     opening = rng.choice(_JA_OPEN)
     joint = rng.choice(("。", "。", "、", " ", "。あと、", "。それと"))
     tail = rng.choice(("。", "。", "", "！"))
     tail += rng.choice(_JA_CLOSE) if (clauses[-1] + tail)[-1] in "。！" else ""
-    return _placed(_parts(opening, clauses, joint, tail))
+    text, places = _placed(_parts(opening, clauses, joint, tail))
+    if rng.random() >= TYPOS:
+        return text, places
+    misread = [pair for pair in _JA_SAME_SOUND if pair[0] in text]
+    if misread and rng.random() < 0.5:
+        meant, got = rng.choice(misread)
+        return text.replace(meant, got, 1), places
+    return typo(text, places, rng)
 
 
 def typo(text: str, places: Sequence[Clause], rng: random.Random) -> tuple[str, list[Clause]]:

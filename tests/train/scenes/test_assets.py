@@ -171,7 +171,7 @@ def test_a_run_pins_the_files_and_its_truth_names_them(
         truth = json.loads((out / row["image"]).with_name("truth.json").read_text("utf-8"))
         assert set(truth["assets"]["models"].values()) == {"crate.glb"}
         assert truth["assets"]["unsure"] == ["pallet"]
-        assert row["source"] == "yochi-train scenes, version 1, crate.glb"
+        assert row["source"] == "yochi-train scenes, version 2, crate.glb"
         assert row["licence"] == "Apache-2.0, and that of the models"
         assert "pallet" in row["rendered"]["half_seen"]
         assert "crusher" in row["labelled"]

@@ -44,7 +44,7 @@ def test_a_pair_is_safe_and_not_safe_and_stays_together(tmp_path: Path, pack: Pa
     assert calm.split == blocked.split
     card = data_card([calm, blocked], {}, {}, "0" * 64, 0)
     assert (card["checked_by_eye"], card["known_by_construction"]) == ({}, {"safe": 1, "not_safe": 1})
-    assert card["sources"] == {"yochi-train scenes, version 1 (Apache-2.0)": 2}
+    assert card["sources"] == {"yochi-train scenes, version 2 (Apache-2.0)": 2}
 
 
 def test_a_hazard_that_the_pack_does_not_know_is_not_safe_and_unsaid(tmp_path: Path, narrower: Pack) -> None:

@@ -14,7 +14,7 @@ from yochi_train.scenes.hazards import HAZARDS
 from yochi_train.scenes.parts import FACING_CAMERA, Part, box, chain, place, rod
 from yochi_train.scenes.scene import MOST_OBJECTS, belongs, label_keys, render_request, scene_parts
 from yochi_train.scenes.seeds import draw_pairs
-from yochi_train.scenes.spec import SceneSpec, draw_spec, pairs
+from yochi_train.scenes.spec import FLOOR_STATIONS, SceneSpec, draw_spec, pairs
 
 INSIDE_BLENDER = {"build.py", "models.py", "surfaces.py"}
 PURE = {"stance"}  # runs inside and outside, and imports nothing of ours
@@ -91,12 +91,35 @@ def test_a_request_is_json_and_its_ids_fit_the_mask(seed: int) -> None:
 @settings(max_examples=25)
 def test_everything_stands_in_the_room_before_the_camera(seed: int) -> None:
     spec = draw_spec(seed)
-    assert spec.camera.at[1] < min(y for _, (_, y) in spec.layout.places) - 2
+    at, places = spec.camera.at, dict(spec.layout.places)
+    if at[1] > 3:  # close to one thing at the wall
+        seen = {name: y for name, (_, y) in places.items() if name not in (*FLOOR_STATIONS, "board", "bin")}
+        assert len(seen) == 4  # three at the wall, and the worker
+        assert min(seen.values()) > at[1] + 0.1
+        assert max(y for name, (_, y) in places.items() if name not in seen) < at[1] - 1.5
+        assert min(abs(places[name][0] - spec.camera.look_at[0]) for name in seen if name != "worker") <= 0.4
+    else:
+        assert at[1] < min(y for _, y in places.values()) - 2
+    assert -5 < at[0] < 5
     for part in scene_parts(spec):
         if part.object not in ("room", "ceiling"):
             assert -5 <= part.at[0] <= 5, part
-            assert 0 < part.at[1] <= 8.05, part
+            assert -2 < part.at[1] <= 8.05, part
             assert 0 <= part.at[2] < 5, part
+
+
+def test_crates_that_block_nothing_stand_beside_the_door_and_before_nothing_else() -> None:
+    beside = 0
+    for spec in map(draw_spec, range(60)):
+        door = spec.layout.at("exit")
+        if door is None:
+            continue
+        free = spec if not spec.on("exit_blocked") else spec.flip("exit_blocked")
+        lowest = next(part for part in scene_parts(free) if part.object == "exit_crates")
+        away = abs(lowest.at[0] - door[0])
+        beside += away < 1.4
+        assert away > 0.6 + 0.475  # half a door and half a crate
+    assert beside > 20
 
 
 def test_smoke_is_seen_through_and_fire_gives_light() -> None:

@@ -5,7 +5,7 @@ A wall station is built at the origin, which is a point of the floor at the wall
 
 from . import signs
 from .parts import Part, box, chain, cylinder, place, rod, sphere
-from .spec import Layout, Look, Rgb
+from .spec import WALL_STATIONS, Layout, Look, Rgb
 
 GRAY: Rgb = (0.42, 0.43, 0.42)
 DARK: Rgb = (0.03, 0.03, 0.03)
@@ -124,9 +124,20 @@ def gas_cylinders(secured: bool) -> list[Part]:
 
 
 def exit_station(look: Look, layout: Layout, x: float, blocked: bool, contradicted: bool) -> list[Part]:
-    side = 1 if layout.mirrored else -1
-    at = (x, 7.25, 0.0) if blocked else (side * CORNER[0], CORNER[1], 0.0)
+    at = (x, 7.25, 0.0) if blocked else _beside(layout, x)
     return [*place(exit_door(contradicted), (x, 8.0, 0)), *place(crates("exit_crates", look, 1.25), at)]
+
+
+def _beside(layout: Layout, x: float) -> tuple[float, float, float]:
+    """Where crates stand beside the door at `x` and before nothing else at the wall; else the far corner.
+
+    Beside it, because a scene without crates in sight would only ask whether there are any.
+    """
+    others = [at[0] for station in WALL_STATIONS if (at := layout.at(station)) and at[0] != x]
+    for place_x in (x - 1.3, x + 1.3) if layout.mirrored else (x + 1.3, x - 1.3):
+        if abs(place_x) < CORNER[0] and all(abs(place_x - other) > 0.8 for other in others):
+            return (place_x, 7.4, 0.0)
+    return (-CORNER[0] if x > 0 else CORNER[0], CORNER[1], 0.0)
 
 
 def extinguisher_station(look: Look, layout: Layout, x: float, blocked: bool) -> list[Part]:

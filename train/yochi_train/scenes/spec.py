@@ -13,13 +13,14 @@ from yochi_runtime.errors import UsageError
 
 from .hazards import HAZARDS
 
-VERSION = 1  # of drawing and geometry: scenes of another version are other scenes
+VERSION = 2  # of drawing and geometry: scenes of another version are other scenes
 FLOOR_STATIONS = ("machine", "conveyor", "stack", "ladder", "crane", "forklift")
 WALL_STATIONS = ("exit", "extinguisher", "panel", "cylinder")
 WALL_X = (-3.7, -2.2, -0.7, 0.8, 2.3, 3.7)  # metres along the back wall
 ASPECTS = (1.0, 0.75)  # height over width
 QUIET = 0.4  # share of scenes drawn with every switch off
 SWITCHED = 0.15  # chance of each switch in the others
+CLOSE = 0.5  # share of scenes in which the camera stands before one thing at the wall
 Rgb = tuple[float, float, float]  # linear, 0..1
 Xy = tuple[float, float]  # metres on the floor
 
@@ -106,10 +107,14 @@ class SceneSpec:
 
 def draw_spec(seed: int) -> SceneSpec:
     """The scene of `seed`; the same on every machine."""
+    layout, camera = _layout(_rng(seed, "layout")), _camera(_rng(seed, "camera"))
+    rng = _rng(seed, "close")
+    if rng.random() < CLOSE:
+        layout, camera = _close_up(layout, camera, rng)
     spec = SceneSpec(
         seed=seed,
-        layout=_layout(_rng(seed, "layout")),
-        camera=_camera(_rng(seed, "camera")),
+        layout=layout,
+        camera=camera,
         light=_light(_rng(seed, "light")),
         look=_look(_rng(seed, "look")),
         spoil=_spoil(_rng(seed, "spoil")),
@@ -167,6 +172,26 @@ def _camera(rng: random.Random) -> Camera:
         look_at=(rng.uniform(-0.4, 0.4), 4.6, rng.uniform(0.9, 1.3)),
         focal=rng.uniform(23, 29),
         aspect=rng.choice(ASPECTS),
+    )
+
+
+def _close_up(layout: Layout, camera: Camera, rng: random.Random) -> tuple[Layout, Camera]:
+    """The camera 2.3 to 3.2 m before a wall station, the worker beside that, all else behind the camera.
+
+    From across the room a door is a tenth of the picture, crates before it or beside it two cells apart.
+    """
+    subject = rng.choice([station for station in WALL_STATIONS if layout.at(station)])
+    places = {name: (x, y - 4.2) if name in FLOOR_STATIONS else (x, y) for name, (x, y) in layout.places}
+    x, wall = places[subject]
+    inward = -1 if x > 0 else 1  # the corners have crates
+    places["worker"] = (x + inward * rng.uniform(0.85, 1.3), rng.uniform(6.0, 6.6))
+    angle, distance = math.radians(rng.uniform(-22, 22)), rng.uniform(2.3, 3.2)
+    at = (x + distance * math.sin(angle), wall - distance * math.cos(angle), rng.uniform(1.4, 2.2))
+    return replace(layout, places=tuple(sorted(places.items()))), replace(
+        camera,
+        at=(max(-4.6, min(4.6, at[0])), at[1], at[2]),
+        look_at=(x + inward * rng.uniform(0, 0.4), wall, rng.uniform(0.95, 1.3)),
+        focal=rng.uniform(19, 24),
     )
 
 
