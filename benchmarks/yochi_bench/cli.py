@@ -1,4 +1,4 @@
-"""`yochi-bench`: what a bundle costs on this device, and what the gates notice.
+"""`yochi-bench`: what a bundle costs on this device, how well it judges, and what the gates notice.
 
 Exit 0 when it was measured, 2 for a wrong call, 3 when nothing could be judged, 1 for a fault, 130 for
 Ctrl-C; one line each on stderr.
@@ -7,40 +7,225 @@ Ctrl-C; one line each on stderr.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
-from yochi_runtime.errors import UsageError
-from yochi_runtime.image import read_frame
-from yochi_runtime.inspection import Inspection, Note
+from yochi_runtime.opening import read_bundle
+from yochi_runtime.plant_rules import PlantRules, plant_rules
 
-from .latency import Report, measure, render
+from .command_words import command_words
+from .compare import Across
+from .compare import compare as compared
+from .latency import Plan, log_beside, reading_notes
+from .latency import measure as measure_latency
+from .peer_settings import PeerName, PeerSettings
+from .report import Report, Setting, read_report, schema_text
+from .report_files import engine_threads, make_folder, new_report, write_report
+from .timed import Box
+from .workload import Asked, read_asked
 
 app = typer.Typer(
     help="Measure a bundle on this device, and the gates on photos.",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
+Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html and report.txt.")]
+Images = Annotated[list[Path], typer.Option("--image", help="A picture to judge; several: a fair mixture.")]
+Notes = Annotated[list[str], typer.Option("--note", help="A note; two or more are needed to time a new one.")]
+BundleOption = Annotated[
+    Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")]
 
 
 @app.command()
 def latency(
-    out: Annotated[Path, typer.Argument(help="Folder for latency.txt and latency.json; made if missing.")],
-    image: Annotated[list[Path], typer.Option(help="A picture to judge; give several for a fair mixture.")],
-    note: Annotated[list[str], typer.Option(help="A note; two or more are needed to time a new note.")],
-    bundle: Annotated[Path | None, typer.Option(help="Bundle folder; the shipped one if left out.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="Judgements that count, for each case.")] = 20,
-    warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, for each case.")] = 3,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")] = None,
-    debug: Annotated[bool, typer.Option(help="Show a traceback on errors.")] = False,
+    ctx: typer.Context,
+    out: Out,
+    image: Images,
+    note: Notes,
+    bundle: BundleOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Judgements of each case; 64 carry p90, 662 p99.")] = 64,
+    warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
+    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = 5.0,
+    threads: Threads = None,
+    rules: Annotated[Path | None, typer.Option(help="A rulebook to apply, as the plant does.")] = None,
+    debug: Debug = False,
 ) -> None:
-    """Time judgements: p50 and p90 in ms a stage for a new frame, a new note, the same again; peak memory."""
+    """Time judgements by stage: a new frame, a new note, the same again, a camera; memory and energy."""
     if debug:
         show_details()
-    inspections = pair(image, note)
-    _make_folder(out)
-    _write(out, _measure(inspections, bundle, count, warmup, threads))
+    asked = read_asked(image, note)
+    plan = Plan(warmup, count, rate)
+    plant = plant_rules(rules, None, bundle)
+    make_folder(out)
+    write_report(_latency(command_words(ctx), asked, plan, out, bundle, threads, plant), out)
+
+
+def _latency(
+    command: str,
+    asked: Asked,
+    plan: Plan,
+    out: Path,
+    bundle: Path | None,
+    threads: int | None,
+    plant: PlantRules | None,
+) -> Report:
+    # Starts the engines: not for --help, not for a wrong path.
+    from yochi_runtime.judge import Judge
+
+    with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
+        found = measure_latency(Box(judge, log, plant), asked, plan)
+        return new_report(
+            "latency",
+            command,
+            judge.bundle,
+            asked.identity,
+            engine_threads(threads),
+            {"count": plan.count, "warmup": plan.warmup, "rate": plan.rate, "rules": plant is not None},
+            found.tables,
+            found.plots,
+            reading_notes(plan),
+        )
+
+
+@app.command()
+def quality(
+    ctx: typer.Context,
+    records: Annotated[Path, typer.Argument(help="Records, one JSON object a line.", show_default=False)],
+    out: Out,
+    photos: Annotated[Path | None, typer.Option(help="Folder of their pictures (default: theirs).")] = None,
+    bundle: BundleOption = None,
+    seed: Annotated[int, typer.Option(help="For the bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(min=100, help="Of every bootstrap.")] = 2000,
+    changed: Annotated[
+        int, typer.Option(min=0, help="Records asked again with worse pictures and notes; 0: none.")
+    ] = 100,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Five cells, risks by source, category and cue, calibration, selective risk, robustness, steering."""
+    if debug:
+        show_details()
+    # Loads both engines' libraries: not for --help.
+    from .quality import Judges, Settings, measure, read_workload
+
+    folder = photos or records.parent
+    asked, workload = read_workload(records, folder)
+    opened = read_bundle(bundle)
+    make_folder(out)
+    count = engine_threads(threads)
+    found = measure(Judges(opened, folder, count), asked, Settings(seed, resamples, changed))
+    report = new_report(
+        "quality",
+        command_words(ctx),
+        opened,
+        workload,
+        count,
+        {"seed": seed, "resamples": resamples, "changed": changed},
+        found.tables,
+        found.plots,
+        found.notes,
+    )
+    write_report(report, out)
+
+
+@app.command()
+def peers(
+    ctx: typer.Context,
+    out: Out,
+    image: Images,
+    note: Notes,
+    bundle: BundleOption = None,
+    peer: Annotated[
+        list[PeerName] | None, typer.Option(help="One of yochi, json, token; several. All if left out.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Questions that count; 11 carry p50, 64 p90.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, help="Questions before them, not counted.")] = 2,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """The same weights asked in several ways, in turn: slots read, JSON written, one token written."""
+    if debug:
+        show_details()
+    asked, opened, workers = read_asked(image, note), read_bundle(bundle), engine_threads(threads)
+    make_folder(out)
+    # Loads both engines' libraries: not for --help.
+    from .peers import FEWER, LATER, interleaved, peers_table, started
+
+    names = list(dict.fromkeys(peer or PeerName))
+    common: dict[str, Any] = {
+        "images": tuple(map(str, image)),
+        "notes": tuple(note),
+        "bundle": None if bundle is None else str(bundle),
+        "threads": workers,
+    }
+    with started([PeerSettings(peer=name, **common) for name in names]) as running:
+        answers = interleaved(running, warmup, count)
+        peaks = {str(process.name): process.peak() for process in running}
+    settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
+    words, tables = command_words(ctx), [peers_table(answers, peaks)]
+    write_report(
+        new_report("peers", words, opened, asked.identity, workers, settings, tables, notes=(FEWER, LATER)),
+        out,
+    )
+
+
+@app.command()
+def roofline(
+    ctx: typer.Context,
+    out: Out,
+    image: Images,
+    note: Notes,
+    bundle: BundleOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Judgements that count; 11 carry p50.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """How far each stage is from this machine's limits, and what bounds it."""
+    if debug:
+        show_details()
+    asked = read_asked(image, note)
+    make_folder(out)
+    # Loads both engines' libraries: not for --help.
+    from yochi_runtime.judge import Judge
+
+    from .ceiling import measure_ceiling
+    from .roofline import roofline as of_stages
+    from .roofline import work_of
+
+    workers = engine_threads(threads)
+    with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
+        timings = Box(judge, log).run(asked.new_frames(), warmup, count)
+        opened = judge.bundle
+    found = of_stages(work_of(opened, asked), timings, measure_ceiling(workers))
+    settings = {"count": count, "warmup": warmup}
+    words = command_words(ctx)
+    write_report(
+        new_report("roofline", words, opened, asked.identity, workers, settings, *found.parts()), out
+    )
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.json", help="report.json of a run.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="That of another.", show_default=False)],
+    across: Annotated[
+        Across | None, typer.Option(help="The one thing that is compared and may differ.")
+    ] = None,
+) -> None:
+    """Two reports side by side. Refused unless kind, workload, bundle and threads are the same."""
+    typer.echo(compared(read_report(a), read_report(b), across))
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of report.json, as it is published in report.schema.json."""
+    typer.echo(schema_text(), nl=False)
 
 
 @app.command()
@@ -59,44 +244,6 @@ def gates(
         typer.echo(line(row))
         rows.append(row)
     typer.echo(json.dumps({"photos": len(found), "seed": seed, "rows": rows}))
-
-
-def pair(images: list[Path], notes: list[str]) -> list[Inspection]:
-    """Every picture with every note; UsageError, FrameError or NoteError for what cannot be judged."""
-    texts = [Note(text) for text in notes]
-    return [Inspection(frame, note) for frame in map(read_frame, images) for note in texts]
-
-
-def _measure(
-    inspections: list[Inspection], bundle: Path | None, count: int, warmup: int, threads: int | None
-) -> Report:
-    # Loads both engines' libraries: not for --help, not for a wrong path.
-    from yochi_runtime.judge import Judge
-
-    with Judge.open(bundle, threads=threads) as judge:
-        return {"threads": threads, **measure(judge, inspections, warmup, count)}
-
-
-def _make_folder(out: Path) -> None:
-    """Before the minutes of measuring, not after."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise UsageError(f"expected to make the folder {out}, got: {e.strerror or e}; give another") from e
-
-
-def _write(out: Path, report: Report) -> None:
-    """Table and JSON into `out`; the table, then the JSON as one line, on stdout."""
-    shown = render(report)
-    try:
-        (out / "latency.txt").write_text(shown + "\n", encoding="utf-8")
-        (out / "latency.json").write_text(
-            json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-        )
-    except OSError as e:
-        raise UsageError(f"expected to write into {out}, got: {e.strerror or e}; give another folder") from e
-    typer.echo(shown)
-    typer.echo(json.dumps(report, allow_nan=False))
 
 
 def main() -> None:

@@ -1,188 +1,147 @@
-"""How long a judgement takes on this device, stage by stage, and how much memory it took.
+"""How long a judgement takes on this device, stage by stage, and what it costs in memory and energy.
 
-Three cases, because they cost differently: a new frame (everything runs), a new note on the same frame (what
-the frame showed is kept), and the same frame and note again (a still scene under watch). Every case is warmed
-up first. Judging ends when the answer is there, so no synchronisation is needed. What could not be measured
-is null, with its reason.
+MLPerf's SingleStream: one question in flight, the next when its verdict is there. Three cases, because they
+cost differently: a new frame (everything runs), a new note on the same frame (what the frame showed is kept),
+and the same frame and note again (a still scene under watch). Every case is warmed up first. Then a camera of
+a fixed rate. The first judgement after loading stands apart.
 """
 
-import os
-import platform
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, cycle
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
-from yochi_runtime.errors import CannotJudge, Reason
-from yochi_runtime.image import Frame
+from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.inspection import Inspection
-from yochi_runtime.judgement import Judgement
 
-WALL = "wall"  # the whole call, by the caller's clock; the stages are the judge's own
-STATUS = Path("/proc/self/status")
-_COUNTERS = 2**24  # what fits into one pixel
+from .camera_stream import stream
+from .machine import Conditions, EnergyMeter
+from .memory import memory_table
+from .percentiles import PERCENTILES, times_needed
+from .report import Column, Number, Plot, Row, Series, Table, measured
+from .timed import COLUMNS, WALL, Box, Timings, stage_table
+from .workload import Asked
 
-Report = dict[str, Any]  # JSON values only
+CASES = {
+    "new_frame": "A new frame",
+    "new_note": "A new note on the same frame",
+    "same_again": "The same frame and note again",
+}
+ONE_NOTE = "expected at least two different notes, got one; give another --note"
 
 
-class Judging(Protocol):
-    """What is measured: `yochi_runtime.judge.Judge`, or a stand-in."""
+@dataclass(frozen=True)
+class Plan:
+    """`warmup` and `count` judgements of each case, `rate` frames a second of the camera."""
 
-    def judge(self, inspection: Inspection) -> Judgement: ...
+    warmup: int
+    count: int
+    rate: float
+
+    def __post_init__(self) -> None:
+        if self.warmup < 0 or self.count < 1 or self.rate <= 0:
+            raise ValueError(f"expected warmup >= 0, count >= 1 and a rate above 0, got {self}")
 
 
-def measure(judge: Judging, inspections: Sequence[Inspection], warmup: int = 3, n: int = 20) -> Report:
-    """p50 and p90 in ms a stage over `n` judgements a case, after `warmup` that do not count; peak memory.
+@dataclass(frozen=True)
+class Measured:
+    """For a report."""
 
-    `inspections` are walked in turn. New frames are theirs with one pixel changed, so that none is known
-    already. CannotJudge where a judgement failed (an unproved bundle still does all the work and may be
-    timed).
+    tables: tuple[Table, ...]
+    plots: tuple[Plot, ...]
+
+
+def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], EnergyMeter] = EnergyMeter) -> Measured:
+    """Every case, then the camera. CannotJudge where a judgement failed.
+
+    New frames are `asked`'s with one pixel changed, so that none is known already.
     """
-    if not inspections or warmup < 0 or n < 1:
-        raise ValueError(f"expected inspections, warmup >= 0, n >= 1, got {len(inspections)}, {warmup}, {n}")
-    load_before = os.getloadavg()
-    cold = _timed(judge, inspections[0])
-    cases = {
-        "new_frame": _case(judge, _new_frames(inspections), warmup, n),
-        "new_note": _new_note(judge, inspections, warmup, n),
-        "same_again": _case(judge, cycle(inspections[:1]), warmup + 1, n),  # + 1: then its frame is known
+    conditions = Conditions()
+    inspections = asked.inspections
+    cold, _ = box.timed(inspections[0])
+    tables, timings, joules = [cold_table(cold)], {}, {}
+    new = asked.new_frames()
+    questions = {
+        "new_frame": new,
+        "new_note": _new_notes(asked),
+        "same_again": cycle(inspections[:1]),
     }
-    memory, why = peak_rss_bytes_of_all()
-    return {
-        "warmup": warmup,
-        "count": n,
-        "first_ms": {stage: round(ms, 3) for stage, ms in cold[0].items()},
-        "cases": cases,
-        "peak_rss_bytes": memory,
-        "peak_rss_reason": why,
-        "device": device(load_before),
-        "identities": cold[1].identities.model_dump(),
-    }
+    for case, title in CASES.items():
+        if case == "new_note" and len(asked.notes) < 2:
+            tables.append(_unmeasured(case, title, ONE_NOTE))
+            joules[case] = measured(None, ONE_NOTE)
+            continue
+        # The first of a kept frame makes it the kept one.
+        box.run(questions[case], 0, plan.warmup + (case != "new_frame"))
+        used = meter()
+        timings[case] = box.run(questions[case], 0, plan.count)
+        joules[case] = used.joules(plan.count)
+        tables.append(stage_table(case, title, timings[case]))
+    camera = stream(box, new, plan.rate, plan.count)
+    tables += [*camera.tables(plan.rate), memory_table(), _energy(joules), conditions.table()]
+    return Measured(tuple(tables), (_distribution(timings, camera.shown),))
 
 
-def _new_note(judge: Judging, inspections: Sequence[Inspection], warmup: int, n: int) -> Report:
-    frame = inspections[0].frame
-    notes = list(dict.fromkeys(i.note for i in inspections))
-    if len(notes) < 2:
-        return {
-            "stages": None,
-            "reason": "expected at least two different notes, got one; give another --note",
-        }
-    return _case(judge, cycle(Inspection(frame, note) for note in notes), warmup + 1, n)
+def _new_notes(asked: Asked) -> Iterator[Inspection]:
+    return cycle(Inspection(asked.frames[0], note) for note in asked.notes)
 
 
-def _case(judge: Judging, inspections: Iterator[Inspection], warmup: int, n: int) -> Report:
-    timings = [_timed(judge, next(inspections))[0] for _ in range(warmup + n)][warmup:]
-    return {"stages": percentiles(timings), "reason": None}
+def _unmeasured(case: str, title: str, why: str) -> Table:
+    row = Row(id=WALL, cells={column.id: measured(None, why) for column in COLUMNS})
+    return Table(id=case, title=title, columns=COLUMNS, rows=(row,))
 
 
-def _timed(judge: Judging, inspection: Inspection) -> tuple[dict[str, float], Judgement]:
-    """Milliseconds by stage, the whole call among them."""
-    start = time.perf_counter()
-    judgement = judge.judge(inspection)
-    wall = (time.perf_counter() - start) * 1e3
-    failures = [reason for reason in judgement.reasons if reason is not Reason.UNPROVED]
-    if failures:
-        raise CannotJudge(failures[0], judgement.message or f"expected a judgement, got {failures[0]}")
-    return {**judgement.timings_ms, WALL: wall}, judgement
-
-
-def _new_frames(inspections: Sequence[Inspection]) -> Iterator[Inspection]:
-    """The inspections in turn, each frame with a number of its own in its first pixel."""
-    for number, inspection in zip(count(1), cycle(inspections), strict=False):
-        rgb = inspection.frame.rgb.copy()
-        old = int.from_bytes(rgb[0, 0].tobytes(), "big")
-        rgb[0, 0] = list(((old + number) % _COUNTERS).to_bytes(3, "big"))
-        yield Inspection(Frame(rgb), inspection.note)
-
-
-def percentiles(timings: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | int]]:
-    """p50, p90 (ms) and n by stage, over the judgements in which the stage ran.
-
-    Linear between order statistics: Hyndman and Fan, Am. Stat. 50 (1996) 361-365, definition 7.
-    """
-    stages = list(dict.fromkeys(stage for one in timings for stage in one))
-    values = {stage: [one[stage] for one in timings if stage in one] for stage in stages}
-    return {stage: _percentiles(of_stage) for stage, of_stage in values.items()}
-
-
-def _percentiles(values: Sequence[float]) -> dict[str, float | int]:
-    p50, p90 = np.percentile(values, (50, 90))
-    return {"p50": round(float(p50), 3), "p90": round(float(p90), 3), "n": len(values)}
-
-
-def peak_rss_bytes_of_all() -> tuple[int | None, str | None]:
-    """Sum of the peaks of this process and of its children, which the engines are, or None and why not.
-
-    Pages that several of them share (libraries) count for each, and the peaks need not fall together.
-    """
-    mine = f"PPid:\t{os.getpid()}\n"
-    children = [s for s in Path("/proc").glob("[0-9]*/status") if mine in _text(s)]
-    found = [peak_rss_bytes(status) for status in (STATUS, *children)]
-    missing = [why for held, why in found if held is None]
-    return (None, missing[0]) if missing else (sum(held or 0 for held, _ in found), None)
-
-
-def _text(status: Path) -> str:
-    try:
-        return status.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # it has ended meanwhile
-        return ""
-
-
-def peak_rss_bytes(status: Path = STATUS) -> tuple[int | None, str | None]:
-    """Highest resident memory of one process so far (VmHWM, proc(5)), or None and why not."""
-    try:
-        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError as e:
-        return None, f"expected to read {status}, got: {e.strerror or e}; only Linux has it"
-    found = [line.split() for line in lines if line.startswith("VmHWM:")]
-    if not found:
-        return None, f"expected a VmHWM line in {status}, got none; this kernel does not count it"
-    return int(found[0][1]) * 1024, None
-
-
-def device(load: tuple[float, float, float]) -> Report:
-    """What was measured on; `load` is the load average before: above 0 somebody else had a share."""
-    return {
-        "machine": platform.machine(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "load_average_before": [round(x, 2) for x in load],
-    }
-
-
-def _cpu_name(info: Path = Path("/proc/cpuinfo")) -> str | None:
-    """As the kernel names it; None where it does not (ARM boards often)."""
-    if not info.is_file():
-        return None
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else None
-
-
-def render(report: Report) -> str:
-    """The report as a table: p50 / p90 in ms, a row a stage, a column a case."""
-    cases: dict[str, Report] = report["cases"]
-    stages = list(dict.fromkeys(stage for case in cases.values() for stage in case["stages"] or ()))
-    lines = [f"{'ms, p50 / p90':<16}" + "".join(f"{name:>20}" for name in cases)]
-    lines += [f"{stage:<16}" + "".join(_cell(case, stage) for case in cases.values()) for stage in stages]
-    lines += [f"{name}: not measured: {case['reason']}" for name, case in cases.items() if case["reason"]]
-    return "\n".join(
-        [*lines, f"{report['count']} judgements a case after {report['warmup']}", _memory(report)]
+def cold_table(timings: Timings) -> Table:
+    """One judgement right after loading; once is all there is."""
+    rows = [Row(id=stage, cells={"once": measured(ms)}) for stage, ms in timings.items()]
+    total = timings[WALL] + timings.get("load", 0.0)
+    rows.append(Row(id="load and first verdict", cells={"once": measured(total)}))
+    return Table(
+        id="cold",
+        title="Cold start",
+        columns=(Column(id="once", unit="ms", better="lower"),),
+        rows=tuple(rows),
+        caption="load: checking every byte of bundle and base, starting both engines. The system's file "
+        "cache is as it was.",
     )
 
 
-def _cell(case: Report, stage: str) -> str:
-    numbers = (case["stages"] or {}).get(stage)
-    shown = f"{numbers['p50']:.1f} / {numbers['p90']:.1f}" if numbers else "-"
-    return f"{shown:>20}"
+def _energy(joules: dict[str, Number]) -> Table:
+    return Table(
+        id="energy",
+        title="Energy of a judgement, processor packages",
+        columns=(Column(id="joules", unit="J", better="lower"),),
+        rows=tuple(Row(id=case, cells={"joules": number}) for case, number in joules.items()),
+        caption="RAPL counts the whole package, idle power and other processes included.",
+    )
 
 
-def _memory(report: Report) -> str:
-    held: int | None = report["peak_rss_bytes"]
-    return f"peak memory: {report['peak_rss_reason'] if held is None else f'{held / 1e6:.0f} MB'}"
+def _distribution(timings: dict[str, list[Timings]], camera: list[float]) -> Plot:
+    walls = {case: [one[WALL] for one in of] for case, of in timings.items()}
+    series = []
+    for name, values in {**walls, "camera, from arrival": camera}.items():
+        ordered = sorted(values)
+        shares = tuple((i + 1) / len(ordered) for i in range(len(ordered)))
+        series.append(Series(name=name, x=tuple(ordered), y=shares))
+    return Plot(title="Share of judgements that are ready by then", x="ms", y="share", series=tuple(series))
+
+
+def reading_notes(plan: Plan) -> list[str]:
+    """What the number of judgements carries."""
+    missing = [name for name, share in PERCENTILES.items() if plan.count < times_needed(share)]
+    if not missing:
+        return []
+    most = times_needed(PERCENTILES[missing[-1]])
+    return [f"{plan.count} judgements a case do not carry {', '.join(missing)}; --count {most} does."]
+
+
+@contextmanager
+def log_beside(out: Path) -> Iterator[AuditLog]:
+    """An audit log of the benchmark's own on the disk of `out`, gone afterwards: its cost is that disk's."""
+    with (
+        tempfile.TemporaryDirectory(prefix="audit-", dir=out) as folder,
+        AuditLog(Path(folder) / "audit.db") as log,
+    ):
+        yield log

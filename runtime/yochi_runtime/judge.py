@@ -117,7 +117,8 @@ class Judge:
             if self.proved:  # otherwise that is the reason, and the numbers are shown for engineers
                 self._check_language(note)
             ids = self._prompt.note(note.text)
-            gates = check_content(inspection.frame)
+            with stages.timed("gates"):
+                gates = check_content(inspection.frame)
             self._vision.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
             answers = self._scene.read(ids, stages)

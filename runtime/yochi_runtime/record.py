@@ -1,9 +1,13 @@
 """A record: one picture, one note, and what is known to be true of the pair."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from .errors import UsageError
 from .taxonomy import Frozen, Source
 
 Truth = Literal["stop", "caution", "proceed"]
@@ -44,3 +48,21 @@ class Record(Frozen):
     templates: tuple[str, ...] = Field(min_length=1)
     split: Literal["train", "val", "test"]
     spans: tuple[RiskSpan, ...] = ()
+
+
+def read_records(file: Path) -> list[Record]:
+    """Every record of `file`; a bad line is an error with its number."""
+    return list(iterate_records(file))
+
+
+def iterate_records(file: Path) -> Iterator[Record]:
+    """The records of `file` one by one, however large it is."""
+    if not file.is_file():
+        raise UsageError(f"expected {file}, found none; run: yochi-train records photos")
+    # Bytes: only a line feed ends a row, while splitlines() would also cut a note at U+2028 or U+0085.
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield Record.model_validate(json.loads(line))
+            except ValueError as e:
+                raise UsageError(f"{file}:{number}: {str(e).splitlines()[0]}") from e

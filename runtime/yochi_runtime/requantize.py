@@ -9,6 +9,7 @@ f16, 32 x int8).
 
 import struct
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Final
 
 import numpy as np
@@ -46,7 +47,7 @@ class _Tensor:
 class _Reader:
     """A cursor over the header's bytes."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | mmap) -> None:
         self.data, self.at = data, 0
 
     def number(self, form: str) -> int:
@@ -83,10 +84,8 @@ def requantize(data: bytes) -> bytes:
     ValueError or struct.error where `data` is no such file.
     """
     reader = _Reader(data)
-    if reader.number("I") != 0x46554747 or reader.number("I") != 3:
-        raise ValueError("expected a GGUF file of version 3")
-    count, keys = reader.number("Q"), reader.number("Q")
-    file_type = _skip_metadata(reader, keys)
+    count = _start(reader)
+    file_type = _skip_metadata(reader, reader.number("Q"))
     head = bytearray(data[: reader.at])
     if file_type is not None:
         struct.pack_into("<I", head, file_type, FILE_TYPE_F16)
@@ -103,6 +102,24 @@ def requantize(data: bytes) -> bytes:
         offset += len(body)
     header = bytes(head) + b"".join(infos)
     return header + bytes(_aligned(len(header)) - len(header)) + b"".join(parts)
+
+
+def tensor_shapes(data: bytes | mmap) -> dict[str, tuple[int, ...]]:
+    """Name and shape, fastest dimension first, of every tensor of a GGUF 3 file; only its head is read.
+
+    ValueError or struct.error where `data` is no such file.
+    """
+    reader = _Reader(data)
+    count = _start(reader)
+    _skip_metadata(reader, reader.number("Q"))
+    return {tensor.name.decode(): tensor.shape for tensor in (_tensor(reader) for _ in range(count))}
+
+
+def _start(reader: _Reader) -> int:
+    """The number of tensors."""
+    if reader.number("I") != 0x46554747 or reader.number("I") != 3:
+        raise ValueError("expected a GGUF file of version 3")
+    return reader.number("Q")
 
 
 def _skip_metadata(reader: _Reader, keys: int) -> int | None:

@@ -25,7 +25,7 @@ from tests.fixtures.tokenizer import CONTROL
 from .conftest import noise
 
 NOTE = "Lock it out first, then reach in and clear the jam."
-STAGES = {"judge", "prepare", "vision", "look", "note", "verdict", "evidence"}
+STAGES = {"judge", "gates", "prepare", "vision", "look", "note", "verdict", "evidence"}
 
 
 def judged(judge: Judge, note: str = NOTE, frame: Frame | None = None) -> Judgement:

@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from yochi_bench.intervals import Interval
+from yochi_bench.scored import Scored, any_truth, score
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_train.answers import Answers
 from yochi_train.features import POOLED, Features
 from yochi_train.pictures import Picture
-from yochi_train.scored import Scored, score
 from yochi_train.tables import Bar, Table, at_least, at_most, bars_met, interval, markdown, number
-from yochi_train.tables_notes import any_truth, note_tables
+from yochi_train.tables_notes import note_tables
 from yochi_train.tables_pairs import combination_table, verdict_table
 from yochi_train.tables_pictures import cross_set_table, cue_table
 from yochi_train.testset import TestSet
 
+from tests.bench.test_scored import answers_of
+
 from .made import picture, plain_bundle, record
-from .test_scored import answers_of
 
 YES = log(9)  # a margin of 90 %
 

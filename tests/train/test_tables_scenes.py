@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from yochi_bench.scored import Scored, score
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import GRID
 from yochi_runtime.taxonomy import Pack
 from yochi_train.evaluate import picture_record
 from yochi_train.pictures import Picture
-from yochi_train.scored import Scored, score
 from yochi_train.tables_scenes import flip_table, pointing_table, scene_pairs
 
+from tests.bench.test_scored import answers_of
+
 from .made import picture, plain_bundle
-from .test_scored import answers_of
 
 FIRE, SMOKE = "cue:fire", "cue:smoke"
 SIDE = 10 * GRID  # pixels

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from yochi_bench.answers import blind as no_picture
+from yochi_bench.scored import as_the_box, refused, score
 from yochi_runtime.bundle import CALIBRATION, GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.record import Record
@@ -17,7 +19,6 @@ from yochi_runtime.taxonomy import sha256_text
 from .answers import Answers, from_bundle
 from .features import Features, encode_folder
 from .pictures import Picture, read_photos, read_pictures
-from .scored import as_the_box, refused, score
 from .tables import Bar, Section, Table, bars_met, markdown
 from .tables_notes import note_tables
 from .tables_order import order_table, turned, turned_back
@@ -164,7 +165,9 @@ def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out:
         return Answers.load(file)
     file.parent.mkdir(exist_ok=True)
     pack = turned(opened.pack) if name == TURNED else None
-    answers = from_bundle(bundle, rows, photos, blind_image=name == BLIND, pack=pack, cells=name == SCENES)
+    answers = from_bundle(
+        bundle, rows, photos, shown=no_picture if name == BLIND else None, pack=pack, cells=name == SCENES
+    )
     answers.save(file)
     return answers
 

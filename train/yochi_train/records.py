@@ -4,7 +4,6 @@ The training file is written in packs of `PACK_NOTES` records with the same pict
 picture once and several notes against it, as the box does with a still scene.
 """
 
-import json
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
+from yochi_runtime.record import iterate_records as iterate_records
+from yochi_runtime.record import read_records as read_records
 from yochi_runtime.taxonomy import Pack
 
 from .grammar import LANGS, ComposedNote, Composer, Lang
@@ -204,21 +205,3 @@ def write_records(records: Iterator[Record], file: Path) -> int:
             count += 1
     partial.replace(file)
     return count
-
-
-def read_records(file: Path) -> list[Record]:
-    """Every record of `file`; a bad line is an error with its number."""
-    return list(iterate_records(file))
-
-
-def iterate_records(file: Path) -> Iterator[Record]:
-    """The records of `file` one by one, however large it is."""
-    if not file.is_file():
-        raise UsageError(f"expected {file}, found none; run: yochi-train records photos")
-    # Bytes: only a line feed ends a row, while splitlines() would also cut a note at U+2028 or U+0085.
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield Record.model_validate(json.loads(line))
-            except ValueError as e:
-                raise UsageError(f"{file}:{number}: {str(e).splitlines()[0]}") from e

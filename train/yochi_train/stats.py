@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from yochi_bench.cells import Cell, cell
+from yochi_bench.cells import Cell, cell_of
 from yochi_runtime.bundle import MIN_POSITIVES
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import MARKED, Record
-from yochi_runtime.taxonomy import Pack, Source, load_pack
+from yochi_runtime.taxonomy import Pack, load_pack
 
 from .grammar import LANGS
 from .pictures import Picture, read_pictures
 from .records import iterate_records
 from .tables import Bar, bars_met
-from .truth import NOTE_SOURCES
 from .validate import PICTURES, shards
 
 KINDS = ("risk", "harmless", "combination", "narrative")
@@ -181,27 +180,9 @@ class Counts:
 
 
 def record_cell(record: Record, pack: Pack, safe: Collection[str] = ()) -> str:
-    """The record's HoliSafe cell, or "unknown".
-
-    A picture is safe where it was checked so (`safe` has its path) or every risky cue is known to be absent;
-    words in the picture that nobody read do not make it unknown.
-    """
-    known = {source: [record.slots.get(s.id) for s in pack.slots if s.source is source] for source in Source}
-    note = [value for source in NOTE_SOURCES for value in known[source]]
-    image = _unsafe(known[Source.IMAGE_CONTENT])
-    if image is None and record.image in safe:
-        image = False
-    if 1 in known[Source.IMAGE_TEXT]:
-        image = True
-    pair = None if record.verdict is None else record.verdict != "proceed"
-    found = cell(image, _unsafe(note), pair)
+    """The record's HoliSafe cell, or "unknown"; `safe` as in `cell_of`."""
+    found = cell_of(record, pack, safe)
     return found.value if found else UNKNOWN
-
-
-def _unsafe(slots: Sequence[int | None]) -> bool | None:
-    if 1 in slots:
-        return True
-    return None if None in slots else False
 
 
 def count_records(records: Iterable[Record], pack: Pack, safe: Iterable[str] = ()) -> Counts:

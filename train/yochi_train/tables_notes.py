@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 from yochi_bench.intervals import bootstrap
+from yochi_bench.scored import Scored, any_truth
 from yochi_bench.scores import auroc, weighted_f1, weighted_macro_f1
 from yochi_runtime.taxonomy import Source
 
-from .scored import Scored
 from .tables import Section, Table, at_least, clusters, interval, number
 
 SOURCE_F1 = {"en": 0.88, "ja": 0.85}
@@ -51,12 +51,6 @@ def note_tables(scored: Scored, seed: int, count: int) -> tuple[list[Section], d
         bars += own
         passed[lang] = all(bar.met for bar in own)
     return [(risk, []), (which, bars)], passed
-
-
-def any_truth(truth: NDArray[np.int8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N, k) slot truths -> any of them holds, and where that is known: one holds, or none is open."""
-    holds = (truth == 1).any(axis=1)
-    return holds, holds | (truth == 0).all(axis=1)
 
 
 def categories(

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from yochi_bench.intervals import bootstrap
+from yochi_bench.scored import Scored
 from yochi_bench.scores import weighted_auroc
 from yochi_bench.verdicts import MODEL, RATES, Rate
 from yochi_bench.verdicts import table as verdict_rows
 from yochi_runtime.taxonomy import Source
 
-from .scored import Scored
 from .tables import Section, Table, at_least, at_most, clusters, interval, number
 
 RUNS = {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from yochi_bench.intervals import bootstrap, paired_difference, resample
+from yochi_bench.scored import Scored
 from yochi_bench.scores import weighted_ratio
 from yochi_runtime.errors import UsageError
 from yochi_runtime.evidence import cue_box
@@ -23,7 +24,6 @@ from yochi_runtime.evidence import cue_box
 from .pictures import Picture
 from .scenes.hazards import HAZARDS, NEUTRAL
 from .scenes.scene import belongs
-from .scored import Scored
 from .tables import Section, Table, interval
 
 SHOWS: Mapping[str, Sequence[str]] = {**NEUTRAL, **{h.cue: h.evidence for h in HAZARDS if h.cue}}

@@ -17,12 +17,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from yochi_bench.scored import any_truth
 from yochi_bench.scores import value, weighted_f1
 from yochi_bench.verdicts import row
 from yochi_runtime.taxonomy import Slot
 from yochi_runtime.verdict import JUDGED
-
-from .tables_notes import any_truth
 
 GRID = tuple(round(0.1 + 0.05 * i, 2) for i in range(15))  # 0.1 .. 0.8: nothing hangs on a hair
 VERDICT_GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # 1: the verdict slot says nothing by itself

@@ -1,16 +1,15 @@
 """Records with what a bundle said of them: calibrated probabilities, thresholds, verdicts, in arrays."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from yochi_bench.intervals import Resamples, linked, resample
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.factors import flagged, verdict_of_risks
 from yochi_runtime.gates import check_content
-from yochi_runtime.image import read_frame
+from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.limits import GateError
 from yochi_runtime.reader import SlotLogits
@@ -20,6 +19,7 @@ from yochi_runtime.taxonomy import Slot, Source
 from yochi_runtime.verdict import Verdict
 
 from .answers import Answers
+from .intervals import Resamples, linked, resample
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +79,12 @@ class Scored:
         )
 
 
+def any_truth(truth: NDArray[np.int8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(N, k) slot truths -> any of them holds, and where that is known: one holds, or none is open."""
+    holds = (truth == 1).any(axis=1)
+    return holds, holds | (truth == 0).all(axis=1)
+
+
 def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored:
     """Through the runtime's own readout and verdict functions."""
     slots = (*bundle.pack.cue_slots, *bundle.pack.risk_slots)
@@ -95,12 +101,15 @@ def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored
     return Scored(tuple(records), slots, probability, threshold, truth, tuple(verdicts))
 
 
-def refused(records: Sequence[Record], photos: Path) -> frozenset[str]:
-    """The records' images that the box's gates let nobody judge."""
+def refused(
+    records: Sequence[Record], photos: Path, shown: Callable[[Frame], Frame] | None = None
+) -> frozenset[str]:
+    """The records' images that the box's gates let nobody judge; `shown` as in `from_bundle`."""
     found = set()
     for image in sorted({record.image for record in records}):
         try:
-            check_content(read_frame(photos / image))
+            frame = read_frame(photos / image)
+            check_content(frame if shown is None else shown(frame))
         except GateError:
             found.add(image)
     return frozenset(found)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from yochi_bench.scored import Scored, as_the_box, refused, score
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import Verdict
 from yochi_train.answers import Answers
-from yochi_train.scored import Scored, as_the_box, refused, score
 
-from .made import plain_bundle, record
+from tests.train.made import plain_bundle, record
 
 NEVER = -log(99)  # a margin of 1 %
 

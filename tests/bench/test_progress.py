@@ -2,7 +2,7 @@
 
 import io
 
-from yochi_train.progress import Progress
+from yochi_bench.progress import Progress
 
 
 class Clock:

@@ -1,0 +1,126 @@
+"""Raw answers to many records, from a bundle on the box. The trainer makes the same arrays in torch.
+
+Calibration, scores and parity are then arithmetic on files.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from yochi_runtime.base import find_base
+from yochi_runtime.bundle import LORA, VISION
+from yochi_runtime.image import Frame, read_frame
+from yochi_runtime.inspection import Note
+from yochi_runtime.language import Language
+from yochi_runtime.opening import prompt_of, read_bundle
+from yochi_runtime.prompt import build_prompt
+from yochi_runtime.reader import Reader
+from yochi_runtime.record import Record
+from yochi_runtime.scene import Scene, Stages
+from yochi_runtime.taxonomy import Pack
+from yochi_runtime.vision import Vision
+
+from .progress import Progress
+
+GRAY = Frame(np.full((64, 64, 3), 127, np.uint8))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """float32 logits in the order of the records.
+
+    `cues` (N, C, 2) and `risks` (N, R, 2) as (no, yes), `verdict` (N, 3) as (proceed, caution, stop). `cells`
+    (N, 49, C) scores in 0..1 of the picture's cells, None where nobody asked for them.
+    """
+
+    cues: NDArray[np.float32]
+    risks: NDArray[np.float32]
+    verdict: NDArray[np.float32]
+    cells: NDArray[np.float32] | None = None
+
+    def margins(self) -> NDArray[np.float64]:
+        """(N, C + R) logit(yes) - logit(no), cues first, as `pack.slots` without the verdict."""
+        both = np.concatenate([self.cues, self.risks], axis=1).astype(np.float64)
+        margins: NDArray[np.float64] = both[..., 1] - both[..., 0]
+        return margins
+
+    def save(self, file: Path) -> None:
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+
+    @classmethod
+    def load(cls, file: Path) -> "Answers":
+        with np.load(file) as data:
+            cells = data.get("cells")
+            return cls(data["cues"], data["risks"], data["verdict"], cells)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Answers":
+        cells = None if self.cells is None else self.cells[rows]
+        return Answers(self.cues[rows], self.risks[rows], self.verdict[rows], cells)
+
+
+def blind(_: Frame) -> Frame:
+    """A gray picture in place of any."""
+    return GRAY
+
+
+class Vector(Protocol):
+    """One record's answers in the order of `Answers`, without the leading axis."""
+
+    def __call__(self, record: Record) -> tuple[NDArray[np.float32], ...]: ...
+
+
+def from_bundle(
+    bundle: Path,
+    records: Sequence[Record],
+    photos: Path,
+    threads: int = 2,
+    *,
+    shown: Callable[[Frame], Frame] | None = None,
+    pack: Pack | None = None,
+    cells: bool = False,
+) -> Answers:
+    """On the runtime: ONNX Runtime and llama.cpp, segment by segment, as `yochi judge` does.
+
+    `shown` is what becomes of each record's picture before it is judged. `pack` asks its slots, in its order,
+    instead of the bundle's own. `cells` keeps the scores of the picture's cells.
+    """
+    opened = read_bundle(bundle)
+    prompt = prompt_of(opened)
+    if pack is not None:
+        prompt = build_prompt(pack, prompt.tokenizer)
+    with ExitStack() as stack:
+        base = find_base(opened.manifest.base)
+        language = stack.enter_context(Language(base, bundle / LORA, threads=threads))
+        count = len(opened.pack.cue)
+        vision = stack.enter_context(Vision(bundle / VISION, language.width, count, threads=threads))
+        scene = Scene(vision, Reader(language, prompt))
+
+        def answer(record: Record) -> tuple[NDArray[np.float32], ...]:
+            frame = read_frame(photos / record.image)
+            seen = scene.look(frame if shown is None else shown(frame), Stages())
+            after = scene.read(prompt.note(Note(record.note).text), Stages())
+            return seen.look, after.risks, after.verdict, *([seen.cells] if cells else [])
+
+        return collect("answers on the box", records, answer)
+
+
+def collect(what: str, records: Sequence[Record], answer: Vector) -> Answers:
+    """Asks picture by picture, so that a picture is looked at once; returns the records' order."""
+    order = sorted(range(len(records)), key=lambda i: (records[i].image, i))
+    rows: dict[int, tuple[NDArray[np.float32], ...]] = {}
+    for i in _shown(what, order):
+        rows[i] = answer(records[i])
+    parts = [rows[i] for i in range(len(records))]
+    return Answers(*(np.stack(arrays).astype(np.float32) for arrays in zip(*parts, strict=True)))
+
+
+def _shown(what: str, order: Sequence[int]) -> Iterator[int]:
+    progress = Progress(what, len(order))
+    for i in order:
+        yield i
+        progress.step()

@@ -1,0 +1,158 @@
+"""What is measured on, and what it does meanwhile: processor, memory, heat, energy. Linux's own files.
+
+Whatever the system does not tell is None with its reason, never a guess.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .report import Column, Machine, Number, Row, Table, measured
+
+ENGINES = ("onnxruntime", "llama-cpp-python", "numpy")
+CPU_FILES, HEAT_FILES = Path("/sys/devices/system/cpu"), Path("/sys/class/thermal")
+POWER_FILES = Path("/sys/class/powercap")
+GOVERNOR = "cpu0/cpufreq/scaling_governor"
+
+
+def machine() -> Machine:
+    """This one, with a hash over everything said of it."""
+    facts: dict[str, object] = {
+        "architecture": platform.machine(),
+        "cpu": cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": memory_bytes(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "engines": {name: of for name in ENGINES if (of := _version(name))},
+        "governor": _word(CPU_FILES / GOVERNOR),
+    }
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return Machine.model_validate({**facts, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _word(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").strip() or None
+    except OSError:
+        return None
+
+
+def cpu_name(info: Path = Path("/proc/cpuinfo")) -> str | None:
+    """As the kernel names it; None where it does not (ARM boards often)."""
+    names = [line.partition(":")[2].strip() for line in _lines(info) if line.startswith("model name")]
+    return names[0] if names else None
+
+
+def memory_bytes(info: Path = Path("/proc/meminfo")) -> int | None:
+    """All that the system has."""
+    total = [line.split() for line in _lines(info) if line.startswith("MemTotal:")]
+    return int(total[0][1]) * 1024 if total else None
+
+
+def _lines(file: Path) -> list[str]:
+    return (_word(file) or "").splitlines()
+
+
+class Conditions:
+    """What may disturb the times, read when it is made and again for the table."""
+
+    def __init__(self, cpu: Path = CPU_FILES, heat: Path = HEAT_FILES) -> None:
+        self._cpu, self._heat = cpu, heat
+        self._before = self._read()
+
+    def table(self) -> Table:
+        """Load average, the hottest zone, and how often the processor was slowed down, before and after."""
+        after = self._read()
+        rows = tuple(
+            Row(id=name, cells={"before": before, "after": after[name]})
+            for name, before in self._before.items()
+        )
+        columns = (Column(id="before", unit="as named"), Column(id="after", unit="as named"))
+        caption = "A load average above the threads that measured: somebody else had a share of the cores."
+        return Table(id="conditions", title="Conditions", columns=columns, rows=rows, caption=caption)
+
+    def _read(self) -> dict[str, Number]:
+        return {
+            "load average, 1 min": measured(round(os.getloadavg()[0], 2)),
+            "hottest zone, degrees C": self._temperature(),
+            "throttle events": self._throttled(),
+        }
+
+    def _temperature(self) -> Number:
+        found = _numbers(self._heat.glob("thermal_zone*/temp"))
+        if found:
+            return measured(max(found) / 1000)
+        return measured(
+            None, f"expected thermal zones in {self._heat}, found none; a virtual machine has none"
+        )
+
+    def _throttled(self) -> Number:
+        found = _numbers(self._cpu.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
+        if found:
+            return measured(sum(found))
+        return measured(
+            None, f"expected throttle counters in {self._cpu}, found none; Intel's alone have them"
+        )
+
+
+def _numbers(files: Iterable[Path]) -> list[int]:
+    """Of the files that hold a whole number; a zone that is switched off holds none."""
+    words = [_word(file) or "" for file in files]
+    return [int(word) for word in words if word.removeprefix("-").isdecimal()]
+
+
+class EnergyMeter:
+    """Joules that all processor packages used since it was made (Linux powercap, RAPL zones)."""
+
+    def __init__(self, folder: Path = POWER_FILES) -> None:
+        self._folder = folder
+        self._before = self._read()
+
+    def joules(self, judgements: int) -> Number:
+        """A judgement's share, idle power included; None and why where no meter can be read."""
+        before, after = self._before, self._read()
+        if isinstance(before, str):
+            return measured(None, before)
+        if isinstance(after, str):
+            return measured(None, after)
+        if set(before) != set(after) or not judgements:
+            return measured(None, "expected the same meters before and after, got others; measure again")
+        used = sum(_used(before[zone], after[zone], self._range(zone)) for zone in before)
+        return measured(used / 1e6 / judgements, n=judgements)
+
+    def _read(self) -> dict[str, int] | str:
+        """Microjoules by zone, or why not. Packages only: their parts count again what they count."""
+        try:
+            found = {zone: int((self._folder / zone / "energy_uj").read_text()) for zone in self._zones()}
+        except (OSError, ValueError) as e:
+            words = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
+            return f"expected to read the energy meter in {self._folder}, got: {words}; root may read it"
+        if found:
+            return found
+        return f"expected an energy meter (RAPL) in {self._folder}, found none; measure at the plug"
+
+    def _zones(self) -> Iterator[str]:
+        for zone in sorted(self._folder.glob("*:*")):
+            if zone.name.count(":") == 1 and (_word(zone / "name") or "").startswith("package"):
+                yield zone.name
+
+    def _range(self, zone: str) -> int:
+        """Where its counter begins anew."""
+        return int(_word(self._folder / zone / "max_energy_range_uj") or 0)
+
+
+def _used(before: int, after: int, counter_range: int) -> int:
+    """A counter that stands lower than before has begun anew once."""
+    return after - before if after >= before else after - before + counter_range

@@ -1,0 +1,61 @@
+"""The most memory that this process and each of its children held: VmHWM, proc(5)."""
+
+import os
+from pathlib import Path
+
+from .report import Column, Number, Row, Table, measured
+
+STATUS = Path("/proc/self/status")
+
+
+def memory_table() -> Table:
+    """A row for each process, the engines by their name, and their sum."""
+    found = {"yochi-bench": peak_rss(STATUS)}
+    for status in _children():
+        name = _name(status.parent)
+        place = 2
+        while name in found:
+            name, place = f"{_name(status.parent)} ({place})", place + 1
+        found[name] = peak_rss(status)
+    unread = [number.reason for number in found.values() if number.value is None]
+    total = sum(number.value or 0.0 for number in found.values())
+    found["all"] = measured(None, unread[0]) if unread else measured(total)
+    return Table(
+        id="memory",
+        title="Peak memory (VmHWM)",
+        columns=(Column(id="peak", unit="bytes", better="lower"),),
+        rows=tuple(Row(id=name, cells={"peak": number}) for name, number in found.items()),
+        caption="Pages that several processes share (libraries) count for each, and peaks need not coincide.",
+    )
+
+
+def _children() -> list[Path]:
+    mine = f"PPid:\t{os.getpid()}\n"
+    return [status for status in sorted(Path("/proc").glob("[0-9]*/status")) if mine in _text(status)]
+
+
+def _name(process: Path) -> str:
+    """What an engine is started as, else the program's name."""
+    words = _text(process / "cmdline").split("\0")
+    if "yochi_runtime.engine_child" in words:
+        return f"{words[words.index('yochi_runtime.engine_child') + 1]} engine"
+    return _text(process / "comm").strip() or process.name
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # it has ended meanwhile
+        return ""
+
+
+def peak_rss(status: Path) -> Number:
+    """Highest resident memory of one process so far, in bytes, or None and why not."""
+    try:
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError as e:
+        return measured(None, f"expected to read {status}, got: {e.strerror or e}; only Linux has it")
+    found = [line.split() for line in lines if line.startswith("VmHWM:")]
+    if not found:
+        return measured(None, f"expected a VmHWM line in {status}, got none; this kernel does not count it")
+    return measured(int(found[0][1]) * 1024)

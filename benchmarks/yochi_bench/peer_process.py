@@ -1,0 +1,168 @@
+"""One peer in a process of its own, so that its memory is its own: a line asks, a line of JSON answers.
+
+All peers have the same language model, LoRA, number of threads, pictures, notes and order of questions:
+
+- `yochi`: the judge. One pass reads every slot
+- `json`: llama-cpp-python writes a verdict, a source and a category as JSON, under the schema's grammar
+- `token`: llama-cpp-python writes one token, the verdict, with its log-probabilities
+
+The last two see no picture and know no slots, so what they cost is less than a peer that sees would. Their
+prompt begins with what does not change, which llama-cpp-python keeps in its cache.
+"""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from yochi_runtime.base import find_base
+from yochi_runtime.bundle import LORA
+from yochi_runtime.inspection import Inspection, Note
+from yochi_runtime.judge import Judge
+from yochi_runtime.opening import read_bundle
+from yochi_runtime.prompt import BOS
+from yochi_runtime.taxonomy import Pack, Source
+from yochi_runtime.tokens import TextTokenizer
+from yochi_runtime.verdict import JUDGED
+
+from .memory import memory_table
+from .peer_settings import PeerName, PeerSettings
+from .timed import check_judged
+from .workload import read_asked
+
+ASK, END = "ask", "end"
+CONTEXT, MOST_TOKENS = 512, 64
+TASK = "Factory safety. Read the inspection note and judge it."
+Answer = dict[str, Any]  # verdict or None, tokens that were written
+
+
+class Writer:
+    """llama-cpp-python, which writes. `words` to ids without control tokens; `lora` None for none."""
+
+    def __init__(
+        self, base: Path, lora: Path | None, words: Callable[[str], list[int]], threads: int
+    ) -> None:
+        # First: it sets how the library's threads wait.
+        import yochi_runtime.language  # noqa: F401
+        from llama_cpp import Llama
+
+        self._words = words
+        self._llama = Llama(
+            model_path=str(base),
+            lora_path=None if lora is None else str(lora),
+            n_ctx=CONTEXT,
+            n_batch=CONTEXT,
+            n_threads=threads,
+            n_threads_batch=threads,
+            logits_all=True,  # it gives no log-probabilities without
+            verbose=False,
+        )
+
+    def prompt(self, note: Note, end: str) -> list[int]:
+        return [BOS, *self._words(f"{TASK}\nNote:"), *self._words(" " + note.text), *self._words(end)]
+
+    def write_json(self, note: Note, pack: Pack) -> Answer:
+        """Greedy, so that every run writes the same."""
+        from llama_cpp import LlamaGrammar
+
+        grammar = LlamaGrammar.from_json_schema(json.dumps(answer_schema(pack)), verbose=False)
+        done: Any = self._llama.create_completion(
+            self.prompt(note, "\nJSON:"), max_tokens=MOST_TOKENS, temperature=0.0, grammar=grammar
+        )
+        return {"verdict": _verdict(done["choices"][0]["text"]), "tokens": done["usage"]["completion_tokens"]}
+
+    def write_token(self, note: Note) -> Answer:
+        """The likeliest verdict by the log-probability of its first token among the likeliest 1,000."""
+        done: Any = self._llama.create_completion(
+            self.prompt(note, "\nVerdict:"), max_tokens=1, temperature=0.0, logprobs=1000
+        )
+        found = done["choices"][0]["logprobs"]
+        likely = found["top_logprobs"][0] if found and found["top_logprobs"] else {}
+        scores = {verdict.value: likely.get(f" {verdict}", -math.inf) for verdict in JUDGED}
+        best = max(scores, key=scores.__getitem__)
+        verdict = best if scores[best] > -math.inf else None
+        return {"verdict": verdict, "tokens": done["usage"]["completion_tokens"]}
+
+
+def answer_schema(pack: Pack) -> dict[str, Any]:
+    """One verdict, one source, one category: the least that says what a factor of Yochi's says."""
+    words = {
+        "verdict": [verdict.value for verdict in JUDGED],
+        "source": [source.value for source in Source],
+        "category": [category.id for category in pack.category],
+    }
+    return {
+        "type": "object",
+        "properties": {name: {"enum": of} for name, of in words.items()},
+        "required": list(words),
+        "additionalProperties": False,
+    }
+
+
+def _verdict(text: str) -> str | None:
+    """None for what is no whole answer: it was cut off."""
+    try:
+        return str(json.loads(text)["verdict"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+@contextmanager
+def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
+    """What answers one inspection."""
+    if settings.peer is PeerName.YOCHI:
+        with Judge.open(_path(settings.bundle), threads=settings.threads) as judge:
+            yield lambda inspection: _judged(judge, inspection)
+        return
+    bundle = read_bundle(_path(settings.bundle))
+    tokenizer = TextTokenizer.load(bundle.path)
+    base = find_base(bundle.manifest.base)
+    writer = Writer(base, bundle.path / LORA, tokenizer.encode, settings.threads)
+    if settings.peer is PeerName.JSON:
+        yield lambda inspection: writer.write_json(inspection.note, bundle.pack)
+    else:
+        yield lambda inspection: writer.write_token(inspection.note)
+
+
+def _judged(judge: Judge, inspection: Inspection) -> Answer:
+    judgement = judge.judge(inspection)
+    check_judged(judgement)
+    return {"verdict": judgement.verdict.value, "tokens": judgement.decoded_tokens}
+
+
+def _path(bundle: str | None) -> Path | None:
+    return None if bundle is None else Path(bundle)
+
+
+def serve(settings: PeerSettings, lines: TextIO, out: TextIO) -> None:
+    """READY, then a line for every ASK, and the memory at END."""
+    asked = read_asked([Path(image) for image in settings.images], settings.notes)
+    new = asked.new_frames()
+    with opened(settings) as answer:
+        _say(out, {"ready": True})
+        for line in lines:
+            if line.strip() == END:
+                _say(out, {"peak": memory_table().rows[-1].cells["peak"].model_dump()})
+                return
+            inspection = next(new)
+            start = time.perf_counter()
+            found = answer(inspection)
+            _say(out, {"ms": (time.perf_counter() - start) * 1e3, **found})
+
+
+def _say(out: TextIO, words: dict[str, Any]) -> None:
+    out.write(json.dumps(words) + "\n")
+    out.flush()
+
+
+def main() -> None:
+    """The process: settings as JSON in the first argument."""
+    serve(PeerSettings.model_validate_json(sys.argv[1]), sys.stdin, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

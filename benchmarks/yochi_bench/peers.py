@@ -1,0 +1,144 @@
+"""Yochi beside other ways to ask the same weights, in turn: A B C A B C, so that all meet the same machine.
+
+What a peer is stands in `peer_process`. Speed and memory are compared. Verdicts are not: the weights were
+trained to answer slots, and what they write otherwise says nothing of the way in which they are asked.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from yochi_runtime.errors import EngineError, Reason
+
+from .peer_process import ASK, END
+from .peer_settings import PeerSettings
+from .percentiles import summary
+from .report import Column, Number, Row, Table, measured
+from .timed import COLUMNS
+
+UNTRAINED = "expected weights that are trained to write answers, these are trained to answer slots"
+LATER = (
+    "Not here yet: a chat handler that sees the picture and llama-server with a projector (the bundle has no "
+    "mmproj file), and transformers in PyTorch (not installed on a box)."
+)
+FEWER = "The peers that write see no picture: one that sees it would take longer than they do."
+
+
+class PeerProcess:
+    """A peer's process. EngineError where it cannot answer."""
+
+    def __init__(self, settings: PeerSettings) -> None:
+        self.name = settings.peer
+        self._open = ExitStack()
+        self._errors = self._open.enter_context(
+            tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 -- by `close`
+        )
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "yochi_bench.peer_process", settings.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self._open.push(self._child)
+
+    def wait_until_ready(self) -> None:
+        self._hear()
+
+    def ask(self) -> dict[str, Any]:
+        """`ms`, `verdict` and `tokens` of the next question."""
+        self._tell(ASK)
+        return self._hear()
+
+    def peak(self) -> Number:
+        """Its memory, children included; then it has ended."""
+        self._tell(END)
+        return Number.model_validate(self._hear()["peak"])
+
+    def _tell(self, word: str) -> None:
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(word + "\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            return  # why it ended is found when it is listened to
+
+    def _hear(self) -> dict[str, Any]:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+        self._errors.seek(0)
+        last = (self._errors.read().strip().splitlines() or ["no word"])[-1]
+        raise EngineError(
+            Reason.ENGINE_FAILED,
+            f"expected an answer from the peer {self.name}, got its end: {last}; leave it out with --peer",
+        )
+
+    def close(self) -> None:
+        """Ends it, whatever it does."""
+        self._child.kill()
+        with suppress(BrokenPipeError):
+            self._open.close()
+
+
+@contextmanager
+def started(settings: Sequence[PeerSettings]) -> Iterator[list[PeerProcess]]:
+    """All of them, until the end."""
+    with ExitStack() as stack:
+        processes = []
+        for one in settings:
+            process = PeerProcess(one)
+            stack.callback(process.close)
+            process.wait_until_ready()
+            processes.append(process)
+        yield processes
+
+
+@dataclass
+class Answers:
+    """Of one peer, in the order of the questions."""
+
+    ms: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+
+
+def interleaved(peers: Sequence[PeerProcess], warmup: int, count: int) -> dict[str, Answers]:
+    """Every peer answers a question before any gets the next; the first `warmup` are not counted."""
+    found = {peer.name: Answers() for peer in peers}
+    for number in range(warmup + count):
+        for peer in peers:
+            answer = peer.ask()
+            if number >= warmup:
+                found[peer.name].ms.append(answer["ms"])
+                found[peer.name].tokens.append(answer["tokens"])
+    return {str(name): answers for name, answers in found.items()}
+
+
+def peers_table(answers: dict[str, Answers], peaks: dict[str, Number]) -> Table:
+    """A row for each peer."""
+    rows = []
+    for name, own in answers.items():
+        written = measured(sum(own.tokens) / len(own.tokens), n=len(own.tokens))
+        agreement = {} if name == "yochi" else {"agreement": measured(None, UNTRAINED)}
+        cells = {**summary(own.ms), "peak": peaks[name], "tokens written": written, **agreement}
+        rows.append(Row(id=name, cells=cells))
+    return Table(
+        id="peers",
+        title="The same weights, asked in several ways",
+        columns=(
+            *COLUMNS,
+            Column(id="peak", unit="bytes", better="lower"),
+            Column(id="tokens written", unit="tokens"),
+            Column(id="agreement", unit="1", better="higher"),
+        ),
+        rows=tuple(rows),
+        caption="ms of a whole answer, yochi's with the search for evidence; in brackets the early-stopping "
+        "estimate. peak: VmHWM of the peer's processes.",
+    )

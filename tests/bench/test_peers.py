@@ -1,0 +1,147 @@
+"""Peers: the order of questions, what a process answers, and what is written by llama-cpp-python itself."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from yochi_bench.cli import command
+from yochi_bench.peer_process import Writer, answer_schema, serve
+from yochi_bench.peer_settings import PeerName, PeerSettings
+from yochi_bench.peers import Answers, PeerProcess, interleaved, peers_table
+from yochi_bench.report import Number, read_report
+from yochi_runtime.errors import CannotJudge, EngineError
+from yochi_runtime.inspection import Note
+from yochi_runtime.taxonomy import Pack, Source
+from yochi_runtime.verdict import JUDGED
+
+from tests.fixtures.chat_model import write_chat_model
+from tests.fixtures.tiny_bundle import TinyBundle
+from tests.fixtures.tokenizer import small_bpe
+
+
+class FakePeer(PeerProcess):
+    """Says who was asked, and takes 10 ms more each time."""
+
+    def __init__(self, name: PeerName, order: list[str]) -> None:
+        self.name, self._order = name, order
+
+    def ask(self) -> dict[str, Any]:
+        self._order.append(self.name)
+        return {"ms": 10.0 * len(self._order), "verdict": "stop", "tokens": len(self._order)}
+
+
+def test_questions_go_round() -> None:
+    order: list[str] = []
+    peers = [FakePeer(PeerName.YOCHI, order), FakePeer(PeerName.JSON, order)]
+    found = interleaved(peers, warmup=1, count=2)
+    assert order == ["yochi", "json"] * 3
+    assert found["yochi"].ms == [30.0, 50.0]
+    assert found["json"].ms == [40.0, 60.0]
+    assert found["json"].tokens == [4, 6]
+
+
+def test_the_table_by_hand() -> None:
+    answers = {"yochi": Answers([10.0] * 11, [0] * 11), "json": Answers([30.0] * 11, [8] * 11)}
+    table = peers_table(answers, dict.fromkeys(answers, Number(value=1e6)))
+    yochi, json_row = table.rows
+    assert (yochi.cells["p50"].value, json_row.cells["p50"].value) == (10.0, 30.0)
+    assert json_row.cells["tokens written"].value == 8
+    assert json_row.cells["p90"].value is None
+    assert "trained to write" in str(json_row.cells["agreement"].reason)
+    assert "agreement" not in yochi.cells
+
+
+@pytest.fixture(scope="module")
+def chatting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has words, and likes the letters of no verdict best."""
+    path = tmp_path_factory.mktemp("chat") / "chat.gguf"
+    write_chat_model(path, first="sctp", then='"}')
+    return path
+
+
+@pytest.fixture(scope="module")
+def writer(chatting: Path) -> Writer:
+    bpe = small_bpe()
+    return Writer(chatting, None, lambda text: list(bpe.encode(text, add_special_tokens=False).ids), 1)
+
+
+def test_what_is_written_is_held_to_the_schema(writer: Writer, pack: Pack) -> None:
+    """Greedy under the grammar: a whole answer, or None where the tokens ran out."""
+    found = writer.write_json(Note("Sweep."), pack)
+    assert found["verdict"] in {None, *JUDGED}
+    assert found["tokens"] > 1
+    assert writer.write_json(Note("Sweep."), pack) == found
+
+
+def test_one_token_is_written(writer: Writer) -> None:
+    assert writer.write_token(Note("Sweep."))["tokens"] == 1
+
+
+def test_a_notes_control_tokens_are_text(writer: Writer) -> None:
+    """The only control token is the one the prompt begins with."""
+    control = small_bpe().token_to_id("<|im_end|>")
+    assert control not in writer.prompt(Note("a <|im_end|> b"), "\nJSON:")
+
+
+def test_the_schema_asks_for_what_a_factor_says(pack: Pack) -> None:
+    schema = answer_schema(pack)
+    assert schema["properties"]["verdict"]["enum"] == ["proceed", "caution", "stop"]
+    assert set(schema["properties"]["source"]["enum"]) == {str(source) for source in Source}
+    assert schema["required"] == ["verdict", "source", "category"]
+
+
+def settings(tiny: TinyBundle, photos: Path, **changed: Any) -> PeerSettings:
+    kept: dict[str, Any] = {
+        "peer": PeerName.YOCHI,
+        "images": (str(photos / "0.png"),),
+        "notes": ("Sweep.",),
+        "bundle": str(tiny.folder),
+        "threads": 1,
+    }
+    return PeerSettings(**{**kept, **changed})
+
+
+def test_a_process_answers_line_by_line(tiny: TinyBundle, photos: Path) -> None:
+    out = io.StringIO()
+    serve(settings(tiny, photos), io.StringIO("ask\nask\nend\n"), out)
+    ready, *answers, peak = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert ready == {"ready": True}
+    assert [answer["verdict"] for answer in answers] == ["cannot_judge"] * 2  # nobody trusts this bundle
+    assert all(answer["ms"] > 0 for answer in answers)
+    assert peak["peak"]["value"] > 10_000_000
+
+
+def test_a_process_that_cannot_start_says_why(tiny: TinyBundle, photos: Path) -> None:
+    process = PeerProcess(settings(tiny, photos, bundle=str(photos)))
+    try:
+        with pytest.raises(EngineError, match=r"from the peer yochi, got its end: .*manifest"):
+            process.wait_until_ready()
+    finally:
+        process.close()
+
+
+def test_the_command(tiny: TinyBundle, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["--image", photos / "0.png", "--note", "Sweep.", "--bundle", tiny.folder, "--peer", "yochi"]
+    more = ["--count", 2, "--warmup", 0, "--threads", 1]
+    assert command([str(w) for w in ("peers", out, *words, *more)]) == 0
+    report = read_report(out / "report.json")
+    assert [row.id for row in report.table("peers").rows] == ["yochi"]
+    assert (report.table("peers").rows[0].cells["peak"].value or 0) > 10_000_000
+    assert report.settings["peers"] == "yochi"
+    assert any("Not here yet" in note for note in report.notes)
+
+
+def test_an_unknown_peer_is_exit_2(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--image", str(photos / "0.png"), "--note", "a", "--peer", "gpt"]
+    assert command(["peers", str(tmp_path / "out"), *words]) == 2
+    assert "--peer" in capsys.readouterr().err
+
+
+def test_a_failure_is_not_timed(tiny: TinyBundle, photos: Path) -> None:
+    """A black picture is refused by the gates, in no time."""
+    black = settings(tiny, photos, images=(str(photos / "black.png"),))
+    with pytest.raises(CannotJudge, match=r"frame|picture"):
+        serve(black, io.StringIO("ask\n"), io.StringIO())
