@@ -11,13 +11,11 @@ from safetensors.torch import load_file
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
+from yochi_train.model_folder import ADAPTER, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower
-from yochi_train.policy import MODEL, PROJECTOR
 from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
-
-ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, eq=False)
