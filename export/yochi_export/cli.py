@@ -103,7 +103,7 @@ def calibrate(
     from .answering import calibrate_bundle
 
     opened = open_bundle(bundle)
-    found = calibrate_bundle(opened, records, photos, out / f"{opened.sha256[:16]}.npz", threads)
+    found = calibrate_bundle(opened, records, photos, out, threads)
     (out / CALIBRATION).write_text(found.calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     typer.echo(json.dumps(found.chosen.rates, indent=1))
 
@@ -128,7 +128,7 @@ def parity(
     known = validation_records(records)
     asked = [known[i] for i in spread(len(known), count)]
     opened = open_bundle(bundle)
-    found = compare_bundle(RunFolder(run), opened, asked, photos, out / opened.sha256[:16], threads)
+    found = compare_bundle(RunFolder(run), opened, asked, photos, out, threads)
     _print(found.as_json(), out / "parity.json")
     if not found.passed:
         raise typer.Exit(NOT_PROVED)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from peft import PeftModel
 from safetensors.torch import load_file
-from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
+from yochi_runtime.base import NANO_BASE
+from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
-from yochi_train.model_folder import ADAPTER, MODEL, PROJECTOR
+from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower
 from yochi_train.positives import POSITIVES, read_positives
@@ -64,6 +65,12 @@ class RunFolder:
     @property
     def _positives(self) -> Path:
         return self.path / MODEL / POSITIVES
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of everything that its answers depend on, by what it is."""
+        files = {"adapter": self.path / MODEL / ADAPTER_WEIGHTS, "projector": self.projector}
+        files |= {"pack": self.pack, "tokenizer": self.tokenizer, "glossary": self.glossary}
+        return {name: file_sha256(path) for name, path in files.items()} | {"base": NANO_BASE.sha256}
 
     def positives(self) -> dict[str, int]:
         """Distinct positive training examples by slot id."""
