@@ -48,10 +48,12 @@ def packs_check(
     ] = None,
 ) -> None:
     """Read a pack and its words; show what it costs the prompt and how many templates teach each factor."""
-    from .base_model import load_tokenizer
+    from yochi_runtime.base import NANO_BASE, find_base
+
+    from .base_model import base_tokenizer, read_base
     from .pack_report import pack_report
 
-    typer.echo(pack_report(folder, load_tokenizer()))
+    typer.echo(pack_report(folder, base_tokenizer(read_base(find_base(NANO_BASE)))))
 
 
 @app.command()
