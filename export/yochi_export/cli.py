@@ -55,8 +55,7 @@ def onnx_command(
     from .trained import RunFolder
     from .vision import export_vision
 
-    trained = RunFolder(run).load()
-    export_vision(trained.tower, out / "vision.onnx")
+    export_vision(RunFolder(run).tower(), out / "vision.onnx")
     typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
 
 
@@ -189,6 +188,9 @@ def all_command(
     evaluation: Evaluation = None,
     version: Version = VERSION,
     threads: Threads = 2,
+    int8_frames: Annotated[
+        int, typer.Option(min=1, help="Training pictures that int8's ranges are set on.")
+    ] = 48,
     fit: Annotated[
         str, typer.Option(help="Languages whose validation notes thresholds are fitted to.")
     ] = "en,ja",
@@ -205,7 +207,17 @@ def all_command(
     if not fitted:
         raise UsageError("expected en, ja or both in --fit, got none; thresholds need validation notes")
     order = Order(
-        RunFolder(run), out, records, photos, version, count, threads, _list(languages), evaluation, fitted
+        RunFolder(run),
+        out,
+        records,
+        photos,
+        version,
+        count=count,
+        threads=threads,
+        languages=_list(languages),
+        evaluation=evaluation,
+        int8_frames=int8_frames,
+        fit=fitted,
     )
     bundle = export_all(order, lambda text: typer.echo(f"export: {text}", err=True))
     if ship_it:

@@ -33,7 +33,7 @@ from yochi_train.grammar import LANGS
 from yochi_train.pictures import read_pictures
 
 from .answering import box_answers, torch_answers, validation_records
-from .forms import Form, Forms, choose_form, make_forms, output_sizes
+from .forms import CALIBRATION_FRAMES, Form, Forms, choose_form, make_forms, output_sizes
 from .frames import prepared, training_pictures
 from .lora import write_lora
 from .measure import Cost
@@ -61,6 +61,7 @@ class Order:
     threads: int = 2
     languages: tuple[str, ...] | None = None  # None: those that `evaluation` proves
     evaluation: Path | None = None
+    int8_frames: int = CALIBRATION_FRAMES  # training pictures that int8's ranges are set on
     fit: tuple[str, ...] = LANGS  # languages whose validation notes calibration and thresholds are fitted to
 
 
@@ -110,7 +111,8 @@ def _pin(order: Order) -> None:
         raise UsageError(f"expected validation records in {records}, found none; check --records")
     made_of = order.run.hashes() | {"records": file_sha256(records)}
     made_of |= {"preparation": PREPARATION, "prompt": PROMPT_VERSION}
-    text = json.dumps(made_of | {"count": order.count, "fit": list(order.fit)}, indent=1)
+    chosen = {"count": order.count, "int8_frames": order.int8_frames, "fit": list(order.fit)}
+    text = json.dumps(made_of | chosen, indent=1)
     pinned = order.out / "made_of.json"
     if pinned.exists() and pinned.read_text(encoding="utf-8") != text:
         raise UsageError(
@@ -125,7 +127,7 @@ def float_vision(order: Order, report: Report, say: Say) -> Path:
     if path.exists() and report.get("onnx"):
         return path
     say("vision graph")
-    tower = order.run.load().tower
+    tower = order.run.tower()
     path.parent.mkdir(parents=True, exist_ok=True)
     export_vision(tower, path)
     worst = {"image_embeds": 0.0, "cue_cells": 0.0}
@@ -148,7 +150,8 @@ def small_forms(order: Order, source: Path, report: Report, say: Say) -> Forms:
     if known and (out / "int8.onnx").exists() and (out / "half.onnx").exists():
         return Forms({name: Cost(**cost) for name, cost in known["costs"].items()}, known["best_int8"])
     say("int8 and float16 forms")
-    forms = make_forms(source, out, training_pictures(order.records, order.photos))
+    pictures = training_pictures(order.records, order.photos)
+    forms = make_forms(source, out, pictures, calibrated_on=order.int8_frames)
     report.put("quantize", forms.as_json())
     return forms
 

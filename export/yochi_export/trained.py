@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from yochi_runtime.base import NANO_BASE
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
+from yochi_train import lite0
 from yochi_train.assemble import assemble
 from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
@@ -75,6 +76,15 @@ class RunFolder:
     def positives(self) -> dict[str, int]:
         """Distinct positive training examples by slot id."""
         return read_positives(self.path / MODEL)
+
+    def tower(self) -> VisionTower:
+        """The unquantized vision half alone, evaluation mode: no language model is read for it."""
+        state = load_file(self.projector)
+        size, hidden = state["fc2.weight"].shape
+        tower = VisionTower(len(state["cell_words"]), hidden, size)
+        tower.encoder.load_state_dict(lite0.pretrained().state_dict())
+        tower.projector.load_state_dict(state)
+        return tower.eval()
 
     def load(self, base: Path | None = None) -> Trained:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""

@@ -30,7 +30,9 @@ def order(tiny_run: TinyRun, photos: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("YOCHI_BASE", str(tiny_run.base))
     monkeypatch.setattr(stages, "NANO_BASE", tiny_run.entry)
     monkeypatch.setattr(trained, "assemble", lambda *_: tiny_nano())
-    monkeypatch.setattr(stages, "make_forms", lambda s, o, p: forms.make_forms(s, o, p, (Recipe(),)))
+    monkeypatch.setattr(
+        stages, "make_forms", lambda *given, **how: forms.make_forms(*given, (Recipe(),), **how)
+    )
     records = tmp_path / "records"
     records.mkdir()
     lines = [r.model_dump_json() + "\n" for r in drawn.records(load_pack(), COUNT)]
