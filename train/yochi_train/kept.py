@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle, file_sha256
@@ -41,7 +42,8 @@ def kept(file: Path, engine: str, records: Sequence[Record], photos: Path, ask: 
         known, answers = [*known, *new], asked if answers is None else joined(answers, asked)
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".partial-{file.name}")  # the same ending: NumPy would append another
-        np.savez(beside, engine=np.array(engine), asked=np.array(known), **answers.arrays())
+        whole: dict[str, Any] = {"engine": engine, "asked": known, **answers.arrays()}
+        np.savez(beside, **whole)
         beside.replace(file)
     place = {key: i for i, key in enumerate(known)}
     return answers.take([place[key] for key in keys])
