@@ -30,7 +30,7 @@ def test_the_weights_and_the_shape_are_those_that_transformers_reads(tmp_path: P
     model.load_state_dict(state)
     ids = torch.arange(20)[None]
     with torch.inference_mode():
-        torch.testing.assert_close(model.eval()(ids).logits, theirs.eval()(ids).logits)
+        torch.testing.assert_close(model(ids).logits, theirs(ids).logits)
 
 
 def test_a_file_that_is_no_llama_is_told(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Asked:
         self.asked += [r.id for r in records]
         numbers = np.array([self.number(r) for r in records], np.float32)
         pairs = numbers[:, None, None] + np.array([1, 2], np.float32)
-        return Answers(pairs - 1, pairs, numbers[:, None] + np.arange(3, dtype=np.float32))
+        return Answers(pairs - 1, pairs, numbers[:, None] + np.array([0, 1, 2], np.float32))
 
     def number(self, one: Record) -> float:
         picture = self.photos / one.image

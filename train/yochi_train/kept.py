@@ -36,7 +36,8 @@ def kept(file: Path, engine: str, records: Sequence[Record], photos: Path, ask: 
     image = cache(lambda name: _picture(photos / name))
     keys = [_sha256([image(record.image), record.note]) for record in records]
     known, answers = _read(file, engine)
-    new = {key: record for key, record in zip(keys, records, strict=True) if key not in set(known)}
+    there = set(known)
+    new = {key: record for key, record in zip(keys, records, strict=True) if key not in there}
     if new or answers is None:
         asked = ask(list(new.values()))
         known, answers = [*known, *new], asked if answers is None else joined(answers, asked)
