@@ -3,11 +3,12 @@
 Calibration, scores and parity are then arithmetic on files.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,19 +49,27 @@ class Answers:
         margins: NDArray[np.float64] = both[..., 1] - both[..., 0]
         return margins
 
-    def save(self, file: Path) -> None:
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Every array that there is, by name."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+        return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
-    def load(cls, file: Path) -> "Answers":
-        with np.load(file) as data:
-            cells = data.get("cells")
-            return cls(data["cues"], data["risks"], data["verdict"], cells)
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> "Answers":
+        """From what `arrays` gives; other names in it are left alone."""
+        return cls(arrays["cues"], arrays["risks"], arrays["verdict"], arrays.get("cells"))
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Answers":
         cells = None if self.cells is None else self.cells[rows]
         return Answers(self.cues[rows], self.risks[rows], self.verdict[rows], cells)
+
+
+def joined(one: Answers, other: Answers) -> Answers:
+    """The records of both, one's first. Both have cells, or neither."""
+    first, second = one.arrays(), other.arrays()
+    if first.keys() != second.keys():
+        raise ValueError(f"expected answers alike, got {sorted(first)} and {sorted(second)}")
+    return Answers.of({name: np.concatenate([array, second[name]]) for name, array in first.items()})
 
 
 def blind(_: Frame) -> Frame:
@@ -74,39 +83,58 @@ class Vector(Protocol):
     def __call__(self, record: Record) -> tuple[NDArray[np.float32], ...]: ...
 
 
-def from_bundle(
-    bundle: Path,
-    records: Sequence[Record],
-    photos: Path,
-    threads: int = 2,
-    *,
-    shown: Callable[[Frame], Frame] | None = None,
-    pack: Pack | None = None,
-    cells: bool = False,
-) -> Answers:
-    """On the runtime: ONNX Runtime and llama.cpp, segment by segment, as `yochi judge` does.
+class Box:
+    """A bundle on the box's own runtime, ONNX Runtime and llama.cpp, asked as often as wanted.
 
-    `shown` is what becomes of each record's picture before it is judged. `pack` asks its slots, in its order,
-    instead of the bundle's own. `cells` keeps the scores of the picture's cells.
+    The engines start with the first question. `photos` is the folder that records' pictures are relative to.
     """
-    opened = read_bundle(bundle)
-    prompt = prompt_of(opened)
-    if pack is not None:
-        prompt = build_prompt(pack, prompt.tokenizer)
-    with ExitStack() as stack:
-        base = find_base(opened.manifest.base)
-        language = stack.enter_context(Language(base, bundle / LORA, threads=threads))
-        count = len(opened.pack.cue)
-        vision = stack.enter_context(Vision(bundle / VISION, language.width, count, threads=threads))
+
+    def __init__(self, bundle: Path, photos: Path, threads: int = 2) -> None:
+        self.bundle, self._photos, self._threads = read_bundle(bundle), photos, threads
+        self._prompt = prompt_of(self.bundle)
+        self._open = ExitStack()
+        self._engines: tuple[Vision, Language] | None = None
+
+    def __enter__(self) -> "Box":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def answers(
+        self,
+        records: Sequence[Record],
+        *,
+        shown: Callable[[Frame], Frame] | None = None,
+        pack: Pack | None = None,
+        cells: bool = False,
+    ) -> Answers:
+        """Segment by segment.
+
+        `shown` is what becomes of each record's picture before it is judged. `pack` asks its slots, in its
+        order, instead of the bundle's own. `cells` keeps the scores of the picture's cells.
+        """
+        vision, language = self._engines or self._start()
+        prompt = self._prompt if pack is None else build_prompt(pack, self._prompt.tokenizer)
         scene = Scene(vision, Reader(language, prompt))
 
         def answer(record: Record) -> tuple[NDArray[np.float32], ...]:
-            frame = read_frame(photos / record.image)
+            frame = read_frame(self._photos / record.image)
             seen = scene.look(frame if shown is None else shown(frame), Stages())
             after = scene.read(prompt.note(Note(record.note).text), Stages())
             return seen.look, after.risks, after.verdict, *([seen.cells] if cells else [])
 
         return collect("answers on the box", records, answer)
+
+    def _start(self) -> tuple[Vision, Language]:
+        base, path = find_base(self.bundle.manifest.base), self.bundle.path
+        language = self._open.enter_context(Language(base, path / LORA, threads=self._threads))
+        cues = len(self.bundle.pack.cue)
+        vision = self._open.enter_context(Vision(path / VISION, language.width, cues, threads=self._threads))
+        self._engines = vision, language
+        return self._engines
 
 
 def collect(what: str, records: Sequence[Record], answer: Vector) -> Answers:

@@ -21,7 +21,7 @@ from yochi_runtime.record import Record, read_records
 from yochi_runtime.verdict import Verdict
 
 from . import quality_tables as tables
-from .answers import Answers, from_bundle
+from .answers import Answers, Box
 from .perturbations import Perturbation, perturbations
 from .quality_changes import Changed, robustness_table, steering_table
 from .report import Plot, Table, Workload
@@ -55,7 +55,8 @@ class Judges:
         prompt = prompt_of(self.bundle)
         read = [_readable(prompt, record) for record in records]
         asked = [r if ok else r.model_copy(update={"note": "-"}) for r, ok in zip(records, read, strict=True)]
-        answers = from_bundle(self.bundle.path, asked, self.photos, self.threads, shown=shown)
+        with Box(self.bundle.path, self.photos, self.threads) as box:
+            answers = box.answers(asked, shown=shown)
         languages = {lang: lang in self.bundle.manifest.languages for lang in PHRASES}
         blocked = refused(records, self.photos, shown)
         scored = as_the_box(score(self.bundle, records, answers), languages, blocked)

@@ -104,7 +104,7 @@ def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored
 def refused(
     records: Sequence[Record], photos: Path, shown: Callable[[Frame], Frame] | None = None
 ) -> frozenset[str]:
-    """The records' images that the box's gates let nobody judge; `shown` as in `from_bundle`."""
+    """The records' images that the box's gates let nobody judge; `shown` as in `Box.answers`."""
     found = set()
     for image in sorted({record.image for record in records}):
         try:

@@ -1,27 +1,23 @@
-"""Answers of a bundle and of torch to the same records, kept as files so that a killed export goes on."""
+"""Answers of a bundle and of torch to the same records, kept so that a killed export goes on."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from yochi_bench.answers import Answers, Box
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.errors import UsageError
+from yochi_runtime.image import PREPARATION
+from yochi_runtime.prompt import PROMPT_VERSION
 from yochi_runtime.record import Record
-from yochi_train.answers import Answers, from_bundle, from_torch
+from yochi_runtime.taxonomy import sha256_text
+from yochi_train.answers import from_torch
 from yochi_train.calibrate import Calibrated, calibrate
+from yochi_train.kept import engine_of, kept
 from yochi_train.records import read_records
 
 from .parity import Parity, compare
 from .trained import RunFolder
-
-
-def once(path: Path, make: Callable[[Path], object]) -> Path:
-    """`path`, made by `make(beside)` and moved into place unless it is there already."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".partial-{path.name}")  # the same ending: NumPy would append another
-        make(beside)
-        beside.replace(path)
-    return path
 
 
 def validation_records(folder: Path) -> list[Record]:
@@ -34,36 +30,35 @@ def validation_records(folder: Path) -> list[Record]:
     return read_records(file)
 
 
-def box_answers(bundle: Path, records: Sequence[Record], photos: Path, file: Path, threads: int) -> Answers:
-    """Through ONNX Runtime and llama.cpp."""
-    return Answers.load(
-        once(file, lambda beside: _save(from_bundle(bundle, records, photos, threads), beside))
-    )
+def box_answers(bundle: Path, records: Sequence[Record], photos: Path, folder: Path, threads: int) -> Answers:
+    """Through ONNX Runtime and llama.cpp; kept in `folder`."""
+    with Box(bundle, photos, threads) as box:
+        return kept(folder / "box.npz", engine_of(box.bundle), records, photos, box.answers)
 
 
-def torch_answers(run: RunFolder, records: Sequence[Record], photos: Path, file: Path) -> Answers:
-    """Through the trained model, unquantized."""
+def torch_answers(run: RunFolder, records: Sequence[Record], photos: Path, folder: Path) -> Answers:
+    """Through the trained model, unquantized; kept in `folder`."""
 
-    def answer(beside: Path) -> None:
+    def ask(asked: Sequence[Record]) -> Answers:
         trained = run.load()
-        _save(from_torch(trained.reader, trained.tower, records, photos), beside)
+        return from_torch(trained.reader, trained.tower, asked, photos)
 
-    return Answers.load(once(file, answer))
-
-
-def _save(answers: Answers, beside: Path) -> None:
-    answers.save(beside)
+    return kept(folder / "torch.npz", _engine_of(run), records, photos, ask)
 
 
-def calibrate_bundle(bundle: Bundle, records: Path, photos: Path, answers: Path, threads: int) -> Calibrated:
-    """Ask `bundle` every validation record of the folder `records`, then fit."""
+def _engine_of(run: RunFolder) -> str:
+    return sha256_text(json.dumps([run.hashes(), PREPARATION, PROMPT_VERSION], sort_keys=True))
+
+
+def calibrate_bundle(bundle: Bundle, records: Path, photos: Path, folder: Path, threads: int) -> Calibrated:
+    """Ask `bundle` every validation record of the folder `records`, then fit; answers stay in `folder`."""
     asked = validation_records(records)
-    return calibrate(bundle, asked, box_answers(bundle.path, asked, photos, answers, threads))
+    return calibrate(bundle, asked, box_answers(bundle.path, asked, photos, folder, threads))
 
 
 def compare_bundle(
     run: RunFolder, bundle: Bundle, asked: Sequence[Record], photos: Path, folder: Path, threads: int
 ) -> Parity:
     """Parity on `asked`; answers are kept in `folder`."""
-    box = box_answers(bundle.path, asked, photos, folder / "box.npz", threads)
-    return compare(bundle, asked, box, torch_answers(run, asked, photos, folder / "torch.npz"))
+    box = box_answers(bundle.path, asked, photos, folder, threads)
+    return compare(bundle, asked, box, torch_answers(run, asked, photos, folder))

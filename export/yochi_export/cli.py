@@ -55,8 +55,7 @@ def onnx_command(
     from .trained import RunFolder
     from .vision import export_vision
 
-    trained = RunFolder(run).load()
-    export_vision(trained.tower, out / "vision.onnx")
+    export_vision(RunFolder(run).tower(), out / "vision.onnx")
     typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
 
 
@@ -103,7 +102,7 @@ def calibrate(
     from .answering import calibrate_bundle
 
     opened = open_bundle(bundle)
-    found = calibrate_bundle(opened, records, photos, out / f"{opened.sha256[:16]}.npz", threads)
+    found = calibrate_bundle(opened, records, photos, out, threads)
     (out / CALIBRATION).write_text(found.calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     typer.echo(json.dumps(found.chosen.rates, indent=1))
 
@@ -128,7 +127,7 @@ def parity(
     known = validation_records(records)
     asked = [known[i] for i in spread(len(known), count)]
     opened = open_bundle(bundle)
-    found = compare_bundle(RunFolder(run), opened, asked, photos, out / opened.sha256[:16], threads)
+    found = compare_bundle(RunFolder(run), opened, asked, photos, out, threads)
     _print(found.as_json(), out / "parity.json")
     if not found.passed:
         raise typer.Exit(NOT_PROVED)
@@ -189,6 +188,9 @@ def all_command(
     evaluation: Evaluation = None,
     version: Version = VERSION,
     threads: Threads = 2,
+    int8_frames: Annotated[
+        int, typer.Option(min=1, help="Training pictures that int8's ranges are set on.")
+    ] = 48,
     fit: Annotated[
         str, typer.Option(help="Languages whose validation notes thresholds are fitted to.")
     ] = "en,ja",
@@ -205,7 +207,17 @@ def all_command(
     if not fitted:
         raise UsageError("expected en, ja or both in --fit, got none; thresholds need validation notes")
     order = Order(
-        RunFolder(run), out, records, photos, version, count, threads, _list(languages), evaluation, fitted
+        RunFolder(run),
+        out,
+        records,
+        photos,
+        version,
+        count=count,
+        threads=threads,
+        languages=_list(languages),
+        evaluation=evaluation,
+        int8_frames=int8_frames,
+        fit=fitted,
     )
     bundle = export_all(order, lambda text: typer.echo(f"export: {text}", err=True))
     if ship_it:

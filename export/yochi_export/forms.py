@@ -37,11 +37,18 @@ class Forms:
 
 
 def make_forms(
-    source: Path, out: Path, pictures: Sequence[Path], recipes: Sequence[Recipe] = RECIPES
+    source: Path,
+    out: Path,
+    pictures: Sequence[Path],
+    recipes: Sequence[Recipe] = RECIPES,
+    calibrated_on: int = CALIBRATION_FRAMES,
 ) -> Forms:
-    """Write `out/int8.onnx` (the best recipe) and `out/half.onnx`; measure all against the float `source`."""
+    """Write `out/int8.onnx` (the best recipe) and `out/half.onnx`; measure all against the float `source`.
+
+    `calibrated_on`: how many of `pictures`, at most, set the ranges of int8.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    frames = prepared(pictures, CALIBRATION_FRAMES)
+    frames = prepared(pictures, calibrated_on)
     graphs = {FLOAT: source, HALF: out / "half.onnx"}
     to_half(source, graphs[HALF])
     progress = Progress("int8 recipes", len(recipes))
@@ -49,7 +56,7 @@ def make_forms(
         graphs[recipe.name] = out / f"{recipe.name}.onnx"
         to_int8(source, graphs[recipe.name], frames, recipe)
         progress.step(note=recipe.name)
-    costs = measure(graphs, _others(pictures), *output_sizes(source))
+    costs = measure(graphs, _others(pictures, calibrated_on), *output_sizes(source))
     best = min((recipe.name for recipe in recipes), key=lambda name: costs[name].embeds_error)
     for recipe in recipes:
         if recipe.name != best:
@@ -58,9 +65,9 @@ def make_forms(
     return Forms(costs, best)
 
 
-def _others(pictures: Sequence[Path]) -> list[NDArray[np.float32]]:
+def _others(pictures: Sequence[Path], calibrated_on: int) -> list[NDArray[np.float32]]:
     """Frames to measure on, beside the ones that set the ranges where there are enough."""
-    return prepared(pictures, MEASURED_FRAMES, offset=len(pictures) // CALIBRATION_FRAMES // 2)
+    return prepared(pictures, MEASURED_FRAMES, offset=len(pictures) // calibrated_on // 2)
 
 
 def output_sizes(graph: Path) -> tuple[int, int]:

@@ -1,8 +1,7 @@
 """PEFT LoRA adapter -> GGUF LoRA, applied by llama.cpp at run time on the untouched base file; and back.
 
-llama.cpp rotates neighbouring rows of q and k together, transformers rotates halves (Su et al. 2021,
-RoFormer, arXiv 2104.09864, both forms). A base GGUF has its q and k rows permuted for that, so the rows of
-the LoRA's B of q and k are permuted the same way. The scale alpha / rank is applied by llama.cpp.
+A base GGUF has its q and k rows permuted, so the rows of the LoRA's B of q and k are permuted the same way.
+The scale alpha / rank is applied by llama.cpp.
 """
 
 import json
@@ -15,20 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from yochi_runtime.errors import UsageError
+from yochi_train.gguf_llama import MATRICES, Matrix, permute, unpermute
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-# transformers' module -> llama.cpp's tensor
-TENSORS = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
 _NAME = re.compile(r".*\.layers\.(\d+)\.((?:self_attn|mlp)\.\w+)\.lora_([AB])\.weight")
-Matrix = NDArray[np.float32]
 
 
 def write_lora(adapter: Path, base: Path, out: Path) -> None:
@@ -51,7 +40,7 @@ def write_lora(adapter: Path, base: Path, out: Path) -> None:
 
 def read_lora(file: Path, base: Path) -> tuple[float, dict[str, Matrix]]:
     """What `write_lora` wrote: alpha, and the matrices by PEFT's names, rounded to float16."""
-    modules = {tensor: module for module, tensor in TENSORS.items()}
+    modules = {tensor: module for module, tensor in MATRICES.items()}
     heads = _heads(base)
     found: dict[str, Matrix] = {}
     reader = gguf.GGUFReader(file)
@@ -108,32 +97,16 @@ def _matrices(adapter: Path, heads: dict[str, int]) -> dict[str, Matrix]:
     matrices: dict[str, Matrix] = {}
     for name, value in load_file(adapter / WEIGHTS).items():
         found = _NAME.fullmatch(name)
-        tensor = TENSORS.get(found[2]) if found else None
+        tensor = MATRICES.get(found[2]) if found else None
         if found is None or tensor is None:
             raise UsageError(
-                f"expected LoRA weights of {', '.join(TENSORS)}, got {name}; train on those modules"
+                f"expected LoRA weights of {', '.join(MATRICES)}, got {name}; train on those modules"
             )
         matrix: Matrix = value.astype(np.float32)
         if found[3] == "B" and tensor in heads:
             matrix = permute(matrix, heads[tensor])
         matrices[f"blk.{found[1]}.{tensor}.weight.lora_{found[3].lower()}"] = matrix
     return matrices
-
-
-def permute(rows: Matrix, heads: int) -> Matrix:
-    """(out, n) rows from transformers' order (halves of a head) to llama.cpp's (pairs), as its converter
-    does.
-    """
-    out, width = rows.shape
-    halves = rows.reshape(heads, 2, out // heads // 2, width)
-    return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(out, width))
-
-
-def unpermute(rows: Matrix, heads: int) -> Matrix:
-    """The inverse of `permute`."""
-    out, width = rows.shape
-    pairs = rows.reshape(heads, out // heads // 2, 2, width)
-    return np.ascontiguousarray(pairs.swapaxes(1, 2).reshape(out, width))
 
 
 def _half(name: str, matrix: Matrix) -> NDArray[np.float16]:

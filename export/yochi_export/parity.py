@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from yochi_bench.answers import Answers
 from yochi_bench.intervals import linked, upper_limit
 from yochi_bench.scored import Scored, score
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.record import Record
 from yochi_runtime.verdict import highest
-from yochi_train.answers import Answers
 
 MIN_RECORDS = 500
 MAX_MEAN_DIFFERENCE = 0.01  # of a calibrated slot probability, 0..1

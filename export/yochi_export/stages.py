@@ -2,12 +2,13 @@
 
     float/vision.onnx -> quantized/{int8,half}.onnx          the vision graph, and its two small forms
     lora.gguf                                                the LoRA
-    <form>/draft -> answers/<form>.npz -> <form>/bundle      calibrated and compared with torch, int8 first
+    <form>/draft -> <form>/box.npz -> <form>/bundle          calibrated, compared with torch.npz, int8 first
     bundle/                                                  the chosen form with its proof
     report.json                                              every measured number, timings too
 
 A step whose output is there is skipped, so a killed export goes on. `made_of.json` pins what the folder was
 made of; another run or other records need another folder.
+Answers are kept by what was asked and who answered (`yochi_train.kept`).
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from yochi_bench.answers import Answers
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.bundle import Bundle, file_sha256, open_bundle
 from yochi_runtime.errors import UsageError
@@ -26,13 +28,12 @@ from yochi_runtime.prompt import PROMPT_VERSION
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.vision import Vision
-from yochi_train.answers import Answers
 from yochi_train.calibrate import calibrate, draft
 from yochi_train.grammar import LANGS
 from yochi_train.pictures import read_pictures
 
-from .answering import box_answers, once, torch_answers, validation_records
-from .forms import Form, Forms, choose_form, make_forms, output_sizes
+from .answering import box_answers, torch_answers, validation_records
+from .forms import CALIBRATION_FRAMES, Form, Forms, choose_form, make_forms, output_sizes
 from .frames import prepared, training_pictures
 from .lora import write_lora
 from .measure import Cost
@@ -60,6 +61,7 @@ class Order:
     threads: int = 2
     languages: tuple[str, ...] | None = None  # None: those that `evaluation` proves
     evaluation: Path | None = None
+    int8_frames: int = CALIBRATION_FRAMES  # training pictures that int8's ranges are set on
     fit: tuple[str, ...] = LANGS  # languages whose validation notes calibration and thresholds are fitted to
 
 
@@ -69,9 +71,11 @@ def export_all(order: Order, say: Say) -> Bundle:
     _pin(order)
     vision = float_vision(order, report, say)
     say("LoRA")
-    lora = once(
-        order.out / "lora.gguf", lambda beside: write_lora(order.run.adapter, find_base(NANO_BASE), beside)
-    )
+    lora = order.out / "lora.gguf"
+    if not lora.exists():
+        beside = order.out / ".partial-lora.gguf"
+        write_lora(order.run.adapter, find_base(NANO_BASE), beside)
+        beside.replace(lora)
     report.put("lora", {"bytes": lora.stat().st_size})
     forms = small_forms(order, vision, report, say)
     parts, parity = None, None
@@ -102,14 +106,13 @@ class Report:
 
 def _pin(order: Order) -> None:
     """Refuse to mix two runs in one folder."""
-    files = {"adapter": order.run.adapter / "adapter_model.safetensors", "projector": order.run.projector}
-    files["records"] = order.records / "val.jsonl"
-    if not files["records"].is_file():
-        raise UsageError(f"expected validation records in {files['records']}, found none; check --records")
-    files |= {"pack": order.run.pack, "tokenizer": order.run.tokenizer, "glossary": order.run.glossary}
-    made_of = {name: file_sha256(path) for name, path in files.items()}
-    made_of |= {"base": NANO_BASE.sha256, "preparation": PREPARATION, "prompt": PROMPT_VERSION}
-    text = json.dumps(made_of | {"count": order.count, "fit": list(order.fit)}, indent=1)
+    records = order.records / "val.jsonl"
+    if not records.is_file():
+        raise UsageError(f"expected validation records in {records}, found none; check --records")
+    made_of = order.run.hashes() | {"records": file_sha256(records)}
+    made_of |= {"preparation": PREPARATION, "prompt": PROMPT_VERSION}
+    chosen = {"count": order.count, "int8_frames": order.int8_frames, "fit": list(order.fit)}
+    text = json.dumps(made_of | chosen, indent=1)
     pinned = order.out / "made_of.json"
     if pinned.exists() and pinned.read_text(encoding="utf-8") != text:
         raise UsageError(
@@ -124,7 +127,7 @@ def float_vision(order: Order, report: Report, say: Say) -> Path:
     if path.exists() and report.get("onnx"):
         return path
     say("vision graph")
-    tower = order.run.load().tower
+    tower = order.run.tower()
     path.parent.mkdir(parents=True, exist_ok=True)
     export_vision(tower, path)
     worst = {"image_embeds": 0.0, "cue_cells": 0.0}
@@ -147,7 +150,8 @@ def small_forms(order: Order, source: Path, report: Report, say: Say) -> Forms:
     if known and (out / "int8.onnx").exists() and (out / "half.onnx").exists():
         return Forms({name: Cost(**cost) for name, cost in known["costs"].items()}, known["best_int8"])
     say("int8 and float16 forms")
-    forms = make_forms(source, out, training_pictures(order.records, order.photos))
+    pictures = training_pictures(order.records, order.photos)
+    forms = make_forms(source, out, pictures, calibrated_on=order.int8_frames)
     report.put("quantize", forms.as_json())
     return forms
 
@@ -158,9 +162,9 @@ def screened(order: Order, report: Report, say: Say) -> bool:
     asked = _asked(order)
     rows = spread(len(asked), SCREEN)
     bundle = write_bundle(_draft(order, "int8"), order.out / "int8" / "draft")
-    file = order.out / "answers" / "int8-screen.npz"
-    box = box_answers(bundle.path, [asked[i] for i in rows], order.photos, file, order.threads)
-    found = compare(bundle, [asked[i] for i in rows], box, _reference(order).take(rows))
+    look = [asked[i] for i in rows]
+    box = box_answers(bundle.path, look, order.photos, order.out / "int8", order.threads)
+    found = compare(bundle, look, box, _reference(order).take(rows))
     report.put("int8:screen", found.as_json())
     # Thresholds are a draft's here, so few verdicts flip: a probability that moves far is what tells.
     near = found.mean_difference <= MAX_MEAN_DIFFERENCE and found.max_difference <= SCREEN_DIFFERENCE
@@ -174,7 +178,7 @@ def _asked(order: Order) -> list[Record]:
 
 
 def _reference(order: Order) -> Answers:
-    return torch_answers(order.run, _asked(order), order.photos, order.out / "answers" / "torch.npz")
+    return torch_answers(order.run, _asked(order), order.photos, order.out)
 
 
 def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, Parity]:
@@ -183,9 +187,7 @@ def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, P
     say(f"{form}: answers, calibration, parity")
     parts = _draft(order, form)
     bundle = write_bundle(parts, folder / "draft")
-    answers = box_answers(
-        bundle.path, records, order.photos, order.out / "answers" / f"{form}.npz", order.threads
-    )
+    answers = box_answers(bundle.path, records, order.photos, folder, order.threads)
     # The box sees photos: a hazard that only scenes have must not move a threshold that photos have to keep.
     rendered = {p.image for p in read_pictures(order.records / "pictures.jsonl") if p.pair}
     fitted = [i for i, r in enumerate(records) if r.lang in order.fit and r.image not in rendered]

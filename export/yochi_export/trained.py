@@ -8,16 +8,16 @@ from pathlib import Path
 
 from peft import PeftModel
 from safetensors.torch import load_file
-from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
+from yochi_runtime.base import NANO_BASE
+from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
+from yochi_train import lite0
 from yochi_train.assemble import assemble
+from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower
-from yochi_train.policy import MODEL, PROJECTOR
 from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
-
-ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +67,24 @@ class RunFolder:
     def _positives(self) -> Path:
         return self.path / MODEL / POSITIVES
 
+    def hashes(self) -> dict[str, str]:
+        """sha256 of everything that its answers depend on, by what it is."""
+        files = {"adapter": self.path / MODEL / ADAPTER_WEIGHTS, "projector": self.projector}
+        files |= {"pack": self.pack, "tokenizer": self.tokenizer, "glossary": self.glossary}
+        return {name: file_sha256(path) for name, path in files.items()} | {"base": NANO_BASE.sha256}
+
     def positives(self) -> dict[str, int]:
         """Distinct positive training examples by slot id."""
         return read_positives(self.path / MODEL)
+
+    def tower(self) -> VisionTower:
+        """The unquantized vision half alone, evaluation mode: no language model is read for it."""
+        state = load_file(self.projector)
+        size, hidden = state["fc2.weight"].shape
+        tower = VisionTower(len(state["cell_words"]), hidden, size)
+        tower.encoder.load_state_dict(lite0.pretrained().state_dict())
+        tower.projector.load_state_dict(state)
+        return tower.eval()
 
     def load(self, base: Path | None = None) -> Trained:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""

@@ -18,14 +18,15 @@ from safetensors.torch import save_file
 from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
+from yochi_train.model_folder import ADAPTER, MODEL, PROJECTOR, new_model
 from yochi_train.nano import YochiNanoForConditionalGeneration
 from yochi_train.nano.vision import VisionTower
-from yochi_train.policy import LORA_TARGETS, MODEL, PROJECTOR
+from yochi_train.policy import LORA_TARGETS
 from yochi_train.positives import write_positives
 
 from .lora import WEIGHTS, read_lora
 from .quantize import to_half
-from .trained import ADAPTER, peft_in_silence
+from .trained import peft_in_silence
 from .vision import export_vision
 
 Floats = NDArray[np.float32]
@@ -40,15 +41,12 @@ def unpack(bundle: Bundle, base: Path, out: Path) -> Path:
         raise UsageError(f"expected a new run folder, {made} exists; choose another")
     model, _ = assemble(bundle.path / PACK, base)
     projector = read_projector(bundle.path / VISION, model.vision)
-    partial = out / f".partial-{MODEL}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _write_adapter(model, *read_lora(bundle.path / LORA, base), partial / ADAPTER)
-    save_file(projector, partial / PROJECTOR, metadata={"format": "pt"})
-    write_positives(bundle.manifest.positives, partial)
-    for name in (TOKENIZER, GLOSSARY, PACK):
-        shutil.copyfile(bundle.path / name, partial / name)
-    partial.rename(made)
+    with new_model(out) as folder:
+        _write_adapter(model, *read_lora(bundle.path / LORA, base), folder / ADAPTER)
+        save_file(projector, folder / PROJECTOR, metadata={"format": "pt"})
+        write_positives(bundle.manifest.positives, folder)
+        for name in (TOKENIZER, GLOSSARY, PACK):
+            shutil.copyfile(bundle.path / name, folder / name)
     return made
 
 

@@ -1,10 +1,10 @@
 """Records and answers drawn for a pack, without a model: the margins point to the truth, with noise."""
 
 import numpy as np
+from yochi_bench.answers import Answers
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack
 from yochi_runtime.verdict import JUDGED
-from yochi_train.answers import Answers
 
 KINDS = ("proceed", "caution", "stop")
 

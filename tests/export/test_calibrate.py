@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from yochi_bench.answers import Answers
 from yochi_bench.scored import score
 from yochi_bench.verdicts import row
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.taxonomy import Slot, Source
-from yochi_train.answers import Answers
 from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
 from yochi_train.thresholds import (
     CAUTION,

@@ -7,13 +7,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from yochi_export.lora import WEIGHTS, permute, write_lora
+from yochi_export.lora import WEIGHTS, write_lora
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.errors import UsageError
 from yochi_runtime.language import Language
 from yochi_runtime.prompt import IMAGE_TOKENS, Prompt
 from yochi_runtime.reader import Reader
 from yochi_train.assemble import assemble
+from yochi_train.gguf_llama import permute, unpermute
 from yochi_train.readout import SlotReader
 
 from .tiny_run import TinyRun, random_lora, tiny_nano, write_base
@@ -58,6 +59,7 @@ def test_rows_are_permuted_from_halves_to_pairs() -> None:
     assert permute(rows, 1).ravel().tolist() == [0, 3, 1, 4, 2, 5]
     rows = np.arange(8, dtype=np.float32)[:, None]
     assert permute(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert unpermute(permute(rows, 2), 2).tolist() == rows.tolist()
 
 
 def test_tiny_llama_with_lora_answers_as_torch_does(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from yochi_bench.answers import Answers
 from yochi_export.parity import compare, spread
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of
-from yochi_train.answers import Answers
 from yochi_train.calibrate import draft
 
 from tests.fixtures.tiny_bundle import make_bundle

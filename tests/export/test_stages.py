@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def order(tiny_run: TinyRun, photos: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("YOCHI_BASE", str(tiny_run.base))
     monkeypatch.setattr(stages, "NANO_BASE", tiny_run.entry)
     monkeypatch.setattr(trained, "assemble", lambda *_: tiny_nano())
-    monkeypatch.setattr(stages, "make_forms", lambda s, o, p: forms.make_forms(s, o, p, (Recipe(),)))
+    monkeypatch.setattr(stages, "make_forms", partial(forms.make_forms, recipes=(Recipe(),)))
     records = tmp_path / "records"
     records.mkdir()
     lines = [r.model_dump_json() + "\n" for r in drawn.records(load_pack(), COUNT)]

@@ -15,12 +15,12 @@ from peft import get_peft_model
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import LlamaConfig
-from yochi_export.lora import TENSORS, permute
 from yochi_export.trained import peft_in_silence
 from yochi_runtime.bundle import BaseModelEntry, file_sha256
 from yochi_runtime.taxonomy import load_pack, pack_text
 from yochi_runtime.tokens import TextTokenizer
 from yochi_train import lite0
+from yochi_train.gguf_llama import AROUND, MATRICES, NORMS, permute
 from yochi_train.nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 from yochi_train.nano.model import YochiNanoForConditionalGeneration as Nano
 from yochi_train.policy import lora_config
@@ -125,6 +125,9 @@ def write_base(model: Nano, path: Path) -> None:
     writer.add_rope_freq_base(10_000.0)
     writer.add_vocab_size(config.vocab_size)
     writer.add_tokenizer_model("none")
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_pad_token_id(2)
     for name, weight in _tensors(model).items():
         writer.add_tensor(name, np.ascontiguousarray(weight))
     writer.write_header_to_file()
@@ -135,13 +138,10 @@ def write_base(model: Nano, path: Path) -> None:
 
 def _tensors(model: Nano) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     state = {name: value.detach().numpy() for name, value in model.language.model.state_dict().items()}
-    found = {"token_embd.weight": state["embed_tokens.weight"], "output_norm.weight": state["norm.weight"]}
-    norms = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
+    found = {f"{theirs}.weight": state[f"{ours}.weight"] for ours, theirs in AROUND.items()}
     heads = {"attn_q": HEADS, "attn_k": KV_HEADS}
     for layer in range(LAYERS):
-        for theirs, ours in norms.items():
-            found[f"blk.{layer}.{theirs}.weight"] = state[f"layers.{layer}.{ours}.weight"]
-        for ours, theirs in TENSORS.items():
+        for ours, theirs in (MATRICES | NORMS).items():
             weight = state[f"layers.{layer}.{ours}.weight"]
             found[f"blk.{layer}.{theirs}.weight"] = (
                 permute(weight, heads[theirs]) if theirs in heads else weight

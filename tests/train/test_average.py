@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from yochi_runtime.errors import UsageError
 from yochi_train.average import ALIKE, average
-from yochi_train.policy import ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from yochi_train.model_folder import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.positives import POSITIVES
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yochi_bench.answers import Box
 from yochi_runtime.taxonomy import Pack
-from yochi_train import evaluate, testset
+from yochi_train import testset
 from yochi_train.grammar import ComposedNote, Lang
 from yochi_train.join import join_photos
 from yochi_train.pictures import Picture, build_pictures, read_photos, write_pictures
@@ -95,7 +96,7 @@ def test_the_report_is_whole_and_a_second_run_asks_nothing_again(
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr(evaluate, "from_bundle", fail)
+    monkeypatch.setattr(Box, "answers", fail)
     before = (tmp_path / "evaluation.json").read_bytes()
     assert command(line) == 0, capsys.readouterr().err
     assert (tmp_path / "evaluation.json").read_bytes() == before

@@ -1,9 +1,9 @@
 """Slots in the opposite order: every answer finds its slot again."""
 
 import numpy as np
+from yochi_bench.answers import Answers
 from yochi_bench.scored import score
 from yochi_runtime.taxonomy import Pack, Slot
-from yochi_train.answers import Answers
 from yochi_train.tables_order import order_table, turned, turned_back
 
 from .made import plain_bundle, record

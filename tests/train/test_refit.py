@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, pack_text
 from yochi_train.align import CELL_WEIGHT, PICTURE_WEIGHT
+from yochi_train.model_folder import MODEL, PROJECTOR
 from yochi_train.nano.vision import CueProjector
-from yochi_train.policy import MODEL, PROJECTOR
 from yochi_train.refit import refit
 
 from .made import HIDDEN, tiny_nano

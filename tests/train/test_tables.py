@@ -6,11 +6,11 @@ from math import log
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from yochi_bench.answers import Answers
 from yochi_bench.intervals import Interval
 from yochi_bench.scored import Scored, any_truth, score
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
-from yochi_train.answers import Answers
 from yochi_train.features import POOLED, Features
 from yochi_train.pictures import Picture
 from yochi_train.tables import Bar, Table, at_least, at_most, bars_met, interval, markdown, number

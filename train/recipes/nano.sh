@@ -32,16 +32,16 @@ if [ "$photos" = --smoke ]; then
   run=${YOCHI_RUN:-runs/smoke}
   mkdir -p "$run"
   [ -f "$run/photos/photos.jsonl" ] || python -m yochi_train.drawn "$run/photos" 128 ${YOCHI_PACK:+"$YOCHI_PACK"}
-  compared=20 narratives=() evaluated=(--per-set 8 --resamples 100)
+  narratives=() exported=(--count 20 --int8-frames 4) evaluated=(--per-set 8 --resamples 100)
 else
   run=${YOCHI_RUN:-runs/nano}
   mkdir -p "$run"
   ln -sfn "$(realpath "$photos")" "$run/photos"
-  compared=500 narratives=(${2:+--narratives "$2"}) evaluated=()
+  narratives=(${2:+--narratives "$2"}) exported=(--count 500) evaluated=()
 fi
 
 if [ "$photos" = --smoke ]; then packs=1; else packs=2; fi
-steps() { if [ "$photos" = --smoke ]; then echo 2; else echo "$1"; fi; }
+steps() { if [ "$photos" = --smoke ]; then echo 1; else echo "$1"; fi; }
 
 # draw NAME STEPS SEED RECORD-OPTIONS...: fresh records for so many steps
 draw() {
@@ -88,7 +88,7 @@ yochi-train average "$run/sft-${last[0]}" "$run/sft-${last[1]}" "$run/sft"
 # Exit 4 says "not proved", which is what 20 compared records of the smoke run must give.
 proved=0
 yochi-export all "$run/sft" "$run/export" --records "$records" --photos "$run/photos" \
-  --count "$compared" --fit en || proved=$?
+  --fit en "${exported[@]}" || proved=$?
 [ "$proved" = 0 ] || [ "$proved" = 4 ] || exit "$proved"
 
 yochi-train evaluate "$run/export/bundle" "$records" "$run/evaluation" --photos "$run/photos" \

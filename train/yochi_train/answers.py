@@ -6,10 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from yochi_bench.answers import GRAY as GRAY
-from yochi_bench.answers import Answers as Answers
-from yochi_bench.answers import collect
-from yochi_bench.answers import from_bundle as from_bundle
+from yochi_bench.answers import Answers, collect
 from yochi_runtime.image import prepare, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.record import Record

@@ -6,7 +6,7 @@ from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.taxonomy import pack_text, parse_pack
 
 from . import lite0
-from .base_model import load_language, load_tokenizer
+from .base_model import base_tokenizer, language_config, language_weights, read_base
 from .nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 
 
@@ -14,15 +14,14 @@ def assemble(
     pack_file: Path | None = None, base: Path | None = None
 ) -> tuple[YochiNanoForConditionalGeneration, YochiNanoProcessor]:
     """An untrained nano (pretrained encoder and language model, random projector) and its processor."""
-    base = base or find_base(NANO_BASE)
     text = pack_text(pack_file)
-    language = load_language(base)
+    file = read_base(base or find_base(NANO_BASE))
     config = YochiNanoConfig(
-        text_config=language.config.to_dict(), cues=[cue.id for cue in parse_pack(text).cue]
+        text_config=language_config(file).to_dict(), cues=[cue.id for cue in parse_pack(text).cue]
     )
     model = YochiNanoForConditionalGeneration(config)
-    model.language.load_state_dict(language.state_dict())
+    model.language.load_state_dict(language_weights(file, config.text_config))
     model.language.tie_weights()
     model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
     model.eval()  # type: ignore[no-untyped-call]
-    return model, YochiNanoProcessor(load_tokenizer(base), text, config.image_token_id)
+    return model, YochiNanoProcessor(base_tokenizer(file), text, config.image_token_id)

@@ -5,7 +5,6 @@ weights keeps most of both (Wortsman et al., "Robust fine-tuning of zero-shot mo
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -13,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
 
-from .policy import ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR, new_model
 from .positives import POSITIVES, larger_counts, read_positives, write_positives
 
-ALIKE = (PACK, TOKENIZER, GLOSSARY, "adapter/adapter_config.json")
+ALIKE = (PACK, TOKENIZER, GLOSSARY, f"{ADAPTER}/adapter_config.json")
 
 
 def average(first: Path, second: Path, out: Path) -> Path:
@@ -24,7 +23,7 @@ def average(first: Path, second: Path, out: Path) -> Path:
 
     Written beside and moved into place. UsageError where the runs differ in anything but their weights.
     """
-    one, other, made = first / MODEL, second / MODEL, out / MODEL
+    one, other = first / MODEL, second / MODEL
     for name in (*ALIKE, ADAPTER_WEIGHTS, PROJECTOR, POSITIVES):
         for folder in (one, other):
             if not (folder / name).is_file():
@@ -32,15 +31,11 @@ def average(first: Path, second: Path, out: Path) -> Path:
     for name in ALIKE:
         if _settled(one / name) != _settled(other / name):
             raise UsageError(f"expected two runs alike but for their weights, {name} differs in {second}")
-    partial = out / f".partial-{MODEL}"
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(other, partial)
-    for name in (ADAPTER_WEIGHTS, PROJECTOR):
-        save_file(_mean(one / name, other / name), partial / name, metadata={"format": "pt"})
-    write_positives(larger_counts(read_positives(one), read_positives(other)), partial)
-    shutil.rmtree(made, ignore_errors=True)
-    partial.rename(made)
-    return made
+    with new_model(out, other) as model:
+        for name in (ADAPTER_WEIGHTS, PROJECTOR):
+            save_file(_mean(one / name, other / name), model / name, metadata={"format": "pt"})
+        write_positives(larger_counts(read_positives(one), read_positives(other)), model)
+    return out / MODEL
 
 
 def _settled(file: Path) -> object:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from yochi_bench.answers import Answers
 from yochi_bench.calibration import Platt, best_f_beta, fit_platt, fit_temperature, sigmoid
 from yochi_runtime.bundle import Calibration, SlotCalibration, VerdictCalibration
 from yochi_runtime.judgement import Coverage
@@ -20,7 +21,6 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Slot
 from yochi_runtime.verdict import JUDGED
 
-from .answers import Answers
 from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
 
 MIN_EXAMPLES = 30

@@ -7,17 +7,17 @@ Nothing here is fitted to the test split.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
+from yochi_bench.answers import Answers, Box
 from yochi_bench.answers import blind as no_picture
 from yochi_bench.scored import as_the_box, refused, score
-from yochi_runtime.bundle import CALIBRATION, GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle
-from yochi_runtime.opening import read_bundle
+from yochi_runtime.bundle import CALIBRATION, Bundle
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import sha256_text
 
-from .answers import Answers, from_bundle
 from .features import Features, encode_folder
+from .kept import ANSWERING, engine_of, kept
 from .pictures import Picture, read_photos, read_pictures
 from .tables import Bar, Section, Table, bars_met, markdown
 from .tables_notes import note_tables
@@ -30,7 +30,7 @@ from .testset import TestSet, blind, few
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
 BLIND, TURNED, SCENES = "image-blind", "notes-turned", "scenes"  # sets that are asked in a way of their own
 # The files of a bundle that the numbers depend on.
-JUDGING = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
+JUDGING = (*ANSWERING, CALIBRATION)
 
 
 @dataclass
@@ -71,25 +71,25 @@ def evaluate_bundle(
     `pack_folder` has the test notes of the bundle's pack (None: factory). `per_set` takes at most so many
     records of each set, and pictures: that the road is open, no evidence.
     """
-    opened = read_bundle(bundle)
     pictures = read_pictures(records / "pictures.jsonl")
-    built = TestSet(pictures, opened.pack, seed, pack_folder).build()
-    sets = {name: few(rows, per_set) for name, rows in built.items()}
-    sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
-    out.mkdir(parents=True, exist_ok=True)
-    scored = {}
-    for name, rows in sets.items():
-        scored[name] = score(opened, rows, _answers(bundle, name, rows, photos, out))
-    asked = _answers(bundle, TURNED, sets["notes"], photos, out)
-    in_turn = score(opened, sets["notes"], turned_back(asked, opened.pack))
+    train, tested = ([p for p in pictures if p.split == split] for split in ("train", "test"))
+    test = few([p for p in tested if not p.pair], per_set)
+    checked = few([p for p in pictures if p.by_eye and p.split != "train"], per_set)
+    pairs = few(scene_pairs(tested), per_set)
+    with Box(bundle, photos) as box:
+        ask, opened = _Asker(box, photos, out / "answers"), box.bundle
+        built = TestSet(pictures, opened.pack, seed, pack_folder).build()
+        sets = {name: few(rows, per_set) for name, rows in built.items()}
+        sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
+        scored = {name: score(opened, rows, ask(name, rows)) for name, rows in sets.items()}
+        in_turn = score(opened, sets["notes"], turned_back(ask(TURNED, sets["notes"]), opened.pack))
+        of_test = ask("pictures", [picture_record(p) for p in test])
+        of_checked = ask("checked", [picture_record(p) for p in checked])
+        shown = [picture for pair in pairs for picture in pair]
+        of_shown = ask(SCENES, [picture_record(p) for p in shown]) if shown else None
     cached = encode_folder(photos, [p.image for p in read_photos(photos)], features)
     draws = Draws(seed, resamples)
     report = Report(_command(seed, resamples, per_set), judging_hashes(opened), per_set is None)
-    train = [p for p in pictures if p.split == "train"]
-    test = few([p for p in pictures if p.split == "test" and not p.pair], per_set)
-    checked = few([p for p in pictures if p.by_eye and p.split != "train"], per_set)
-    of_test = _answers(bundle, "pictures", [picture_record(p) for p in test], photos, out)
-    of_checked = _answers(bundle, "checked", [picture_record(p) for p in checked], photos, out)
     cue = cue_table(opened, train, test, of_test, cached, "photos", draws.seed, draws.resamples)
     for table, bars in (cue, cross_set_table(opened, of_checked, checked)):
         report.tables.append(table)
@@ -104,7 +104,7 @@ def evaluate_bundle(
         ),
         combination_table(scored, draws.seed, draws.resamples),
         order_table(scored["notes"], in_turn),
-        *_scene_tables(bundle, pictures, cached, photos, out, draws, per_set),
+        *([] if of_shown is None else _scene_tables(opened, train, shown, of_shown, cached, photos, draws)),
     ):
         report.tables.append(table)
         report.bars += bars
@@ -112,28 +112,20 @@ def evaluate_bundle(
 
 
 def _scene_tables(
-    bundle: Path,
-    pictures: Sequence[Picture],
+    bundle: Bundle,
+    train: Sequence[Picture],
+    shown: Sequence[Picture],
+    answers: Answers,
     features: Features,
     photos: Path,
-    out: Path,
     draws: Draws,
-    per_set: int | None,
 ) -> list[Section]:
-    """None where no minimal pair is held out."""
-    pairs = few(scene_pairs([p for p in pictures if p.split == "test"]), per_set)
-    if not pairs:
-        return []
-    shown = [picture for pair in pairs for picture in pair]
-    rows = [picture_record(picture) for picture in shown]
-    answers = _answers(bundle, SCENES, rows, photos, out)
+    """Of minimal pairs that are held out."""
     if answers.cells is None:
         raise ValueError("expected the cells' scores of scenes, got none")
-    opened = read_bundle(bundle)
-    made = score(opened, rows, answers)
-    train = [p for p in pictures if p.split == "train"]
+    made = score(bundle, [picture_record(picture) for picture in shown], answers)
     return [
-        cue_table(opened, train, shown, answers, features, "scenes", draws.seed, draws.resamples),
+        cue_table(bundle, train, shown, answers, features, "scenes", draws.seed, draws.resamples),
         flip_table(made, shown, draws.seed, draws.resamples),
         pointing_table(made, shown, answers.cells, photos, draws.seed, draws.resamples),
     ]
@@ -150,26 +142,21 @@ def _command(seed: int, resamples: int, per_set: int | None) -> str:
     return f"{COMMAND} {options}"
 
 
-def _answers(bundle: Path, name: str, rows: Sequence[Record], photos: Path, out: Path) -> Answers:
-    """Cached beside the report under what answers and what is asked, so that a killed evaluation goes on.
+class _Asker:
+    """Asks each set in its own way, and keeps the answers for an evaluation that was killed."""
 
-    Calibration is not in the key: it is applied to the answers, and another one asks nothing again.
-    """
-    opened = read_bundle(bundle)
-    hashes = {k: v for k, v in judging_hashes(opened).items() if k != CALIBRATION}
-    manifest = opened.manifest
-    engine = json.dumps([hashes, manifest.prompt.model_dump(), manifest.preparation], sort_keys=True)
-    asked = sha256_text(json.dumps([(row.image, row.note) for row in rows]))
-    file = out / "answers" / f"{sha256_text(engine)[:16]}-{name}-{asked[:16]}.npz"
-    if file.exists():
-        return Answers.load(file)
-    file.parent.mkdir(exist_ok=True)
-    pack = turned(opened.pack) if name == TURNED else None
-    answers = from_bundle(
-        bundle, rows, photos, shown=no_picture if name == BLIND else None, pack=pack, cells=name == SCENES
-    )
-    answers.save(file)
-    return answers
+    def __init__(self, box: Box, photos: Path, folder: Path) -> None:
+        self._box, self._photos, self._folder = box, photos, folder
+
+    def __call__(self, name: str, rows: Sequence[Record]) -> Answers:
+        bundle = self._box.bundle
+        ask = partial(
+            self._box.answers,
+            shown=no_picture if name == BLIND else None,
+            pack=turned(bundle.pack) if name == TURNED else None,
+            cells=name == SCENES,
+        )
+        return kept(self._folder / f"{name}.npz", engine_of(bundle), rows, self._photos, ask)
 
 
 def picture_record(picture: Picture) -> Record:
@@ -192,6 +179,7 @@ def picture_record(picture: Picture) -> Record:
 
 def _write(report: Report, out: Path) -> str:
     text = markdown(report.command, report.tables, report.bars)
+    out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.md").write_text(text, encoding="utf-8")
     body = json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
     (out / "evaluation.json").write_text(body, encoding="utf-8")

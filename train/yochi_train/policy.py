@@ -19,12 +19,12 @@ from yochi_runtime.inspection import Note
 from yochi_runtime.record import Record
 
 from .features import Features
+from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from .positives import POSITIVES, write_positives
 from .readout import Logits, SlotReader
 from .settings import PolicySettings
 
-MODEL, ADAPTER_WEIGHTS, PROJECTOR = "model", "adapter/adapter_model.safetensors", "projector.safetensors"
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -110,7 +110,7 @@ class Policy:
     def save(self, folder: Path, positives: Mapping[str, int]) -> Path:
         """`adapter/` (PEFT), `projector.safetensors`, tokenizer and pack. The base is named, not copied."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.language.save_pretrained(folder / "adapter")
+        self.language.save_pretrained(folder / ADAPTER)
         save_file(self.projector.state_dict(), folder / PROJECTOR)
         self.processor.save_pretrained(folder)
         write_positives(positives, folder)

@@ -15,10 +15,10 @@ from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
 
 from .align import align, speak_words
 from .features import encode_folder
+from .model_folder import MODEL, PROJECTOR, new_model
 from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from .nano.vision import CueProjector
 from .pictures import read_photos, read_pictures
-from .policy import MODEL, PROJECTOR
 
 BY_CUE = ("cell_words", "picture_words")  # (cues, H)
 
@@ -38,7 +38,7 @@ def refit(
     `model` is an untrained one of that pack; its projector is overwritten. Written beside and moved into
     place. UsageError where `run` is not finished, or its pack is not the one of `records` with fewer cues.
     """
-    before, made = run / MODEL, out / MODEL
+    before = run / MODEL
     if not (before / PROJECTOR).is_file():
         raise UsageError(f"expected a finished run in {run}, found no {before / PROJECTOR}")
     old, new = parse_pack(pack_text(before / PACK), str(before / PACK)), processor.pack
@@ -49,14 +49,10 @@ def refit(
     pictures = [p for p in read_pictures(records / "pictures.jsonl") if p.split == "train"]
     encoded = encode_folder(photos, [p.image for p in read_photos(photos)], features)
     align(projector, encoded, pictures, new, seed)
-    partial = out / f".partial-{MODEL}"
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(before, partial)
-    save_file(projector.state_dict(), partial / PROJECTOR, metadata={"format": "pt"})
-    shutil.copyfile(records / PACK, partial / PACK)
-    shutil.rmtree(made, ignore_errors=True)
-    partial.rename(made)
-    return made
+    with new_model(out, before) as model_folder:
+        save_file(projector.state_dict(), model_folder / PROJECTOR, metadata={"format": "pt"})
+        shutil.copyfile(records / PACK, model_folder / PACK)
+    return out / MODEL
 
 
 def _check(old: Pack, new: Pack, run: Path) -> None:

@@ -11,7 +11,8 @@ import torch
 import transformers
 from yochi_runtime.errors import UsageError
 
-from .policy import ADAPTER_WEIGHTS, MODEL, PROJECTOR, precision_of
+from .model_folder import ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from .policy import precision_of
 from .settings import PolicySettings
 
 # Where things lie and how often they are saved does not change what is learned.

@@ -16,9 +16,10 @@ from yochi_runtime.record import Record
 from .align import align, speak_words
 from .features import Features, encode_folder
 from .loss import readout_loss, targets
+from .model_folder import MODEL
 from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from .pictures import Picture, read_photos, read_pictures
-from .policy import MODEL, Policy, check_finite, descend
+from .policy import Policy, check_finite, descend
 from .positives import count_positives, larger_counts, read_positives
 from .progress import Progress
 from .records import PACK_NOTES, read_records

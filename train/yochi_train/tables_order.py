@@ -1,10 +1,10 @@
 """What changes when the slots stand in another order. No slot sees another's answer, but it sees its name."""
 
 import numpy as np
+from yochi_bench.answers import Answers
 from yochi_bench.scored import Scored
 from yochi_runtime.taxonomy import Pack
 
-from .answers import Answers
 from .tables import Section, Table, number
 
 

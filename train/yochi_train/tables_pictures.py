@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
+from yochi_bench.answers import Answers
 from yochi_bench.intervals import paired_difference, resample
 from yochi_bench.scores import auroc, weighted_auroc
 from yochi_runtime.bundle import Bundle
@@ -12,7 +13,6 @@ from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of
 
 from .align import cue_labels, fit_probe
-from .answers import Answers
 from .features import Features
 from .pictures import Picture
 from .tables import Bar, Section, Table, clusters, interval, number

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from yochi_bench.answers import Answers
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
-from yochi_train.answers import Answers
 from yochi_train.rlaif.critic import CriticError
 from yochi_train.rlaif.observed import DisentangledCritic
 from yochi_train.rlaif.rounds import Rounds
@@ -17,14 +17,9 @@ from yochi_train.rlaif.run import improve, prepare
 from yochi_train.truth import NOTE_SOURCES
 
 from ..made import record, tiny_nano
-from .rlaif_data import settings_of, write_rlaif_data
+from .rlaif_data import settings_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
-    return write_rlaif_data(tmp_path_factory.mktemp("observed"), pack)
 
 
 @pytest.fixture

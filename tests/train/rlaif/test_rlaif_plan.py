@@ -9,14 +9,9 @@ from yochi_runtime.taxonomy import Pack
 from yochi_train.rlaif.plan import plan
 
 from ..made import tiny_nano
-from .rlaif_data import questions, settings_of, write_rlaif_data
+from .rlaif_data import questions, settings_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
-    return write_rlaif_data(tmp_path_factory.mktemp("plan"), pack)
 
 
 @pytest.mark.parametrize("critic", ["truth", "disentangled"])

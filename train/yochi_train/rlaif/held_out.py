@@ -13,6 +13,7 @@ from itertools import groupby
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from yochi_bench.answers import Answers
 from yochi_bench.cells import Cell, five_cells
 from yochi_bench.verdicts import row
 from yochi_runtime.bundle import MIN_POSITIVES
@@ -20,7 +21,6 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack
 
-from ..answers import Answers
 from ..calibrate import applied, calibrate
 from ..policy import Policy
 from ..records import PACK_NOTES

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from yochi_bench.answers import GRAY, Answers
 from yochi_runtime.image import prepare
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
 
-from ..answers import GRAY, Answers
 from ..calibrate import applied, calibrate
 from ..policy import Policy
 from ..thresholds import Validation, VerdictTable

@@ -8,9 +8,10 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
 from ..features import Features, encode_folder
+from ..model_folder import MODEL
 from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
 from ..pictures import read_photos
-from ..policy import MODEL, Policy
+from ..policy import Policy
 from ..positives import read_positives
 from ..records import PACK_NOTES, read_records
 from ..run_folder import pin_run
