@@ -168,6 +168,32 @@ def unpack(
 
 
 @app.command()
+def keygen(
+    keyfile: Annotated[Path, typer.Argument(help="Where to put the new private key.", show_default=False)],
+) -> None:
+    """Make a key that signs bundles: KEYFILE, for its owner only, and KEYFILE.pub for the boxes."""
+    from .sign import new_key
+
+    public, beside = new_key(keyfile)
+    typer.echo(f"{keyfile}: private key, keep it off the boxes\n{beside}: public key {public}")
+
+
+@app.command()
+def sign(
+    bundle: BundleFolder,
+    key: Annotated[Path, typer.Option(metavar="KEYFILE", help="Of `keygen`.", show_default=False)],
+) -> None:
+    """Sign a proved bundle, in place of the signature it has; boxes that trust the key judge with it."""
+    from yochi_runtime.bundle import open_bundle
+
+    from .sign import sign as sign_bundle
+
+    opened = open_bundle(bundle)
+    file, public = sign_bundle(opened, key)
+    typer.echo(f"{file}: manifest {opened.sha256}, signed by {public}")
+
+
+@app.command()
 def ship(bundle: BundleFolder) -> None:
     """Make a bundle the one that comes with this source, and pin its hash."""
     from yochi_runtime.bundle import open_bundle

@@ -39,6 +39,9 @@ class Reason(StrEnum):
     BUNDLE_CHANGED = "bundle_changed"
     BUNDLE_INVALID = "bundle_invalid"
     BUNDLE_NEWER = "bundle_newer"
+    BUNDLE_UNSIGNED = "bundle_unsigned"
+    BUNDLE_SIGNATURE = "bundle_signature"  # wrong, or by a key that the box does not trust
+    TRUST_DAMAGED = "trust_damaged"
     BASE_MISSING = "base_missing"
     BASE_CHANGED = "base_changed"
     UNPROVED = "unproved"
