@@ -10,7 +10,8 @@ from yochi_train.answers import Answers, from_bundle, from_torch
 from yochi_train.calibrate import Calibrated, calibrate
 from yochi_train.records import read_records
 
-from .parity import Parity, compare
+from .layers import RECORDS, Layers, layer_parity
+from .parity import Parity, compare, spread
 from .trained import RunFolder
 
 
@@ -59,6 +60,14 @@ def calibrate_bundle(bundle: Bundle, records: Path, photos: Path, answers: Path,
     """Ask `bundle` every validation record of the folder `records`, then fit."""
     asked = validation_records(records)
     return calibrate(bundle, asked, box_answers(bundle.path, asked, photos, answers, threads))
+
+
+def compare_layers(
+    run: RunFolder, bundle: Bundle, asked: Sequence[Record], photos: Path, threads: int
+) -> Layers:
+    """Where the bundle differs from torch, on RECORDS of the records."""
+    some = [asked[i] for i in spread(len(asked), RECORDS)]
+    return layer_parity(run.load(), bundle, some, photos, threads)
 
 
 def compare_bundle(
