@@ -39,7 +39,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far the probabilities of a group of slots moved: mean of |b - a|, mean of b - a, and the largest."""
+    """How far a group of slots moved: the mean of |b - a| of their probabilities, of b - a, the largest."""
 
     group: str
     slots: int
