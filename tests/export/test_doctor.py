@@ -99,7 +99,7 @@ def test_what_is_not_whole_or_no_checkpoint(tiny_run: TinyRun, tmp_path: Path) -
     index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "one.safetensors").write_bytes(b"")
-    with pytest.raises(UsageError, match="lacks two.safetensors, tokenizer.json"):
+    with pytest.raises(UsageError, match=r"lacks two\.safetensors, tokenizer\.json"):
         require(folder, None)
     half = tmp_path / "half"
     shutil.copytree(tiny_run.folder, half)
