@@ -5,7 +5,7 @@ Intervals are drawn over picture groups and note templates (`yochi_bench.interva
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from yochi_bench.scores import weighted_ratio
 from yochi_bench.verdicts import Rate, indicators, rate
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import Slot
 from yochi_runtime.verdict import Verdict
 from yochi_train.scored import Scored, score
 
@@ -131,15 +130,13 @@ def _ways(was: Scored, now: Scored) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 def _drifts(was: Scored, now: Scored, shared: Sequence[str], draws: Resamples) -> Iterator[Drift]:
     """All slots that both judge; then each source, each category, and cues that belong to none."""
-    slots = [was.slots[was.column(slot)] for slot in shared]
-    named: list[tuple[str, Callable[[Slot], bool]]] = [("all", lambda _: True)]
-    named += [(f"source {s}", lambda slot, s=s: slot.source == s) for s in _once(x.source for x in slots)]
-    categories = _once(x.category or "none (cues)" for x in slots)
-    named += [(f"category {c}", lambda x, c=c: (x.category or "none (cues)") == c) for c in categories]
-    for group, belongs in named:
-        chosen = [slot.id for slot in slots if belongs(slot)]
-        if chosen:
-            yield _drift(group, was, now, chosen, draws)
+    groups: dict[str, list[str]] = {}
+    for slot in (was.slots[was.column(name)] for name in shared):
+        for group in ("all", f"source {slot.source}", f"category {slot.category or 'none (cues)'}"):
+            groups.setdefault(group, []).append(slot.id)
+    kinds = ("all", "source", "category")
+    for group in sorted(groups, key=lambda name: (kinds.index(name.split()[0]), name)):
+        yield _drift(group, was, now, groups[group], draws)
 
 
 def _drift(group: str, was: Scored, now: Scored, slots: Sequence[str], draws: Resamples) -> Drift:
@@ -150,10 +147,6 @@ def _drift(group: str, was: Scored, now: Scored, slots: Sequence[str], draws: Re
     each = np.abs(moved).mean(axis=1)  # (N,)
     distance = bootstrap(weighted_ratio(each, np.ones(len(each))), draws)
     return Drift(group, len(slots), distance, float(moved.mean()), float(np.abs(moved).max()))
-
-
-def _once(names: Iterator[Any]) -> list[str]:
-    return list(dict.fromkeys(str(name) for name in names))
 
 
 def _name(bundle: Bundle) -> str:
@@ -197,5 +190,7 @@ def _percent(found: Rate) -> str:
 
 
 def _points(found: Interval, scale: float, digits: int) -> str:
+    if np.isnan(found.point):
+        return "- (none to count)"
     point, low, high = (f"{x * scale:.{digits}f}" for x in (found.point, found.low, found.high))
     return f"{point} [{low}, {high}]"

@@ -61,10 +61,7 @@ def _run(path: Path) -> Examined:
     """A run folder of `yochi-train sft`."""
     from .trained import RunFolder
 
-    try:
-        run = RunFolder(path)
-    except UsageError as e:
-        raise UsageError(f"{e}, then ask again") from e
+    run = RunFolder(path)
     config = _json(run.adapter / ADAPTER)
     facts = {
         "LoRA": f"rank {config.get('r')} on {', '.join(sorted(config.get('target_modules') or ()))}",
@@ -80,7 +77,9 @@ def _hub(path: Path) -> Examined:
         what = (
             "an adapter alone; give the run it belongs to" if (path / ADAPTER).is_file() else "no config.json"
         )
-        raise UsageError(f"expected a checkpoint in {path}, got {what}; see: yochi-export doctor --help")
+        raise UsageError(
+            f"expected a checkpoint in {path}, got {what}; give the run of `yochi-train sft` or a whole model"
+        )
     config = _json(path / CONFIG)
     kind = config.get("model_type")
     family = MODEL_TYPES.get(str(kind))

@@ -18,7 +18,7 @@ from yochi_train.nano import YochiNanoProcessor
 IMAGE = -1  # stands for one image embedding; no token has this id
 
 
-@dataclass
+@dataclass(eq=False)
 class Fed:
     """`ids` of the whole prompt; `asked` as (place in it, ids of the answers); `pixels` (1, 3, 448, 448)."""
 

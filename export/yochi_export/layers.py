@@ -155,7 +155,9 @@ def reference_pixels(frame: Frame) -> NDArray[np.float32]:
 
 def _fed(trained: Trained, box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
     """What the box hands to its engines: ids and the places it asks at, and pixels."""
-    ids, pixels, fault = [], [], None
+    ids: list[float] = []
+    pixels: list[float] = []
+    fault: str | None = None
     try:
         prompt = prompt_of(box.bundle)
         for case in cases:
@@ -178,7 +180,9 @@ def _unlike(found: Fed, wanted: Fed) -> float:
 
 def _seen(box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
     """The vision graph on torch's pixels."""
-    embeds, cells, fault, storage = [], [], None, Storage.FLOAT
+    embeds: list[float] = []
+    cells: list[float] = []
+    fault, storage = None, Storage.FLOAT
     try:
         storage = storage_of(box.bundle.path / VISION)
         engine = box.vision(cases[0].embeds.shape[1])
@@ -194,7 +198,8 @@ def _seen(box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
 
 def _read(trained: Trained, box: _Box, cases: Sequence[Case]) -> Stage:
     """Base and LoRA on torch's embeddings and the trained prompt."""
-    found, fault, prompt = [], None, trained.reader.prompt
+    found: list[float] = []
+    fault, prompt = None, trained.reader.prompt
     try:
         reader = Reader(box.language, prompt)
         for case in cases:

@@ -32,7 +32,7 @@ VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION = (
 )
 REQUIRED = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
 MAX_MANIFEST = 2**20  # bytes
-MAX_MODEL, MAX_TEXT = 2**32, 2**26  # bytes of one file: models are mapped by engines, texts read at once
+MAX_MODEL, MAX_TEXT = 2**32, 2**26  # bytes of one file: an engine's, and any other, read at once
 MIN_POSITIVES = 30  # training examples below which a slot counts as not trained
 
 # A plain file name: no folder, no way up, nothing unprintable.

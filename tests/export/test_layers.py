@@ -29,7 +29,6 @@ from yochi_export.layers import (
 )
 from yochi_export.lora import write_lora
 from yochi_export.pack import Parts, write_bundle
-from yochi_export.parity import compare
 from yochi_export.storage import Storage, storage_of
 from yochi_export.trained import RunFolder, Trained
 from yochi_runtime.bundle import VISION, Bundle, file_sha256
@@ -193,11 +192,6 @@ def test_a_broken_export_is_caught_and_has_an_address(
     found = asked(whole, broken(whole, tmp_path, monkeypatch), tmp_path / "bundle")
     assert differing(found) == stages
     assert found.address == stages[0]
-    answers = drawn.answers(load_pack(), records := drawn.records(load_pack(), 500))
-    bundle = write_bundle(whole.parts, tmp_path / "sound")
-    parity = compare(bundle, records, answers, answers)
-    assert parity.passed, "the judgements alone would have passed"
-    assert replace(parity, layers=found).status == "failed"
 
 
 def nearest(frame: Any) -> NDArray[np.float32]:
