@@ -77,5 +77,5 @@ def wanted(processor: YochiNanoProcessor, note: str) -> Fed:
     ids = [IMAGE if i == image else i for i in processor.slot_prompt(note)]
     yes_no, every = (p.answers.no, p.answers.yes), (p.answers.no, p.answers.yes, *p.answers.verdict)
     look, slots = len(p.prefix) + IMAGE_TOKENS, len(ids) - len(p.slots)
-    asked = [(look + at, yes_no) for at in p.look_at] + [(slots + at, every) for at in p.slots_at]
-    return Fed(ids, asked)
+    asked: list[tuple[int, tuple[int, ...]]] = [(look + at, yes_no) for at in p.look_at]
+    return Fed(ids, asked + [(slots + at, every) for at in p.slots_at])
