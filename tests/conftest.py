@@ -13,7 +13,10 @@ settings.load_profile("yochi")
 
 @pytest.fixture(scope="session", autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests judge is recorded in their own state directory, never in the user's."""
+    """What tests judge is recorded in their own state directory, never in the user's; so are trusted keys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        for name in ("YOCHI_TRUST", "YOCHI_ENFORCE"):
+            patch.delenv(name, raising=False)
         yield

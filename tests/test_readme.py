@@ -165,6 +165,9 @@ FAULTS = [
     "bundle_changed",
     "bundle_invalid",
     "bundle_newer",
+    "bundle_unsigned",
+    "bundle_signature",
+    "trust_damaged",
     "base_missing",
     "base_changed",
 ]

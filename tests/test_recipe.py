@@ -33,7 +33,7 @@ def test_the_smoke_recipe_ends_in_a_bundle_that_judges_nothing(tmp_path: Path) -
 
     verified = run("yochi", "bundle", "verify", bundle)
     assert verified.returncode == 0, verified.stderr
-    assert "not trusted by this Yochi" in verified.stdout
+    assert "not signed; " in verified.stdout
 
     report = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
     rows = {table["title"]: table["rows"] for table in report["tables"]}

@@ -1,12 +1,12 @@
 """Making a report's head, and writing it: JSON, page and table into one folder."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.errors import UsageError
+from yochi_runtime.fitting import find_place
 
 from .machine import machine
 from .report import (
@@ -60,9 +60,7 @@ def new_report(
 
 def engine_threads(asked: int | None) -> int:
     """As many as `Judge.open` takes for `asked`."""
-    from yochi_runtime.judge import MAX_THREADS
-
-    return asked or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+    return asked or find_place().threads
 
 
 def make_folder(out: Path) -> None:

@@ -16,7 +16,8 @@ from yochi_train.calibrate import Calibrated, calibrate
 from yochi_train.kept import engine_of, kept
 from yochi_train.records import read_records
 
-from .parity import Parity, compare
+from .layers import RECORDS, Layers, layer_parity
+from .parity import Parity, compare, spread
 from .trained import RunFolder
 
 
@@ -54,6 +55,14 @@ def calibrate_bundle(bundle: Bundle, records: Path, photos: Path, folder: Path, 
     """Ask `bundle` every validation record of the folder `records`, then fit; answers stay in `folder`."""
     asked = validation_records(records)
     return calibrate(bundle, asked, box_answers(bundle.path, asked, photos, folder, threads))
+
+
+def compare_layers(
+    run: RunFolder, bundle: Bundle, asked: Sequence[Record], photos: Path, threads: int
+) -> Layers:
+    """Where the bundle differs from torch, on RECORDS of the records."""
+    some = [asked[i] for i in spread(len(asked), RECORDS)]
+    return layer_parity(run.load(), bundle, some, photos, threads)
 
 
 def compare_bundle(

@@ -90,6 +90,7 @@ def _parity(parity: Mapping[str, Any]) -> Iterator[str]:
     """Slot by slot the same records through ONNX Runtime and llama.cpp, and through torch."""
     if not parity.get("records"):
         yield "Not compared."
+        yield from _layers(parity)
         return
     bars = parity["bars"]
     flips = ", ".join(f"{way}: {count}" for way, count in parity["flips"].items()) or "none"
@@ -111,6 +112,26 @@ def _parity(parity: Mapping[str, Any]) -> Iterator[str]:
         ["to `proceed` although the truth is `stop`", str(parity["stops_lost"]), str(bars["max_stops_lost"])],
     ]
     yield from _table(["torch against the box", "measured", "bar"], rows)
+    yield from _layers(parity)
+
+
+def _layers(parity: Mapping[str, Any]) -> Iterator[str]:
+    """Stage by stage, each on torch's own input."""
+    layers = parity.get("layers")
+    if layers is None:
+        return
+    yield f"\nStage by stage, the worst of {layers['records']} records:\n"
+    rows = [
+        [
+            s["name"],
+            s["measure"],
+            s["fault"] or s["worst"],
+            f"<= {s['bar']:g}",
+            "yes" if s["passed"] else "**no**",
+        ]
+        for s in layers["stages"]
+    ]
+    yield from _table(["stage", "what", "measured", "bar", "met"], rows)
 
 
 def _table(columns: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -6,12 +6,15 @@ stderr. 3: the bundle, the base model or an engine fails. 1: a fault. 130: inter
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
+
+from .families import Form
 
 # torch, transformers and the engines take a while to load: imported where they are used.
 
@@ -52,9 +55,11 @@ def onnx_command(
     run: Run, out: Annotated[Path, typer.Argument(help="Folder for vision.onnx (float32).")]
 ) -> None:
     """Export the vision tower as one ONNX graph, batch norms folded."""
+    from .doctor import require
     from .trained import RunFolder
     from .vision import export_vision
 
+    require(run, Form.BUNDLE)
     export_vision(RunFolder(run).tower(), out / "vision.onnx")
     typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
 
@@ -117,20 +122,70 @@ def parity(
     count: Count = 500,
     threads: Threads = 2,
 ) -> None:
-    """Compare a bundle with torch, record by record. Exit 4 unless it passes."""
+    """Compare a bundle with torch: stage by stage, then record by record. Exit 4 unless it passes.
+
+    Where a stage differs (prompt ids, pixels, vision embeddings, cue scores, slot logits) it says which, and
+    no records are judged.
+    """
     from yochi_runtime.bundle import open_bundle
 
-    from .answering import compare_bundle, validation_records
-    from .parity import spread
+    from .answering import compare_bundle, compare_layers, validation_records
+    from .parity import spread, unlike
     from .trained import RunFolder
 
     known = validation_records(records)
     asked = [known[i] for i in spread(len(known), count)]
-    opened = open_bundle(bundle)
-    found = compare_bundle(RunFolder(run), opened, asked, photos, out, threads)
+    opened, trained = open_bundle(bundle), RunFolder(run)
+    layers = compare_layers(trained, opened, asked, photos, threads)
+    if not layers.passed:
+        _print(unlike(layers), out / "parity.json")
+        typer.echo(f"yochi-export: the bundle differs from torch at: {layers.address}", err=True)
+        raise typer.Exit(NOT_PROVED)
+    compared = compare_bundle(trained, opened, asked, photos, out, threads)
+    found = replace(compared, layers=layers)
     _print(found.as_json(), out / "parity.json")
     if not found.passed:
         raise typer.Exit(NOT_PROVED)
+
+
+@app.command("compare")
+def compare_command(
+    a: Annotated[Path, typer.Argument(help="Bundle folder: what was.")],
+    b: Annotated[Path, typer.Argument(help="Bundle folder: what is to come.")],
+    records: Records,
+    photos: Photos,
+    out: Annotated[Path, typer.Option(help="Folder for compare.json and the answers.")],
+    count: Annotated[int, typer.Option(min=1, help="Records to compare.")] = 500,
+    threads: Threads = 2,
+) -> None:
+    """Two bundles on the same records: verdicts that flip, risks that drift, misses, size."""
+    from yochi_runtime.bundle import open_bundle
+
+    from .answering import validation_records
+    from .comparison import compare_bundles, render
+    from .parity import spread
+
+    first, second = open_bundle(a), open_bundle(b)
+    known = validation_records(records)
+    asked = [known[i] for i in spread(len(known), count)]
+    found = compare_bundles(first, second, asked, photos, out, threads)
+    typer.echo(render(found))
+    _print(found.as_json(), out / "compare.json")
+
+
+@app.command()
+def doctor(
+    checkpoint: Annotated[Path, typer.Argument(help="Run folder, or a folder in Hugging Face's form.")],
+    form: Annotated[
+        Form | None, typer.Option(help="Refuse, with the reason, if this cannot be made.")
+    ] = None,
+) -> None:
+    """What a checkpoint is, and what can be made of it. Exit 2 where that is nothing, or not FORM."""
+    from .doctor import examine, render, require
+
+    found = examine(checkpoint)
+    typer.echo(render(found))
+    require(checkpoint, form)
 
 
 @app.command()
@@ -167,6 +222,32 @@ def unpack(
 
 
 @app.command()
+def keygen(
+    keyfile: Annotated[Path, typer.Argument(help="Where to put the new private key.", show_default=False)],
+) -> None:
+    """Make a key that signs bundles: KEYFILE, for its owner only, and KEYFILE.pub for the boxes."""
+    from .sign import new_key
+
+    public, beside = new_key(keyfile)
+    typer.echo(f"{keyfile}: private key, keep it off the boxes\n{beside}: public key {public}")
+
+
+@app.command()
+def sign(
+    bundle: BundleFolder,
+    key: Annotated[Path, typer.Option(metavar="KEYFILE", help="Of `keygen`.", show_default=False)],
+) -> None:
+    """Sign a proved bundle, in place of the signature it has; boxes that trust the key judge with it."""
+    from yochi_runtime.bundle import open_bundle
+
+    from .sign import sign as sign_bundle
+
+    opened = open_bundle(bundle)
+    file, public = sign_bundle(opened, key)
+    typer.echo(f"{file}: manifest {opened.sha256}, signed by {public}")
+
+
+@app.command()
 def ship(bundle: BundleFolder) -> None:
     """Make a bundle the one that comes with this source, and pin its hash."""
     from yochi_runtime.bundle import open_bundle
@@ -199,9 +280,12 @@ def all_command(
     """Everything in order: graph, LoRA, quantization, calibration, parity, bundle. Exit 4 unless it is
     proved.
     """
+    from .doctor import require
     from .pack import ship as ship_bundle
     from .stages import Order, export_all
     from .trained import RunFolder
+
+    require(run, Form.BUNDLE)
 
     fitted = _list(fit)
     if not fitted:

@@ -62,6 +62,15 @@ def measure(
 def _cost(size: int, taken: Sequence[float], seen: Sequence[Sight], reference: Sequence[Sight]) -> Cost:
     ours, theirs = np.stack([s.embeds for s in seen]), np.stack([s.embeds for s in reference])
     cells = np.abs(np.stack([s.cells for s in seen]) - np.stack([s.cells for s in reference]))
-    spread = float(np.sqrt(((theirs - theirs.mean()) ** 2).mean()))
-    error = float(np.sqrt(((ours - theirs) ** 2).mean())) / spread
-    return Cost(size, float(np.median(taken)), error, float(cells.mean()), float(cells.max()))
+    return Cost(
+        size,
+        float(np.median(taken)),
+        relative_error(ours, theirs),
+        float(cells.mean()),
+        float(cells.max()),
+    )
+
+
+def relative_error(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
+    """Root of the mean squared difference over the reference's own standard deviation."""
+    return float(np.sqrt(((ours - theirs) ** 2).mean()) / theirs.std())

@@ -37,6 +37,7 @@ from yochi_runtime.bundle import (
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import PREPARATION
 from yochi_runtime.prompt import PROMPT_VERSION, build_prompt
+from yochi_runtime.signature import SIGNATURE
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_runtime.tokens import TextTokenizer
 
@@ -73,6 +74,7 @@ def write_bundle(parts: Parts, out: Path) -> Bundle:
     _check_weights(parts)
     _check_languages(parts)
     out.mkdir(parents=True, exist_ok=True)
+    (out / SIGNATURE).unlink(missing_ok=True)  # of what stood here before
     copied = ((parts.vision, VISION), (parts.lora, LORA), (parts.tokenizer, TOKENIZER))
     for source, name in (*copied, (parts.glossary, GLOSSARY)):
         _copy(source, out / name)

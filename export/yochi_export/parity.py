@@ -17,6 +17,8 @@ from yochi_runtime.bundle import Bundle
 from yochi_runtime.record import Record
 from yochi_runtime.verdict import highest
 
+from .layers import Layers
+
 MIN_RECORDS = 500
 MAX_MEAN_DIFFERENCE = 0.01  # of a calibrated slot probability, 0..1
 MAX_FLIP_LIMIT = 0.02  # 95 % one-sided upper limit of the share of verdicts that differ
@@ -25,7 +27,7 @@ MAX_STOPS_LOST = 0  # verdicts that become `proceed` although the truth is `stop
 
 @dataclass(frozen=True)
 class Parity:
-    """Torch is the reference. `flips` counts verdicts by "torch->box"."""
+    """Torch is the reference. `flips` counts verdicts by "torch->box". `layers` where they were asked."""
 
     records: int
     pictures: int
@@ -38,10 +40,16 @@ class Parity:
     flip_rate: float
     flip_limit: float
     stops_lost: int
+    layers: Layers | None = None
 
     @property
     def status(self) -> Literal["passed", "failed", "undecided"]:
-        """`undecided` where too few records were compared, or no slot is judged, to say `passed`."""
+        """`undecided` where too few records were compared, or no slot is judged, to say `passed`.
+
+        A layer that differs fails, however few verdicts it flips.
+        """
+        if self.layers is not None and not self.layers.passed:
+            return "failed"
         sound = (
             self.mean_difference <= MAX_MEAN_DIFFERENCE
             and self.flip_limit <= MAX_FLIP_LIMIT
@@ -63,8 +71,11 @@ class Parity:
             "max_flip_limit": MAX_FLIP_LIMIT,
             "max_stops_lost": MAX_STOPS_LOST,
         }
-        numbers = {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
-        return {**numbers, "bars": bars, "status": self.status, "passed": self.passed}
+        numbers = {
+            k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items() if k != "layers"
+        }
+        layers = {} if self.layers is None else {"layers": self.layers.as_json()}
+        return {**numbers, "bars": bars, "status": self.status, "passed": self.passed} | layers
 
 
 def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: Answers) -> Parity:
@@ -94,6 +105,11 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
             for record, was, now in zip(records, theirs.verdicts, ours.verdicts, strict=True)
         ),
     )
+
+
+def unlike(layers: Layers) -> dict[str, Any]:
+    """`parity.json` where a layer differs, so that no judgements were compared."""
+    return {"records": 0, "layers": layers.as_json(), "status": "failed", "passed": False}
 
 
 def _flips(ours: Scored, theirs: Scored) -> dict[str, int]:

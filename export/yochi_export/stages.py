@@ -32,9 +32,10 @@ from yochi_train.calibrate import calibrate, draft
 from yochi_train.grammar import LANGS
 from yochi_train.pictures import read_pictures
 
-from .answering import box_answers, torch_answers, validation_records
+from .answering import box_answers, compare_layers, torch_answers, validation_records
 from .forms import CALIBRATION_FRAMES, Form, Forms, choose_form, make_forms, output_sizes
 from .frames import prepared, training_pictures
+from .layers import Layers
 from .lora import write_lora
 from .measure import Cost
 from .pack import Parts, proved_languages, write_bundle
@@ -196,9 +197,20 @@ def proved(order: Order, form: Form, report: Report, say: Say) -> tuple[Parts, P
     bundle = write_bundle(parts, folder / "bundle")
     rows = spread(len(records), order.count)
     parity = compare(bundle, _asked(order), answers.take(rows), _reference(order))
+    parity = replace(parity, layers=layers_of(order, form, bundle, report))
     report.put(f"{form}:calibration", asdict(calibrated.chosen) | {"shared": calibrated.shared})
     report.put(f"{form}:parity", parity.as_json())
     return replace(parts, parity=parity.as_json()), parity
+
+
+def layers_of(order: Order, form: Form, bundle: Bundle, report: Report) -> Layers:
+    """Where the bundle of this form differs from torch; from the report where it is there."""
+    known = report.get(f"{form}:layers")
+    if known:
+        return Layers.from_json(known)
+    found = compare_layers(order.run, bundle, _asked(order), order.photos, order.threads)
+    report.put(f"{form}:layers", found.as_json())
+    return found
 
 
 def _draft(order: Order, form: Form) -> Parts:

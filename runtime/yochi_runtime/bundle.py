@@ -1,12 +1,15 @@
 """A bundle: everything that makes a judgement, in one folder, every byte named in `manifest.json`.
 
 The manifest lists each file with size and sha256. `open_bundle` checks all of them before anything is loaded.
-The shipped bundle is trusted because its manifest's hash stands in this source (`trust.py`).
+The shipped bundle is trusted because its manifest's hash stands in this source (`trust.py`), others by a
+signature (`admission`).
 """
 
 import hashlib
 import json
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +31,8 @@ VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION = (
     "calibration.json",
 )
 REQUIRED = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
+MAX_MANIFEST = 2**20  # bytes
+MAX_MODEL, MAX_TEXT = 2**32, 2**26  # bytes of one file: an engine's, and any other, read at once
 MIN_POSITIVES = 30  # training examples below which a slot counts as not trained
 
 # A plain file name: no folder, no way up, nothing unprintable.
@@ -133,9 +138,7 @@ def open_bundle(path: Path) -> Bundle:
 
     UsageError where there is nothing, BundleError with what differs otherwise.
     """
-    if not _exists(path):
-        raise UsageError(f"expected a bundle folder at {path}, found nothing there; check --bundle")
-    manifest_bytes = _read(path / MANIFEST, Reason.BUNDLE_MISSING)
+    manifest_bytes = read_manifest(path)
     manifest = parse_manifest(manifest_bytes)
     for name, entry in sorted(manifest.files.items()):
         check_file(path / name, entry, Reason.BUNDLE_CHANGED)
@@ -153,6 +156,13 @@ def open_bundle(path: Path) -> Bundle:
             "expected a calibration for every slot and no other, they differ; calibrate again",
         )
     return Bundle(path, hashlib.sha256(manifest_bytes).hexdigest(), manifest, pack, calibration)
+
+
+def read_manifest(path: Path) -> bytes:
+    """The bytes of the manifest in the bundle folder `path`; UsageError where there is no such folder."""
+    if not _exists(path):
+        raise UsageError(f"expected a bundle folder at {path}, found nothing there; check --bundle")
+    return read_regular(path / MANIFEST, Reason.BUNDLE_CHANGED, MAX_MANIFEST)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -182,6 +192,13 @@ def parse_manifest(data: bytes) -> Manifest:
             raise BundleError(
                 Reason.BUNDLE_INVALID,
                 f"expected plain file names in {MANIFEST}, got {name!r}; do not use this bundle",
+            )
+    for name, entry in manifest.files.items():
+        most = MAX_MODEL if name.endswith((".onnx", ".gguf")) else MAX_TEXT
+        if entry.bytes > most:
+            raise BundleError(
+                Reason.BUNDLE_INVALID,
+                f"expected {name} to have at most {most} bytes, got {entry.bytes}; do not use this bundle",
             )
     missing = [name for name in (*REQUIRED, manifest.proof.report) if name not in manifest.files]
     if missing:
@@ -232,12 +249,29 @@ def _exists(path: Path) -> bool:
         return True
 
 
-def _read(path: Path, missing: Reason) -> bytes:
+def read_regular(path: Path, changed: Reason, most: int) -> bytes:
+    """The bytes of a plain file; a link, a pipe, or a file of more than `most` bytes is refused unread.
+
+    BundleError, for the reason `changed`, or BUNDLE_MISSING where it cannot be opened.
+    """
     try:
-        return path.read_bytes()
+        if path.is_symlink():
+            raise BundleError(
+                changed, f"expected the file {path}, found a link (they are not followed); get it again"
+            )
+        # Not blocking: a pipe in its place would wait for a writer for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+                raise BundleError(
+                    changed,
+                    f"expected {path} to be a file of at most {most} bytes, got {found.st_size} bytes or "
+                    "another kind; get it again",
+                )
+            return file.read(most)
     except OSError as e:
         raise BundleError(
-            missing,
+            Reason.BUNDLE_MISSING,
             f"expected to read {path}, got: {e.strerror or e}; check --bundle or get the bundle again",
         ) from e
 

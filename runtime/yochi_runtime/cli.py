@@ -17,6 +17,7 @@ from .errors import UsageError
 from .judgement import Judgement
 from .rules_cli import rules_app
 from .taxonomy import Pack
+from .trust_cli import trust_app
 from .verdict import Verdict
 from .wording import Lang, display_language
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
+bundle_app.add_typer(trust_app, name="trust")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(audit_app, name="audit")
 app.add_typer(camera_app, name="camera")
@@ -196,7 +198,10 @@ def show(folder: BundleFolder = None, debug: Debug = False) -> None:
 
 @bundle_app.command()
 def verify(folder: BundleFolder = None, debug: Debug = False) -> None:
-    """Check every byte of a bundle and of its base model, and that this Yochi builds its prompt."""
+    """Check every byte of a bundle and its base model, its signature, and that this Yochi builds its prompt.
+
+    Says who answers for it; exit 3 where a byte differs, or where this box does not let it in.
+    """
     from .opening import verify as verify_bundle
 
     _set_up(debug)

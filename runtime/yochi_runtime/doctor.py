@@ -13,7 +13,7 @@ from .audit.log import default_log
 from .base import find_base
 from .errors import CannotJudge, UsageError
 from .fitting import Place, check_fits, find_place, needed
-from .opening import is_trusted, prompt_of, read_bundle
+from .opening import admitted, prompt_of
 
 PACKAGES = ("onnxruntime", "llama-cpp-python", "opencv-python-headless", "tokenizers", "cryptography")
 LOG_BYTES = 10**9  # free for the log of judgements; a row takes about 10 kB
@@ -94,15 +94,16 @@ def _provider() -> Row:
 def _bundle(path: Path | None, place: Place) -> list[Row]:
     """Bundle, base model and memory, as far as the one before is there."""
     try:
-        bundle = read_bundle(path)
+        bundle, standing = admitted(path)
         prompt_of(bundle)
     except CannotJudge as e:
         return [Row("bundle", str(e), "install Yochi again, or get the bundle again")]
-    proved = is_trusted(bundle) and bundle.manifest.proof.passed
+    proved = standing.trusted and bundle.manifest.proof.passed
     rows = [
         Row(
             "bundle",
-            f"{bundle.manifest.name} {bundle.manifest.version}, {'' if proved else 'not '}trusted and proved",
+            f"{bundle.manifest.name} {bundle.manifest.version}, {standing.said}, "
+            f"proof {'passed' if bundle.manifest.proof.passed else 'failed'}",
             None if proved else "every judgement will be cannot_judge; take the shipped bundle",
         ),
         _checked("base model", lambda: str(find_base(bundle.manifest.base)), "yochi bundle base"),

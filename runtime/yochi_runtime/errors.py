@@ -40,6 +40,9 @@ class Reason(StrEnum):
     BUNDLE_INVALID = "bundle_invalid"
     BUNDLE_NEWER = "bundle_newer"
     BUNDLE_TOO_LARGE = "bundle_too_large"
+    BUNDLE_UNSIGNED = "bundle_unsigned"
+    BUNDLE_SIGNATURE = "bundle_signature"  # wrong, or by a key that the box does not trust
+    TRUST_DAMAGED = "trust_damaged"
     BASE_MISSING = "base_missing"
     BASE_CHANGED = "base_changed"
     UNPROVED = "unproved"

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .admission import Standing
 from .base import find_base
 from .bundle import LORA, PACK, VISION, Bundle
 from .engine_clients import LanguageClient, VisionClient
@@ -25,7 +26,7 @@ from .gates import check_content
 from .inspection import Inspection, Note
 from .judgement import Identities, Judgement, NoteSpan, cannot_judge
 from .limits import gates_of
-from .opening import check_unchanged, is_trusted, prompt_of, read_bundle
+from .opening import admitted, check_unchanged, prompt_of
 from .prompt import Prompt
 from .reader import Reader, SlotLogits
 from .readout import Readout, read_out, yes_margins
@@ -40,10 +41,15 @@ class Judge:
     """Made by `Judge.open`. A context manager; not for several threads at once."""
 
     def __init__(
-        self, bundle: Bundle, prompt: Prompt, vision: VisionClient, language: LanguageClient, *, trusted: bool
+        self,
+        bundle: Bundle,
+        prompt: Prompt,
+        vision: VisionClient,
+        language: LanguageClient,
+        *,
+        standing: Standing,
     ) -> None:
-        self.bundle = bundle
-        self.trusted = trusted
+        self.bundle, self.standing = bundle, standing
         self._prompt, self._vision, self._language = prompt, vision, language
         self._scene = Scene(vision, Reader(language, prompt))
         self._loading = Stages()
@@ -58,13 +64,15 @@ class Judge:
     ) -> "Judge":
         """Check bundle and base model byte by byte, then load them.
 
-        `trust` are sha256 of further manifests to believe; without the shipped one or one of these every
-        judgement is `cannot_judge: unproved`. `threads` defaults to the board's. BundleError or EngineError
-        where it cannot be opened or does not fit, UsageError where no such folder or board exists.
+        `trust` are sha256 of further manifests to believe. Where neither they, this source nor a key of the
+        box answer for it, every judgement is `cannot_judge: unproved`, or on a box that enforces
+        (`admission`) it is refused before anything is loaded. `threads` defaults to the board's. BundleError
+        or EngineError where it cannot be opened or does not fit, UsageError where no such folder or board
+        exists.
         """
         loading = Stages()
         with loading.timed("load"), ExitStack() as opened:
-            bundle = read_bundle(bundle_path)
+            bundle, standing = admitted(bundle_path, trust)
             prompt = prompt_of(bundle)
             place = find_place()
             check_fits(bundle, place)
@@ -76,7 +84,7 @@ class Judge:
             cues = len(bundle.pack.cue)
             vision = VisionClient(bundle.path / VISION, language.width, cues, threads=count, whole=whole)
             opened.callback(vision.close)
-            judge = cls(bundle, prompt, vision, language, trusted=is_trusted(bundle, trust))
+            judge = cls(bundle, prompt, vision, language, standing=standing)
             opened.pop_all()  # from here on the judge closes them
         judge._loading = loading
         return judge
@@ -84,7 +92,7 @@ class Judge:
     @property
     def proved(self) -> bool:
         """Whether a verdict may be given: a trusted bundle whose exporter's checks all passed."""
-        return self.trusted and self.bundle.manifest.proof.passed
+        return self.standing.trusted and self.bundle.manifest.proof.passed
 
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
@@ -192,10 +200,10 @@ class Judge:
         )
 
     def _unproved(self) -> str:
-        if not self.trusted:
+        if not self.standing.trusted:
             return (
-                f"expected a bundle that this Yochi trusts, got manifest {self.bundle.sha256[:12]}...; "
-                "use the shipped bundle and do not act on these numbers"
+                f"expected a bundle that this Yochi trusts, got manifest {self.bundle.sha256[:12]}..., "
+                f"{self.standing.said}; use the shipped bundle and do not act on these numbers"
             )
         return "expected a bundle whose proof passed, got one that failed it; do not act on these numbers"
 

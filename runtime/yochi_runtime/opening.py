@@ -1,8 +1,9 @@
-"""What must hold before a bundle is loaded: it is whole, its prompt is the trained one, and who trusts it."""
+"""What must hold before a bundle is loaded: it is whole, its prompt is the trained one, and it is let in."""
 
 from pathlib import Path
 
 from . import trust as shipped
+from .admission import Standing, admit, standing
 from .base import find_base
 from .bundle import Bundle, open_bundle
 from .errors import BundleError, Reason, UsageError, one_line
@@ -12,17 +13,24 @@ from .tokens import TextTokenizer
 
 
 def read_bundle(path: Path | None) -> Bundle:
-    """The bundle in `path`, or the shipped one, every byte checked."""
-    if path is not None:
-        return open_bundle(path)
-    try:
-        return open_bundle(shipped.shipped_bundle())
-    except UsageError as e:
+    """The bundle in `path`, or the shipped one, every byte checked, whoever answers for it."""
+    return open_bundle(folder_of(path))
+
+
+def admitted(path: Path | None, trust: frozenset[str] = frozenset()) -> tuple[Bundle, Standing]:
+    """The bundle in `path`, or the shipped one, if this box lets it in; see `admission.admit`."""
+    return admit(folder_of(path), trust)
+
+
+def folder_of(path: Path | None) -> Path:
+    """`path`, or the shipped bundle's folder; BundleError where that is gone."""
+    folder = path or shipped.shipped_bundle()
+    if path is None and not folder.exists():
         raise BundleError(
             Reason.BUNDLE_MISSING,
-            f"expected the shipped bundle at {shipped.shipped_bundle()}, found none; "
-            "install Yochi again or give --bundle",
-        ) from e
+            f"expected the shipped bundle at {folder}, found none; install Yochi again or give --bundle",
+        )
+    return folder
 
 
 def check_unchanged(bundle: Bundle) -> None:
@@ -37,11 +45,6 @@ def check_unchanged(bundle: Bundle) -> None:
             f"expected the manifest {bundle.sha256[:12]}... that was opened, got another; restart Yochi",
         )
     find_base(bundle.manifest.base)
-
-
-def is_trusted(bundle: Bundle, trust: frozenset[str] = frozenset()) -> bool:
-    """Whether this source or the caller names the bundle's manifest by its sha256."""
-    return bundle.sha256 in {shipped.SHIPPED_MANIFEST_SHA256, *trust} - {""}
 
 
 def prompt_of(bundle: Bundle) -> Prompt:
@@ -75,13 +78,13 @@ def prompt_of(bundle: Bundle) -> Prompt:
 def describe(bundle: Bundle) -> str:
     """Name, identity, trust, languages and slots, line by line."""
     manifest, untrained = bundle.manifest, bundle.not_trained()
-    base = manifest.base
+    base, found = manifest.base, standing(bundle.path)
     size = sum(entry.bytes for entry in manifest.files.values())
     trained = [slot for slot in manifest.slots if slot not in untrained]
     lines = {
         "bundle": f"{manifest.name} {manifest.version} ({bundle.path})",
         "sha256": bundle.sha256,
-        "trusted": "yes" if is_trusted(bundle) else "no: every judgement will be cannot_judge",
+        "trusted": f"{'yes' if found.trusted else 'no, every judgement will be cannot_judge'}: {found.said}",
         "proof": "passed" if manifest.proof.passed else "failed: every judgement will be cannot_judge",
         "languages": ", ".join(manifest.languages) or "none",
         "pack": f"{manifest.pack_id} {bundle.pack.version}",
@@ -95,12 +98,15 @@ def describe(bundle: Bundle) -> str:
 
 
 def verify(path: Path | None) -> str:
-    """One line when bundle, prompt and base model are what the manifest says; BundleError otherwise."""
-    bundle = read_bundle(path)
+    """One line when bundle, signature, prompt and base model are what they should be; BundleError otherwise,
+    and where this box does not let the bundle in.
+    """
+    bundle, found = admitted(path)
     prompt_of(bundle)
     find_base(bundle.manifest.base)
-    trusted = "trusted" if is_trusted(bundle) else "not trusted by this Yochi"
     proved = "proof passed" if bundle.manifest.proof.passed else "proof failed"
+    verdicts = "" if found.trusted and bundle.manifest.proof.passed else ": every judgement will be unproved"
     return (
-        f"{bundle.path}: {len(bundle.manifest.files)} files and the base model are whole; {trusted}, {proved}"
+        f"{bundle.path}: {len(bundle.manifest.files)} files and the base model are whole; "
+        f"{found.said}; {proved}{verdicts}"
     )

@@ -163,6 +163,14 @@ REASONS: dict[Reason, Text] = {
         en="The model bundle does not fit this machine's memory.",
         ja="モデル一式がこの機器のメモリに収まりません。",
     ),
+    Reason.BUNDLE_UNSIGNED: Text(en="The model bundle is not signed.", ja="モデル一式に署名がありません。"),
+    Reason.BUNDLE_SIGNATURE: Text(
+        en="The model bundle's signature is wrong, or of somebody whom this box does not trust.",
+        ja="モデル一式の署名が正しくないか、この装置が信頼していない者の署名です。",
+    ),
+    Reason.TRUST_DAMAGED: Text(
+        en="The keys that this box trusts cannot be read.", ja="この装置が信頼する鍵を読み取れません。"
+    ),
     Reason.BASE_MISSING: Text(
         en="The base language model is missing.", ja="基盤の言語モデルが見つかりません。"
     ),

@@ -10,7 +10,10 @@ COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands
 
 
 def test_every_step_has_a_command() -> None:
-    assert COMMANDS == ["all", "calibrate", "lora", "onnx", "pack", "parity", "quantize", "ship", "unpack"]
+    assert [
+        *("all", "calibrate", "compare", "doctor", "keygen", "lora", "onnx", "pack", "parity"),
+        *("quantize", "ship", "sign", "unpack"),
+    ] == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -29,6 +32,12 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         ["lora", "no-run", "out"],
         ["quantize", "no-folder", "out", "--frames", "no-frames"],
         ["ship", "no-bundle"],
+        ["keygen", "no-folder/key"],
+        ["sign", "no-bundle", "--key", "no-key"],
+        ["sign", "no-bundle"],
+        ["doctor", "no-folder"],
+        ["doctor", "no-folder", "--form", "safetensors"],
+        ["compare", "no-bundle", "no-bundle", "no-records", "--photos", "p", "--out", "o"],
         ["pack", "no-bundle", "out"],
         ["pack", "no-bundle", "out", "--languages", "de"],
         ["calibrate", "no-bundle", "no-records", "--photos", "p", "--out", "o"],

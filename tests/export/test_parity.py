@@ -1,10 +1,12 @@
 """Parity's arithmetic, written out by hand on a tiny bundle's pack and calibration."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from yochi_bench.answers import Answers
+from yochi_export.layers import Layers, Stage
 from yochi_export.parity import compare, spread
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.judgement import Coverage
@@ -51,6 +53,17 @@ def test_the_same_answers_pass(bundle: Bundle) -> None:
     ]
     assert parity.slots == len(judged) < len(bundle.pack.slots) - 1
     assert (parity.status, parity.passed) == ("passed", True)
+
+
+def test_a_stage_that_differs_fails_the_proof_however_well_the_verdicts_agree(bundle: Bundle) -> None:
+    records = drawn.records(bundle.pack, 500)
+    answers = drawn.answers(bundle.pack, records)
+    parity = compare(bundle, records, answers, answers)
+    for difference, status in ((0.5, "passed"), (1.5, "failed"), (float("nan"), "failed")):
+        layers = Layers(12, (Stage("slot logits", "KL", difference, 1.0),))
+        found = replace(parity, layers=layers)
+        assert (found.status, found.passed) == (status, status == "passed")
+        assert found.as_json()["layers"] == layers.as_json()
 
 
 def test_differences_and_flips_are_counted(bundle: Bundle) -> None:

@@ -108,9 +108,9 @@ def write_run(root: Path) -> TinyRun:
     return TinyRun(folder.parent, base, entry)
 
 
-def write_base(model: Nano, path: Path) -> None:
+def write_base(model: Nano, path: Path, rope: float = 10_000.0, zeroed: int | None = None) -> None:
     """The language half in F32, without a vocabulary of words; embeddings are tied, so there is no output
-    matrix.
+    matrix. Another `rope` base or a `zeroed` layer makes one that is not the model's.
     """
     config = model.config.text_config
     writer = gguf.GGUFWriter(str(path), "llama")
@@ -122,14 +122,15 @@ def write_base(model: Nano, path: Path) -> None:
     writer.add_head_count_kv(KV_HEADS)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_dimension_count(WIDTH // HEADS)
-    writer.add_rope_freq_base(10_000.0)
+    writer.add_rope_freq_base(rope)
     writer.add_vocab_size(config.vocab_size)
     writer.add_tokenizer_model("none")
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(2)
     for name, weight in _tensors(model).items():
-        writer.add_tensor(name, np.ascontiguousarray(weight))
+        spoiled = name.startswith(f"blk.{zeroed}.") and "norm" not in name
+        writer.add_tensor(name, np.zeros_like(weight) if spoiled else np.ascontiguousarray(weight))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -80,7 +80,7 @@ def test_bundle_show_and_verify(yochi: Yochi, tiny: TinyBundle, copy: TinyBundle
     assert "trusted:           yes" in out
     code, out, err = yochi("bundle", "verify", copy.folder)
     assert (code, err) == (0, "")
-    assert "7 files and the base model are whole; trusted, proof passed" in out
+    assert "7 files and the base model are whole; pinned by this Yochi; proof passed" in out
 
 
 def test_bundle_show_names_what_runs(tiny: TinyBundle) -> None:

@@ -1,4 +1,6 @@
-"""Ed25519 (RFC 8032) for what the log says about itself: checkpoints, and pictures that were deleted.
+"""Ed25519 (RFC 8032): keys, and what the log says about itself (checkpoints, pictures that were deleted).
+
+Bundles are signed with keys of the same form (`signature`), made by `yochi-export keygen`.
 
 What is signed is a line that names its purpose, then the fields as canonical JSON, so that a signature of
 one kind never counts as another. `cryptography` is loaded only where something is signed or checked. The key
@@ -85,7 +87,7 @@ def read_key(path: Path) -> SigningKey:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     data = _read(path)
     _refuse_others(path)
-    with _parsed(path, "a private key", "the file that `yochi audit keygen` made"):
+    with _parsed(path, "a private key", "the file that `keygen` made"):
         key = load_pem_private_key(data, password=None)
         if isinstance(key, Ed25519PrivateKey):
             return SigningKey(key)
@@ -98,11 +100,18 @@ def read_public_key(path: Path) -> PublicKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
     data = _read(path)
-    with _parsed(path, "a public key", "the .pub file that `yochi audit keygen` made"):
+    with _parsed(path, "a public key", "the .pub file that `keygen` made"):
         key = load_pem_public_key(data)
         if isinstance(key, Ed25519PublicKey):
             return PublicKey(key)
         raise ValueError("a key of another kind")
+
+
+def public_key(digits: str) -> PublicKey:
+    """From the 64 hexadecimal digits of `SigningKey.public`; ValueError for anything else."""
+    with _cryptography():
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    return PublicKey(Ed25519PublicKey.from_public_bytes(bytes.fromhex(digits)))
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""What a checkpoint is and what can be made of it, said before the long work and not after it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yochi_runtime.errors import UsageError
+
+from .families import MODEL_TYPES, TABLE, Family, Form
+
+MODEL, CONFIG, ADAPTER = "model", "config.json", "adapter_config.json"
+_WEIGHTS = ("*.safetensors", "*.bin")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """`facts` by name, in the order to be shown; `lacks` are files without which nothing is made."""
+
+    path: Path
+    family: Family
+    facts: dict[str, str]
+    lacks: tuple[str, ...]
+
+
+def examine(path: Path) -> Examined:
+    """UsageError where `path` is no checkpoint, or one of a family that nobody here can export."""
+    if not path.is_dir():
+        raise UsageError(
+            f"expected the folder of a checkpoint at {path}, found none; give a run of `yochi-train sft` or "
+            "a folder in Hugging Face's form"
+        )
+    return _run(path) if (path / MODEL).is_dir() else _hub(path)
+
+
+def require(path: Path, form: Form | None) -> None:
+    """UsageError, with the reason, where `form` cannot be made of `path`; where any form will do, of none."""
+    found = examine(path)
+    if found.lacks:
+        raise UsageError(
+            f"expected a whole checkpoint in {path}, it lacks {', '.join(found.lacks)}; finish it"
+        )
+    cells = TABLE[found.family]
+    asked = [form] if form else list(Form)
+    if not any(cells[each].made_by for each in asked):
+        reasons = "; ".join(f"{each}: {cells[each].why}" for each in asked)
+        raise UsageError(f"expected a checkpoint that can be exported so, got {found.family} ({reasons})")
+
+
+def render(found: Examined) -> str:
+    """Facts, then a row for every form."""
+    facts = {"checkpoint": str(found.path), "family": str(found.family), **found.facts}
+    facts["complete"] = f"no, it lacks {', '.join(found.lacks)}" if found.lacks else "yes"
+    lines = [f"{name + ':':<12} {value}" for name, value in facts.items()]
+    for form, cell in TABLE[found.family].items():
+        lines.append(f"{form:<16} {'yes' if cell.made_by else 'no':<4} {cell.made_by or cell.why}")
+    return "\n".join(lines)
+
+
+def _run(path: Path) -> Examined:
+    """A run folder of `yochi-train sft`."""
+    from .trained import RunFolder
+
+    run = RunFolder(path)
+    config = _json(run.adapter / ADAPTER)
+    facts = {
+        "LoRA": f"rank {config.get('r')} on {', '.join(sorted(config.get('target_modules') or ()))}",
+        "slots": f"{sum(count > 0 for count in run.positives().values())} with positive training examples",
+    }
+    lacks = [] if (run.adapter / "adapter_model.safetensors").is_file() else ["the adapter's weights"]
+    return Examined(path, Family.NANO, facts, tuple(lacks))
+
+
+def _hub(path: Path) -> Examined:
+    """A folder in Hugging Face's form."""
+    if not (path / CONFIG).is_file():
+        what = (
+            "an adapter alone; give the run it belongs to" if (path / ADAPTER).is_file() else "no config.json"
+        )
+        raise UsageError(
+            f"expected a checkpoint in {path}, got {what}; give the run of `yochi-train sft` or a whole model"
+        )
+    config = _json(path / CONFIG)
+    kind = config.get("model_type")
+    family = MODEL_TYPES.get(str(kind))
+    if family is None:
+        raise UsageError(
+            f"expected a model of {', '.join(Family)}, got model_type {kind!r} in {path / CONFIG}; "
+            "no form is known for it"
+        )
+    text = config.get("text_config") or config
+    sizes = [f"{text[key]} {name}" for key, name in _SIZES.items() if key in text]
+    facts = {"model_type": str(kind), "language": ", ".join(sizes) or "not said"}
+    return Examined(path, family, facts, tuple(_lacking(path)))
+
+
+_SIZES = {"num_hidden_layers": "layers", "hidden_size": "wide", "vocab_size": "tokens"}
+
+
+def _lacking(path: Path) -> list[str]:
+    lacks = []
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        shards = sorted(set(_json(index).get("weight_map", {}).values()))
+        lacks += [str(shard) for shard in shards if not (path / str(shard)).is_file()]
+    elif not any(found for pattern in _WEIGHTS for found in path.glob(pattern)):
+        lacks.append("weights (*.safetensors)")
+    if not (path / "tokenizer.json").is_file():
+        lacks.append("tokenizer.json")
+    return lacks
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UsageError(f"expected JSON in {file}, got: {e}; get the checkpoint again") from e
+    if not isinstance(value, dict):
+        raise UsageError(f"expected a JSON object in {file}, got {type(value).__name__}; get it again")
+    return value
