@@ -2,6 +2,7 @@
 
 import base64
 import io
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from yochi_runtime.serve.access import Access
 from yochi_runtime.serve.app import make_app
 from yochi_runtime.serve.desk import Desk
 from yochi_runtime.serve.live import CameraSettings, Live
-from yochi_runtime.serve.server import Server, bind
+from yochi_runtime.serve.server import DeskEnded, Server, Tls, bind
 from yochi_runtime.serve.service import Service, Settings
 
 from tests.fixtures.tiny_bundle import TinyBundle
@@ -36,7 +37,7 @@ class Running:
     url: str
     service: Service
     http: httpx2.Client
-    thread: threading.Thread
+    ended: list[BaseException]  # what the server's thread ended with
 
 
 def opens(bundle: TinyBundle) -> Callable[[], Judge]:
@@ -49,10 +50,11 @@ def running(
     log: Path,
     *,
     access: Access | None = None,
-    camera: Path | None = None,
+    camera: Path | str | None = None,
     every: float = 0.0,
     check_every: float = 20.0,
     ready: bool = True,
+    tls: Tls | None = None,
     **settings: Any,
 ) -> Iterator[Running]:
     """Served in a thread until the block ends."""
@@ -62,20 +64,33 @@ def running(
     if camera is not None:
         followed = CameraSettings(str(camera), every, chosen.valid_s)
         source = NoteSource(PLAIN_NOTE, None)
-        gates = gates_for(str(camera), None)
+        gates = gates_for(str(camera), "none")
         service.live = Live(service.desk, gates, source, followed, service.metrics.given)
-    server, bound = Server(make_app(service), service), bind("127.0.0.1", 0)
-    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    thread = threading.Thread(target=server.serve, args=(bound,))
+    server, bound = Server(make_app(service), service, tls), bind("127.0.0.1", 0)
+    url = f"{'http' if tls is None else 'https'}://127.0.0.1:{bound.getsockname()[1]}"
+    ended: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            server.serve(bound)
+        except DeskEnded as e:
+            ended.append(e)
+
+    thread = threading.Thread(target=serve)
     thread.start()
     try:
-        with httpx2.Client(base_url=url, timeout=PATIENCE, trust_env=False) as http:
+        with httpx2.Client(base_url=url, timeout=PATIENCE, trust_env=False, verify=trusting(tls)) as http:
             if ready:
                 wait_until(lambda: service.desk.readiness().ready)
-            yield Running(url, service, http, thread)
+            yield Running(url, service, http, ended)
     finally:
         server.uvicorn.should_exit = True
         thread.join()
+
+
+def trusting(tls: Tls | None) -> ssl.SSLContext | bool:
+    """What a client checks the server by."""
+    return True if tls is None else ssl.create_default_context(cafile=str(tls.certificate))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -96,7 +96,7 @@ WRONG: list[tuple[int, dict[str, Any]]] = [
     (422, {"data": {"note": PLAIN_NOTE}, "files": {"picture": b"x"}}),
     (422, {"data": {"note": "床".encode("shift_jis")}, "files": {"image": png()}}),
     (400, {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}),
-    (400, {"content": b"--a\r\nx", "headers": {"Content-Type": "multipart/form-data; boundary=a"}}),
+    (422, {"content": b"--a\r\nx", "headers": {"Content-Type": "multipart/form-data; boundary=a"}}),
     (400, {"data": {"note": [PLAIN_NOTE, "x"]}, "files": {"image": png()}}),
     (413, {"content": bytes(intake.MAX_BODY + 1), "headers": {"Content-Type": "application/json"}}),
 ]
