@@ -4,7 +4,7 @@ import io
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from PIL import Image
@@ -35,22 +35,23 @@ def live_routes(service: Service, live: Live) -> APIRouter:
         """The camera's newest judgement; past its time a `cannot_judge`."""
         return live.shown.now()
 
-    @routes.get("/events", response_class=EventSourceResponse)
+    async def seat() -> AsyncIterator[None]:
+        with service.streams.take():  # before the stream begins, so that 429 can be said
+            yield
+
+    @routes.get("/events", response_class=EventSourceResponse, dependencies=[Depends(seat)])
     async def events() -> AsyncIterator[ServerSentEvent]:
         """Each new judgement as an event `judgement`, and every second without one an event `beat`.
 
         A listener that is slow gets the newest judgement next, not those it missed.
         """
-        with service.streams.take():
-            seen: Shown | None = None
-            while not service.stopping():
-                shown = await live.changed(seen, BEAT)
-                event = "beat" if shown is seen else "judgement"
-                seen, given = shown, shown.now()
-                yield ServerSentEvent(
-                    raw_data=given.model_dump_json(include={"age_s"} if event == "beat" else None),
-                    event=event,
-                )
+        seen: Shown | None = None
+        while not service.stopping():
+            shown = await live.changed(seen, BEAT)
+            event = "beat" if shown is seen else "judgement"
+            seen, given = shown, shown.now()
+            only = {"age_s"} if event == "beat" else None
+            yield ServerSentEvent(raw_data=given.model_dump_json(include=only), event=event)
 
     @routes.get("/frame", response_class=Response, responses={404: {}})
     def frame(sha256: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> Response:

@@ -89,7 +89,7 @@ def test_another_sites_page_can_change_nothing(
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "box.local", ""])
 def test_beyond_localhost_a_token_is_needed_to_start(host: str) -> None:
     assert not is_loopback(host)
-    with pytest.raises(UsageError, match="expected a token .* got none; give --token-file"):
+    with pytest.raises(UsageError, match=r"expected a token .* got none; give --token-file"):
         Access(host)
 
 

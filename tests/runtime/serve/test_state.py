@@ -62,9 +62,7 @@ def test_what_cannot_be_opened_is_said_and_tried_again(module_tiny: TinyBundle, 
         assert server.http.post("/v1/judgements", json=asked()).json()["judgement"]["verdict"] == "proceed"
 
 
-def test_a_bundle_without_proof_is_never_ready(
-    module_tiny: TinyBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bundle_without_proof_is_never_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_bundle(tmp_path / "unproved", passed=False)
     monkeypatch.setenv("YOCHI_BASE", str(made.base))
     with running(opens(made), tmp_path / "audit.db", ready=False, check_every=0.05) as server:
@@ -142,6 +140,7 @@ def test_openapi_names_every_route_and_its_body(server: Running) -> None:
     assert server.http.get("/docs").status_code == 404
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_the_server_ends_when_the_desk_does(module_tiny: TinyBundle, tmp_path: Path) -> None:
     def leave() -> Judged:
         raise SystemExit
@@ -153,7 +152,7 @@ def test_the_server_ends_when_the_desk_does(module_tiny: TinyBundle, tmp_path: P
 
 
 @contextmanager
-def listening(path: Path, address: str) -> Iterator[socket.socket]:
+def listening(address: str) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.settimeout(PATIENCE)
         receiver.bind(address)
@@ -163,7 +162,7 @@ def listening(path: Path, address: str) -> Iterator[socket.socket]:
 @pytest.mark.parametrize("abstract", [False, True])
 def test_systemd_is_told(tmp_path: Path, abstract: bool) -> None:
     name = str(tmp_path / "notify")
-    with listening(tmp_path, f"\0{name}" if abstract else name) as receiver:
+    with listening(f"\0{name}" if abstract else name) as receiver:
         Notifier({"NOTIFY_SOCKET": f"@{name}" if abstract else name})("WATCHDOG=1")
         assert receiver.recv(100) == b"WATCHDOG=1"
     Notifier({})("READY=1")  # not under systemd
@@ -178,7 +177,7 @@ def test_nobody_listening_is_no_reason_to_stop_judging(
 
 def test_the_process_beats_from_the_desk_answers_and_ends(tiny: TinyBundle, tmp_path: Path) -> None:
     """Unproved here, so it beats and answers, and is never ready."""
-    with listening(tmp_path, str(tmp_path / "notify")) as receiver:
+    with listening(str(tmp_path / "notify")) as receiver:
         process = start(
             "serve", "--port", 0, "--bundle", tiny.folder, "--audit", tmp_path / "audit.db", "--threads", 1,
             NOTIFY_SOCKET=str(tmp_path / "notify"),
@@ -206,7 +205,7 @@ WRONG: list[tuple[list[Any], str]] = [
     (["--camera", "0"], "expected one note"),
     (["--camera", "0", "--note", "x", "--every", "10"], "raise it"),
     (["--audit", "none"], "expected an audit log"),
-    (["--port", "65536"], "65536"),
+    (["--port", "65536"], "65535"),
     (["--queue", "0"], "queue"),
     (["--bundle", "none"], "expected a bundle folder"),
     (["--zone", "hall"], "give --rules FILE"),
