@@ -160,6 +160,7 @@ def serve(
         float, typer.Option(min=0.0, help="Seconds from one of its judgements to the next.")
     ] = 1.0,
     reference: Reference = None,
+    notes: Annotated[Path | None, typer.Option(help="Notes for the page's keys, one a line.")] = None,
     valid: Annotated[float, typer.Option(min=0.1, help="Seconds after which a verdict expires.")] = 10.0,
     queue: Annotated[int, typer.Option(min=1, max=256, help="Requests that may wait at once.")] = 8,
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds until a request is answered.")] = 30.0,
@@ -171,7 +172,7 @@ def serve(
     zone: Zone = None,
     debug: Debug = False,
 ) -> None:
-    """Judge over HTTP: pictures that are sent, and a camera all the time. See /openapi.json."""
+    """Judge over HTTP: pictures that are sent, and a camera all the time. The page for workers is at /."""
     from .serve import command as service
 
     _set_up(debug)
@@ -179,7 +180,7 @@ def serve(
     service.serve(
         service.Network(host, port, token_file, tls_cert, tls_key),
         service.Camera(camera, note, note_file, every, reference),
-        service.Judging(bundle, audit, keep_frames, threads, rules, zone, queue, deadline, valid),
+        service.Judging(bundle, audit, keep_frames, threads, rules, zone, queue, deadline, valid, notes),
     )
 
 

@@ -9,12 +9,13 @@ the box (DNS rebinding) or its Origin gives it away.
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,11 +23,14 @@ from ..errors import UsageError
 
 TOKEN_VARIABLE = "YOCHI_TOKEN"
 MIN_TOKEN = 16  # characters
+COOKIE = "yochi"
+PAGE = ("GET", "/")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")  # somebody asks on behalf of somebody else
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -87,7 +91,7 @@ class Access:
             if not is_loopback(_name(headers.get("host", ""))):
                 return _refused(403, "expected localhost as the host's name on the box, got another")
             return None
-        if self._has_token(headers):
+        if self._has_token(headers) or _is_login(scope):
             return None
         refused = _refused(401, "expected a token; send the header Authorization: Bearer TOKEN")
         refused.headers["WWW-Authenticate"] = "Bearer"
@@ -101,8 +105,15 @@ class Access:
         return peer is not None and is_loopback(peer[0]) and not any(name in headers for name in FORWARDED)
 
     def _has_token(self, headers: Headers) -> bool:
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        if self.token is not None and cookie is not None:
+            return hmac.compare_digest(_sha256(cookie), _sha256(self.session()))
         scheme, _, given = headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and self.is_token(given.strip())
+
+    def session(self) -> str:
+        """What a browser shows instead of the token: made of it, and of no use to find it."""
+        return hmac.digest((self.token or "").encode(), b"yochi page", "sha256").hex()
 
     def is_token(self, given: str) -> bool:
         """Compared in constant time, by hashes, so that not even the length shows."""
@@ -110,10 +121,13 @@ class Access:
 
 
 class Guard:
-    """Asks `access` before `app` sees a request, and puts HEADERS on every answer."""
+    """Asks `access` before `app` sees a request, and puts HEADERS on every answer.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+    A person who asks for the page without a token gets `login` instead.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, login: Callable[[Request], Response]) -> None:
+        self._app, self._access, self._login = app, access, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -127,7 +141,15 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        await (self._access.refusal(scope) or self._app)(scope, receive, sealed)
+        refusal = self._access.refusal(scope)
+        if refusal is not None and refusal.status_code == 401 and (scope["method"], scope["path"]) == PAGE:
+            refusal = self._login(Request(scope))
+        await (refusal or self._app)(scope, receive, sealed)
+
+
+def _is_login(scope: Scope) -> bool:
+    """The way in, and the files it is drawn with, which everybody knows."""
+    return (scope["method"], scope["path"]) in (("POST", "/login"), ("GET", "/page/page.css"))
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -23,6 +23,7 @@ from .history import entries, entry
 from .intake import read_inspection, read_json
 from .live_routes import live_routes
 from .metrics import CONTENT_TYPE
+from .page_routes import login_page, page_routes
 from .service import Service
 
 MAX_ROW = 2**63 - 1  # what SQLite counts to
@@ -55,13 +56,14 @@ def make_app(service: Service) -> FastAPI:
     )
     app.include_router(judgement_routes(service))
     app.include_router(state_routes(service))
+    app.include_router(page_routes(service))
     if service.live is not None:
         app.include_router(live_routes(service, service.live))
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     for error in (AuditError, Broken, sqlite3.Error):
         app.add_exception_handler(error, _log_fault)
     app.add_middleware(_Counted, service=service)
-    app.add_middleware(Guard, access=service.settings.access)
+    app.add_middleware(Guard, access=service.settings.access, login=login_page)
     return app
 
 

@@ -15,6 +15,7 @@ from .app import make_app
 from .desk import Desk
 from .live import CameraSettings, Live
 from .notify import ALIVE, Notifier
+from .page_routes import read_notes
 from .server import Server, Tls, bind
 from .service import Service, Settings
 
@@ -70,6 +71,7 @@ class Judging:
     waiting: int
     deadline: float  # seconds
     valid: float  # seconds
+    notes: Path | None  # for the page's keys
 
 
 def serve(network: Network, camera: Camera, judging: Judging) -> None:
@@ -86,7 +88,8 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
         )
     rules = plant_rules(judging.rules, judging.zone, judging.bundle)
     log_file = default_log() if judging.audit is None else Path(judging.audit)
-    settings = Settings(log_file, access, judging.waiting, judging.deadline, judging.valid, rules)
+    notes = read_notes(judging.notes)
+    settings = Settings(log_file, access, judging.waiting, judging.deadline, judging.valid, rules, notes)
     log = open_log(judging.audit, keep_frames=judging.keep_frames)
     opens = partial(Judge.open, judging.bundle, threads=judging.threads)
     service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE)))

@@ -19,6 +19,7 @@ from ..errors import BundleError, CannotJudge, EngineError, Reason, UsageError
 from ..judge import Judge
 from ..judgement import Judgement
 from ..run import Judged, failure
+from ..taxonomy import Pack
 from .builtin import BuiltIn
 from .given import Readiness
 
@@ -93,6 +94,12 @@ class Desk:
         if self._fault is not None or self._judge is None:
             raise self._fault or EngineError(Reason.ENGINE_FAILED, "expected an open judge, it is closed")
         yield self._judge
+
+    @property
+    def pack(self) -> Pack | None:
+        """That of the open bundle, None where none is open."""
+        judge = self._judge
+        return None if judge is None else judge.bundle.pack
 
     def readiness(self) -> Readiness:
         """Ready while the built-in frame was judged well within the last READY_WITHIN seconds."""

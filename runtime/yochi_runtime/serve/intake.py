@@ -46,7 +46,12 @@ async def read_inspection(request: Request) -> Sent:
 
 async def read_json(request: Request, model: type[Model]) -> Model:
     """A small JSON body as `model`."""
-    return _parse(model, await _read(request, MAX_TEXT))
+    return _parse(model, await read_small(request))
+
+
+async def read_small(request: Request) -> bytes:
+    """A body without a picture."""
+    return await _read(request, MAX_TEXT)
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -34,6 +34,7 @@ class Settings:
     deadline: float = 30.0
     valid_s: float = 10.0
     rules: PlantRules | None = None
+    notes: tuple[str, ...] = ()  # what the page has keys for
 
 
 class Service:

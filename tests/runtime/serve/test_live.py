@@ -121,7 +121,7 @@ def test_the_picture_is_the_one_that_was_judged(module_tiny: TinyBundle, tmp_pat
         answer = server.http.get("/v1/live/frame", params={"sha256": sha256})
         assert answer.headers["content-type"] == "image/jpeg"
         gray = [rgb.mean(axis=2).ravel() for rgb in (decode_frame(answer.content).rgb, noise(3).rgb)]
-        assert np.corrcoef(*gray)[0, 1] > 0.9
+        assert np.corrcoef(*gray)[0, 1] > 0.7  # another seed: 0.0
         for wrong, status in (("0" * 64, 404), ("..", 422)):
             assert server.http.get("/v1/live/frame", params={"sha256": wrong}).status_code == status
 
