@@ -9,6 +9,7 @@ from ..audit.feedback import GivenFeedback
 from ..errors import Reason
 from ..judgement import Judgement, cannot_judge
 from ..taxonomy import Frozen
+from ..verdict import Verdict
 
 
 def _decoded(text: object) -> bytes:
@@ -40,8 +41,8 @@ class Given(Frozen):
     age_s: Seconds = 0.0
 
     def at(self, age_s: float) -> "Given":
-        """The same so many seconds later: past its time it is a `cannot_judge`, which says so."""
-        if age_s <= self.valid_s:
+        """The same so many seconds later: a verdict past its time is a `cannot_judge`, which says so."""
+        if age_s <= self.valid_s or self.judgement.verdict is Verdict.CANNOT_JUDGE:
             return self.model_copy(update={"age_s": age_s})
         judgement = cannot_judge(
             Reason.EXPIRED,

@@ -38,7 +38,7 @@ function receive(next) {
 // Both clocks, and the larger: one stands still while the device sleeps, the other can be set.
 const age = () => Math.max(performance.now() - since, Date.now() - sinceWall, 0) / 1000;
 const silent = () => settings.live && performance.now() - heard > SILENCE;
-const expired = () => given !== null && age() > given.valid_s;
+const expired = () => given !== null && given.judgement.verdict !== "cannot_judge" && age() > given.valid_s;
 
 function current() {
   if (silent()) return { verdict: "cannot_judge", advice: words().call_supervisor, why: words().silent };
