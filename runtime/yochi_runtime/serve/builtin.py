@@ -16,6 +16,10 @@ from ..verdict import Verdict
 NOTES = {"en": "Sweep the floor by press 3.", "ja": "プレス3号機のそばの床を掃く。"}
 
 
+class Refused(CannotJudge):
+    """The judge's own `cannot_judge` of the built-in frame."""
+
+
 class BuiltIn:
     """Remembers the numbers of the first judgement by each bundle and engine."""
 
@@ -25,13 +29,13 @@ class BuiltIn:
         self._known: dict[tuple[str | None, str | None], tuple[SlotResult, ...]] = {}
 
     def check(self, judge: Judge) -> None:
-        """CannotJudge where it cannot be judged, or where another answer came than before.
+        """Refused where the judge gives no verdict, EngineError where it gives other numbers than before.
 
         Other numbers from the same files mean memory or files that changed under the running box.
         """
         found = judge.judge(Inspection(self._frame, Note(_note(judge.bundle))))
         if found.verdict is Verdict.CANNOT_JUDGE:
-            raise CannotJudge(found.reasons[0], found.message or str(found.reasons[0]))
+            raise Refused(found.reasons[0], found.message or str(found.reasons[0]))
         by = (found.identities.bundle, found.identities.engine)
         if self._known.setdefault(by, found.slots) != found.slots:
             raise EngineError(

@@ -20,7 +20,7 @@ from ..judge import Judge
 from ..judgement import Judgement
 from ..run import Judged, failure
 from ..taxonomy import Pack
-from .builtin import BuiltIn
+from .builtin import BuiltIn, Refused
 from .given import Readiness
 
 CHECK_EVERY = 20.0  # seconds from one judgement of the built-in frame to the next
@@ -61,6 +61,7 @@ class Desk:
         self._fault: CannotJudge | None = EngineError(
             Reason.ENGINE_FAILED, "expected the engines, they are still being loaded; wait a moment"
         )
+        self._found: str | None = str(self._fault)  # what the last check found wrong
         self._passed: float | None = None  # time.monotonic() of the last check that passed
         self._check_at = 0.0
         self._changed = threading.Condition()  # guards the two below
@@ -104,7 +105,7 @@ class Desk:
     def readiness(self) -> Readiness:
         """Ready while the built-in frame was judged well within the last READY_WITHIN seconds."""
         age = None if self._passed is None else time.monotonic() - self._passed
-        fault = None if self._fault is None else str(self._fault)
+        fault = self._found
         fresh = age is not None and age <= READY_WITHIN
         return Readiness(ready=fresh and fault is None and self.alive, check_age_s=age, fault=fault)
 
@@ -156,21 +157,25 @@ class Desk:
         job.answer.set_result(outcome)
 
     def _check(self) -> None:
-        """Judge the built-in frame. A fault that judging itself does not show stays until a check passes."""
+        """Judge the built-in frame. What the judge itself says of it, it says to everybody who asks, too."""
+        fault: CannotJudge | None = None
         try:
             if self._judge is None:
                 self._judge = self._open()
             self._builtin.check(self._judge)
-        except Exception as e:  # noqa: BLE001 -- whatever it is, nothing is judged until it is gone
+        except Refused as e:
+            fault = e
+            self._fault = None
+        except Exception as e:  # noqa: BLE001 -- whatever it is, nothing is judged until a check passes
             _LOG.debug("the built-in frame was not judged", exc_info=e)
-            self._fault = e if isinstance(e, CannotJudge) else _unexpected(e)
+            self._fault = fault = e if isinstance(e, CannotJudge) else _unexpected(e)
             if self._judge is not None:
                 self._judge.close()
                 self._judge = None
-            self._check_at = time.monotonic() + min(RETRY_EVERY, self._every)
-            return
-        self._fault, self._passed = None, time.monotonic()
-        self._check_at = self._passed + self._every
+        else:
+            self._fault, self._passed = None, time.monotonic()
+        self._found = None if fault is None else str(fault)
+        self._check_at = time.monotonic() + (self._every if fault is None else min(RETRY_EVERY, self._every))
 
     def _open(self) -> Judge:
         try:
