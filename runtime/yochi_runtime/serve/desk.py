@@ -123,7 +123,7 @@ class Desk:
                 self._beat()
                 if time.monotonic() >= self._check_at:
                     self._check()
-                elif (job := self._next()) is not None:
+                if (job := self._next()) is not None:  # checks that take long leave room, too
                     self._do(job)
         finally:
             with self._changed:
