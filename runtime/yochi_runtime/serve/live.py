@@ -65,6 +65,7 @@ class Live:
     ) -> None:
         self._desk, self._gates, self._settings, self._tell = desk, gates, settings, tell
         self.note = note
+        self._failures = 0  # reads of the camera in a row that failed
         self._closed = threading.Event()
         self._waking: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self.shown = self._as_shown(source=note, outcome=_NOTHING_YET, since=time.monotonic())
@@ -110,10 +111,9 @@ class Live:
 
     def _follow(self, judgements: Iterator[Judged]) -> bool:
         """Until the end of the camera, or until it only fails; whether it was the end."""
-        failures = 0
-        for judged in judgements:
-            failures = failures + 1 if judged.frame is None else 0
-            if self._closed.is_set() or (failures >= REOPEN_AFTER and is_live(self._settings.uri)):
+        self._failures = 0
+        for _ in judgements:
+            if self._closed.is_set() or (self._failures >= REOPEN_AFTER and is_live(self._settings.uri)):
                 return False
         return True
 
@@ -123,6 +123,7 @@ class Live:
     def _judged(self, shot: Shot) -> Judged:
         """Have it judged and recorded, and show it."""
         source, picture = self.note, shot.picture
+        self._failures = self._failures + 1 if isinstance(picture, CameraError) else 0
 
         def work() -> Judged:
             note: Note | None = None

@@ -98,7 +98,7 @@ def test_requests_are_judged_between_its_frames(watching: Running) -> None:
     assert (found["origin"], found["judgement"]["identities"]["frame"]) == ("request", noise(99).sha256)
 
 
-def test_another_note_is_judged_from_the_next_frame_on(watching: Running) -> None:
+def test_another_note_is_judged_from_the_next_frame_on(watching: Running, eye: type[Eye]) -> None:
     assert watching.http.put("/v1/live/note", json={"note": "床を掃く。"}).status_code == 200
     wait_until(lambda: judged(watching)["language"] == "ja")
     assert watching.http.get("/v1/live").json()["note"] == "床を掃く。"
@@ -106,6 +106,9 @@ def test_another_note_is_judged_from_the_next_frame_on(watching: Running) -> Non
     wait_until(lambda: judged(watching)["reasons"] == [Reason.NOTE_EMPTY])
     for wrong in ({}, {"note": 1}, {"note": "x", "y": 1}):
         assert watching.http.put("/v1/live/note", json=wrong).status_code == 422
+    first = watching.http.get("/v1/live").json()["id"]
+    wait_until(lambda: watching.http.get("/v1/live").json()["id"] > first + live_module.REOPEN_AFTER)
+    assert eye.opened == 1  # the camera is not to blame for the note
     watching.http.put("/v1/live/note", json={"note": PLAIN_NOTE})
     wait_until(lambda: judged(watching)["verdict"] == "proceed")
 
