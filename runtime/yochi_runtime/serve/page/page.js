@@ -76,16 +76,25 @@ function render() {
   $("judged-note").textContent = given !== null && given.note !== null ? `${words().judged_note}${given.note}` : "";
   for (const key of $("notes").children) key.setAttribute("aria-pressed", String(given !== null && key.textContent === given.note));
   $("groups").replaceChildren(...(given === null ? [] : settings.sources.map(group).filter((found) => found !== null)));
-  $("boxes").replaceChildren(...(given === null ? [] : given.judgement.factors.filter((factor) => factor.evidence.box).map(box)));
+  $("boxes").replaceChildren(...(given === null ? [] : boxes(given.judgement.factors)));
   if (given !== null && Object.keys(slots).length === 0) learn();
   tick();
 }
 
-function box(factor) {
-  const [x0, y0, x1, y1] = factor.evidence.box;
+// One for each place: two factors that show at the same one share it.
+function boxes(factors) {
+  const names = new Map();
+  for (const factor of factors.filter((found) => found.evidence.box)) {
+    const place = JSON.stringify(factor.evidence.box);
+    names.set(place, (names.get(place) ?? new Set()).add(text(factor.name)));
+  }
+  return [...names].map(([place, own]) => box(JSON.parse(place), [...own].join(words().comma)));
+}
+
+function box([x0, y0, x1, y1], name) {
   const made = element("span");
   Object.assign(made.style, { left: `${100 * x0}%`, top: `${100 * y0}%`, width: `${100 * (x1 - x0)}%`, height: `${100 * (y1 - y0)}%` });
-  made.append(element("b", text(factor.name)));
+  made.append(element("b", name));
   return made;
 }
 
