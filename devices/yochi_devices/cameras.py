@@ -14,7 +14,7 @@ from .camera_process import CameraProcess
 from .decode import MAX_FILE_BYTES, PictureError, decode_rgb, is_picture
 from .frame import CameraFrame
 from .login import find_login
-from .rtsp import parse_rtsp
+from .rtsp import RtspAddress, parse_rtsp
 
 ADDRESS = "://"  # never a path: whatever stands around it may be a password, and is not shown
 
@@ -46,6 +46,13 @@ def is_live(uri: str) -> bool:
     return ADDRESS in uri or (uri.isascii() and uri.isdecimal() and len(uri) <= 3)
 
 
+def check_address(uri: str) -> RtspAddress:
+    """The address, and that what is set of a login can be used; AddressError otherwise. Nothing is opened."""
+    address = parse_rtsp(uri)
+    find_login(address.host)
+    return address
+
+
 def open_camera(uri: str) -> Camera:
     """The camera that `uri` names: a UVC index such as "0", rtsp://HOST/PATH, or a file's or folder's path.
 
@@ -54,9 +61,7 @@ def open_camera(uri: str) -> Camera:
     address that cannot be meant.
     """
     if ADDRESS in uri:
-        address = parse_rtsp(uri)
-        find_login(address.host)  # a wrong file or variable is told at once
-        return CameraProcess("rtsp", uri, address.shown)
+        return CameraProcess("rtsp", uri, check_address(uri).shown)
     if is_live(uri):
         return CameraProcess("uvc", int(uri), uri)
     path = Path(uri)

@@ -1,4 +1,4 @@
-"""`yochi`: judge a picture, watch a camera, judge again, look after box, bundle and audit log.
+"""`yochi`: judge a picture, watch a camera, serve both, judge again, look after box, bundle and audit log.
 
 Exit 0: judged, whatever the verdict. 1: judged again, and something differs. 2: called wrongly, one line on
 stderr. 3: cannot judge, with the Judgement. 130: interrupted.
@@ -143,6 +143,50 @@ def watch(
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
         raise typer.Exit(3)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.")] = 8420,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond localhost with a token.")
+    ] = "127.0.0.1",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the token (or the environment's YOCHI_TOKEN).")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate for TLS (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM, no password).")] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="Camera to judge all the time, as `yochi watch` takes it.")
+    ] = None,
+    note: NoteText = None,
+    note_file: NoteFile = None,
+    every: Annotated[
+        float, typer.Option(min=0.0, help="Seconds from one of its judgements to the next.")
+    ] = 1.0,
+    reference: Reference = None,
+    notes: Annotated[Path | None, typer.Option(help="Notes for the page's keys, one a line.")] = None,
+    valid: Annotated[float, typer.Option(min=0.1, help="Seconds after which a verdict expires.")] = 10.0,
+    queue: Annotated[int, typer.Option(min=1, max=256, help="Requests that may wait at once.")] = 8,
+    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds until a request is answered.")] = 30.0,
+    bundle: BundleOption = None,
+    audit: AuditOption = None,
+    keep_frames: KeepFrames = False,
+    threads: Threads = None,
+    rules: Rules = None,
+    zone: Zone = None,
+    debug: Debug = False,
+) -> None:
+    """Judge over HTTP: pictures that are sent, and a camera all the time. The page for workers is at /."""
+    from .serve import command as service
+
+    _set_up(debug)
+    _check_bundle(bundle)
+    service.serve(
+        service.Network(host, port, token_file, tls_cert, tls_key),
+        service.Camera(camera, note, note_file, every, reference),
+        service.Judging(bundle, audit, keep_frames, threads, rules, zone, queue, deadline, valid, notes),
+    )
 
 
 @app.command()

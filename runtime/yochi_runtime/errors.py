@@ -49,6 +49,7 @@ class Reason(StrEnum):
     ENGINE_FAILED = "engine_failed"
     ENGINE_OUTPUT = "engine_output_invalid"
     ENGINE_TIMEOUT = "engine_timeout"
+    EXPIRED = "expired"
     AUDIT_FAILED = "audit_failed"
     AUDIT_DAMAGED = "audit_damaged"
 

@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from yochi_devices.camera import AddressError
-from yochi_devices.cameras import Camera, CameraError, is_live, open_camera
+from yochi_devices.cameras import ADDRESS, Camera, CameraError, check_address, is_live, open_camera
 from yochi_devices.frame import CameraFrame
 
 from .errors import CannotJudge, FrameError, NoteError, Reason, UsageError, one_line
@@ -33,6 +34,13 @@ class Judged(NamedTuple):
     judgement: Judgement
     frame: Frame | None = None
     pack: Pack | None = None
+
+
+class Shot(NamedTuple):
+    """What a camera gave when it was asked, and how long that took."""
+
+    picture: CameraFrame | CameraError
+    stages: Stages
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,16 @@ def judge_file(
     rules: PlantRules | None = None,
 ) -> Judged:
     """The judgement of one picture file; UsageError for wrong paths."""
+    return judge_picture(lambda: read_frame(image), note, lambda: Judge.open(bundle, threads=threads), rules)
+
+
+def judge_picture(
+    read: Callable[[], Frame],
+    note: NoteSource,
+    opened: Callable[[], AbstractContextManager[Judge]],
+    rules: PlantRules | None = None,
+) -> Judged:
+    """The judgement of the picture that `read` gives, by the judge that `opened` gives."""
     packs: list[Pack] = []
     notes: list[Note] = []
     frames: list[Frame] = []
@@ -87,10 +105,10 @@ def judge_file(
     def judged() -> Judgement:
         stages = Stages()
         with stages.timed("decode"):
-            frames.append(read_frame(image))
+            frames.append(read())
         notes.append(note.read())
         inspection = Inspection(frames[0], notes[0])
-        with Judge.open(bundle, threads=threads) as judge:
+        with opened() as judge:
             packs.append(judge.bundle.pack)
             return _with_timings(judge.judge(inspection), stages)
 
@@ -112,12 +130,7 @@ def watch(
 
     `reference` as in `stream_gates`.
     """
-    if not is_live(uri) and not Path(uri).exists():
-        raise UsageError(
-            f"expected a camera index, rtsp://HOST/PATH, a video file or a folder, found nothing at {uri}; "
-            "check it"
-        )
-    gates = stream_gates(reference, live=is_live(uri))
+    gates = gates_for(uri, reference)
     text: Note | None = None
     try:
         text = note.read()
@@ -126,10 +139,26 @@ def watch(
                 yield judged._replace(judgement=ruled(rules, judged.judgement, text))
     except UsageError:
         raise
-    except AddressError as e:
-        raise UsageError(str(e)) from e
     except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
         yield Judged(ruled(rules, failure(e), text))
+
+
+def gates_for(uri: str, reference: str | None) -> StreamGates:
+    """The gates of the camera that `uri` names, as in `stream_gates`.
+
+    UsageError where no such path is, or for an address that cannot be meant.
+    """
+    if not is_live(uri) and not Path(uri).exists():
+        raise UsageError(
+            f"expected a camera index, rtsp://HOST/PATH, a video file or a folder, found nothing at {uri}; "
+            "check it"
+        )
+    if ADDRESS in uri:
+        try:
+            check_address(uri)
+        except AddressError as e:
+            raise UsageError(str(e)) from e
+    return stream_gates(reference, live=is_live(uri))
 
 
 def judge_frames(
@@ -142,28 +171,63 @@ def judge_frames(
 ) -> Iterator[Judged]:
     """Judgements of the camera's frames until its end; a frame that cannot be read is one, too."""
     gates = gates or StreamGates()
-    given, failures = 0, 0
+
+    def judged(shot: Shot) -> Judged:
+        return judge_shot(shot, judge.judge, note, gates)
+
+    return paced(camera, judged, every, count)
+
+
+def paced(
+    camera: Camera,
+    judged: Callable[[Shot], Judged],
+    every: float = 0.0,
+    count: int | None = None,
+    pause: Callable[[float], object] | None = None,
+) -> Iterator[Judged]:
+    """What `judged` makes of the camera's shots until its end, at most `count`, one each `every` seconds.
+
+    `pause` waits for so many seconds; without it the thread sleeps.
+    """
+    given, failures, pause = 0, 0, pause or time.sleep
     while count is None or given < count:
-        start, stages = time.monotonic(), Stages()
-        picture = _next(camera, stages)
-        if picture is None:
+        start = time.monotonic()
+        shot = _next(camera)
+        if shot is None:
             return
-        failures = failures + 1 if isinstance(picture, CameraError) else 0
-        frame = _frame(picture)
-        judgement = attempt(_judged(judge, gates, picture, frame, note))
-        yield Judged(_with_timings(judgement, stages), frame if isinstance(frame, Frame) else None)
+        failures = failures + 1 if isinstance(shot.picture, CameraError) else 0
+        yield judged(shot)
         given += 1
         wait = every if failures < 2 else max(every, ERROR_PAUSE)
         if count is None or given < count:
-            time.sleep(max(0.0, start + wait - time.monotonic()))
+            pause(max(0.0, start + wait - time.monotonic()))
 
 
-def _next(camera: Camera, stages: Stages) -> CameraFrame | CameraError | None:
+def judge_shot(shot: Shot, look: Callable[[Inspection], Judgement], note: Note, gates: StreamGates) -> Judged:
+    """The judgement that the gates and `look` come to, or why the camera gave no frame."""
+    frame = _frame(shot.picture)
+
+    def judged() -> Judgement:
+        if isinstance(shot.picture, CameraError):
+            raise shot.picture
+        if isinstance(frame, FrameError | CameraError):
+            raise frame
+        passed = gates.check(shot.picture, frame)
+        judgement = look(Inspection(frame, note))
+        return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})
+
+    judgement = _with_timings(attempt(judged), shot.stages)
+    return Judged(judgement, frame if isinstance(frame, Frame) else None)
+
+
+def _next(camera: Camera) -> Shot | None:
+    stages = Stages()
     try:
         with stages.timed("decode"):
-            return camera.read()
+            picture = camera.read()
+        return None if picture is None else Shot(picture, stages)
     except CameraError as e:
-        return e  # becomes this frame's judgement
+        return Shot(e, stages)  # becomes this frame's judgement
 
 
 def _frame(picture: CameraFrame | CameraError) -> Frame | FrameError | CameraError:
@@ -174,25 +238,6 @@ def _frame(picture: CameraFrame | CameraError) -> Frame | FrameError | CameraErr
         return Frame(picture.rgb)
     except FrameError as e:
         return e
-
-
-def _judged(
-    judge: Judge,
-    gates: StreamGates,
-    picture: CameraFrame | CameraError,
-    frame: Frame | FrameError | CameraError,
-    note: Note,
-) -> Callable[[], Judgement]:
-    def judged() -> Judgement:
-        if isinstance(picture, CameraError):
-            raise picture
-        if isinstance(frame, FrameError | CameraError):
-            raise frame
-        passed = gates.check(picture, frame)
-        judgement = judge.judge(Inspection(frame, note))
-        return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})
-
-    return judged
 
 
 def ruled(rules: PlantRules | None, judgement: Judgement, note: Note | None) -> Judgement:

@@ -186,6 +186,9 @@ REASONS: dict[Reason, Text] = {
     Reason.ENGINE_TIMEOUT: Text(
         en="A model did not answer in time.", ja="モデルが時間内に応答しませんでした。"
     ),
+    Reason.EXPIRED: Text(
+        en="The judgement is too old. Judge again.", ja="判定が古くなりました。もう一度判定してください。"
+    ),
     Reason.AUDIT_FAILED: Text(en="The judgement could not be recorded.", ja="判定を記録できません。"),
     Reason.AUDIT_DAMAGED: Text(
         en="The log of judgements is damaged.", ja="判定の記録ファイルが壊れているか、書き換えられています。"

@@ -17,6 +17,7 @@ from ..image import Frame
 from ..judgement import CALL_SUPERVISOR, Judgement
 from ..verdict import Verdict
 from .chain import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
+from .feedback import Feedback, feedback_text, judged_row
 from .pictures import PictureStore
 from .store import connect
 
@@ -77,6 +78,7 @@ class AuditLog:
         self._db: sqlite3.Connection | None = None
         self._file = (0, 0)  # device and inode of what is open
         self._missed = 0
+        self.last: int | None = None  # number of the row that the last `record` wrote, None where it did not
 
     def record(self, judgement: Judgement, note: str | None, frame: Frame | None = None) -> Judgement:
         """`judgement` once its row is durable; otherwise a `cannot_judge` that says why it is not.
@@ -84,6 +86,7 @@ class AuditLog:
         `note` as it was given and `frame`, None where they could not be read. A kept frame is named in the
         judgement's identities. What the judge found stays to be seen.
         """
+        self.last = None
         if self._path is None:
             return judgement
         try:
@@ -112,7 +115,29 @@ class AuditLog:
         insert(db, row)
         # Where this fails the row may still be found later: a verdict that nobody was shown.
         db.execute("COMMIT")
+        self.last = row.sequence
         return judgement
+
+    def add_feedback(self, number: int, feedback: Feedback) -> int:
+        """The row that says of row `number` what a person said, once it is durable; its number.
+
+        UsageError where row `number` is no judgement, AuditError where nothing can be written.
+        """
+        if self._path is None:
+            raise UsageError("expected an audit log to keep feedback in, there is none; give --audit DB")
+        try:
+            db = self._connection(self._path)
+            db.execute("BEGIN IMMEDIATE")
+            row = draft(db)._replace(judgement=feedback_text(judged_row(db, number), feedback))
+            insert(db, row)
+            db.execute("COMMIT")
+        except UsageError:
+            self.close()  # undoes what was begun
+            raise
+        except Exception as e:
+            self.close()
+            raise _as_audit_error(e, self._path) from e
+        return row.sequence
 
     def _connection(self, path: Path) -> sqlite3.Connection:
         if self._db is not None:
@@ -193,7 +218,7 @@ def _as_audit_error(error: Exception, path: Path) -> AuditError:
     else:
         reason, advice = Reason.AUDIT_FAILED, "make room, allow writing, or give another with --audit"
     found = str(error).partition(" with text ")[0]  # after it SQLite repeats what it could not read
-    return AuditError(reason, f"expected to add this judgement's row to {path}, got: {found}; {advice}")
+    return AuditError(reason, f"expected to add a row to {path}, got: {found}; {advice}")
 
 
 def _unrecorded(judgement: Judgement, error: AuditError) -> Judgement:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from .chain import Broken, Row
+from .feedback import FEEDBACK
 from .signing import TOMBSTONE, PublicKey, SigningKey
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -87,10 +88,12 @@ class PictureLedger:
         self._buried: dict[str, int] = {}  # the last tombstone's sequence
 
     def see(self, row: Row) -> None:
-        """Broken where the row holds neither a judgement nor a tombstone, or one that `key` did not sign."""
+        """Broken where the row holds neither judgement nor feedback nor a tombstone that `key` signed."""
         try:
             found = json.loads(row.judgement)
             tombstone = found.get("tombstone")
+            if FEEDBACK in found:
+                return
             names = tombstone["pictures"] if tombstone else [found["identities"].get("picture")]
             if not all(name is None or _SHA256.fullmatch(name) for name in names):  # it becomes a path
                 raise ValueError

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..factors import quote
 from .chain import Row
+from .feedback import FEEDBACK, feedback_words
 
-TOMBSTONE = "tombstone"  # the key of a row that is no judgement, and what stands for its verdict
+TOMBSTONE = "tombstone"  # like FEEDBACK the key of a row that is no judgement, and stands for its verdict
 _SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
 # How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -18,8 +19,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def line(row: Row) -> str:
     """One line that cannot steer a terminal."""
     found = _judged(row)
-    if found["verdict"] == TOMBSTONE:
-        return f"{row.sequence:>6}  {row.time}  {TOMBSTONE:12}  {found['reasons']}"
+    if found["verdict"] in (TOMBSTONE, FEEDBACK):
+        return f"{row.sequence:>6}  {row.time}  {found['verdict']:12}  {found['reasons']}"
     parts = [
         f"{row.sequence:>6}  {row.time}  {found['verdict']:12}",
         found["reasons"] or found["risks"] or "-",
@@ -53,6 +54,8 @@ def _judged(row: Row) -> dict[str, str]:
         gone = judgement[TOMBSTONE]
         words = f"{len(gone['pictures'])} pictures last used before {quote(gone['before'])} deleted"
         return {"verdict": TOMBSTONE, "reasons": words, "risks": ""}
+    if FEEDBACK in judgement:
+        return {"verdict": FEEDBACK, "reasons": feedback_words(judgement[FEEDBACK]), "risks": ""}
     risks = (f"{factor['slot']} {factor['probability']:.2f}" for factor in judgement["factors"])
     return {
         "verdict": judgement["verdict"],

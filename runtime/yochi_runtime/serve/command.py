@@ -1,0 +1,114 @@
+"""What `yochi serve` is given, checked and put together."""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..audit.log import NONE, default_log, open_log
+from ..errors import UsageError
+from ..judge import Judge
+from ..plant_rules import plant_rules
+from ..run import NoteSource, gates_for
+from .access import TOKEN_VARIABLE, Access, is_loopback, read_token
+from .app import make_app
+from .desk import Desk
+from .live import CameraSettings, Live
+from .notify import ALIVE, Notifier
+from .page_routes import read_notes
+from .server import Server, Tls, bind
+from .service import Service, Settings
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where it listens, and for whom."""
+
+    host: str
+    port: int
+    token_file: Path | None
+    certificate: Path | None
+    key: Path | None
+
+    def tls(self) -> Tls | None:
+        if (self.certificate is None) != (self.key is None):
+            raise UsageError(
+                "expected certificate and key for TLS, got one of them; give --tls-cert and --tls-key"
+            )
+        return None if self.certificate is None or self.key is None else Tls(self.certificate, self.key)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The camera that is judged all the time; the others need `uri`."""
+
+    uri: str | None
+    note: str | None
+    note_file: Path | None
+    every: float  # seconds
+    reference: str | None
+
+    def source(self) -> NoteSource | None:
+        """The note to begin with; UsageError where camera and note do not come together."""
+        given = [self.note, self.note_file, self.reference]
+        if self.uri is None:
+            if any(value is not None for value in given):
+                raise UsageError("expected a camera for note and reference, got none; give --camera URI")
+            return None
+        return NoteSource(self.note, self.note_file)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What it judges with, and within which limits."""
+
+    bundle: Path | None
+    audit: str | None
+    keep_frames: bool
+    threads: int | None
+    rules: Path | None
+    zone: str | None
+    waiting: int
+    deadline: float  # seconds
+    valid: float  # seconds
+    notes: Path | None  # for the page's keys
+
+
+def serve(network: Network, camera: Camera, judging: Judging) -> None:
+    """Until it is interrupted. UsageError where what was given cannot be meant."""
+    access, tls, source = Access(network.host, read_token(network.token_file)), network.tls(), camera.source()
+    if judging.audit == NONE:
+        raise UsageError(
+            'expected an audit log, which feedback and history need, got "none"; give --audit DB'
+        )
+    if judging.valid <= camera.every:
+        raise UsageError(
+            f"expected verdicts that hold longer than the {camera.every:g} s between them, got --valid "
+            f"{judging.valid:g}; raise it"
+        )
+    rules = plant_rules(judging.rules, judging.zone, judging.bundle)
+    log_file = default_log() if judging.audit is None else Path(judging.audit)
+    notes = read_notes(judging.notes)
+    settings = Settings(log_file, access, judging.waiting, judging.deadline, judging.valid, rules, notes)
+    log = open_log(judging.audit, keep_frames=judging.keep_frames)
+    opens = partial(Judge.open, judging.bundle, threads=judging.threads)
+    service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE)))
+    if camera.uri is not None and source is not None:
+        gates = gates_for(camera.uri, camera.reference)
+        followed = CameraSettings(camera.uri, camera.every, judging.valid, rules)
+        service.live = Live(service.desk, gates, source, followed, service.metrics.given)
+    server, bound = Server(make_app(service), service, tls), bind(network.host, network.port)
+    _announce(network, tls, bound.getsockname()[1])
+    server.serve(bound)
+
+
+def _announce(network: Network, tls: Tls | None, port: int) -> None:
+    host = f"[{network.host}]" if ":" in network.host else network.host
+    print(f"yochi: {'http' if tls is None else 'https'}://{host}:{port}", file=sys.stderr, flush=True)
+    if tls is None and not is_loopback(network.host):
+        print(
+            f"yochi: without TLS everybody in the network can read {TOKEN_VARIABLE} and pictures; "
+            "give --tls-cert and --tls-key",
+            file=sys.stderr,
+            flush=True,
+        )

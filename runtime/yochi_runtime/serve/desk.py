@@ -1,0 +1,192 @@
+"""The desk: one thread that owns judge and audit log, and judges what is brought to it, one after another.
+
+The built-in frame comes first when its check is due, then the camera, whose frames grow old, then requests
+in their order. How many may wait is bounded by who brings them (see `seats`).
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..audit.log import AuditLog
+from ..errors import BundleError, CannotJudge, EngineError, Reason, UsageError
+from ..judge import Judge
+from ..judgement import Judgement
+from ..run import Judged, failure
+from ..taxonomy import Pack
+from .builtin import BuiltIn, Refused
+from .given import Readiness
+
+CHECK_EVERY = 20.0  # seconds from one judgement of the built-in frame to the next
+RETRY_EVERY = 5.0  # seconds, after a check that did not pass
+READY_WITHIN = 60.0  # seconds since a check passed
+BEAT = 1.0  # seconds that the thread waits at most before it shows that it is alive
+_LOG = logging.getLogger(__name__)
+
+
+class Outcome(NamedTuple):
+    """A judgement whose row `id` is durable, or a `cannot_judge` without a row."""
+
+    id: int | None
+    judged: Judged
+    seconds: float  # on the desk
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    work: Callable[[], Judged]
+    note: Callable[[], str | None]  # the note for the log, asked after the work
+    answer: "Future[Outcome]" = field(default_factory=Future)
+
+
+class Desk:
+    """Starts with `start`. `opens` gives the judge; `beat` is called by the thread as long as it goes on."""
+
+    def __init__(
+        self,
+        opens: Callable[[], Judge],
+        log: AuditLog,
+        beat: Callable[[], None] = lambda: None,
+        check_every: float = CHECK_EVERY,
+    ) -> None:
+        self._opens, self._log, self._beat, self._every = opens, log, beat, check_every
+        self._judge: Judge | None = None
+        self._builtin = BuiltIn()
+        self._fault: CannotJudge | None = EngineError(
+            Reason.ENGINE_FAILED, "expected the engines, they are still being loaded; wait a moment"
+        )
+        self._found: str | None = str(self._fault)  # what the last check found wrong
+        self._passed: float | None = None  # time.monotonic() of the last check that passed
+        self._check_at = 0.0
+        self._changed = threading.Condition()  # guards the two below
+        self._camera: deque[_Job] = deque()
+        self._requests: deque[_Job] = deque()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="yochi desk", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def ask(
+        self, work: Callable[[], Judged], note: Callable[[], str | None], *, camera: bool = False
+    ) -> "Future[Outcome]":
+        """Have `work` done by the desk's thread and its judgement recorded; a cancelled one is not begun."""
+        job = _Job(work, note)
+        with self._changed:
+            if self._closed.is_set():
+                job.answer.cancel()
+            (self._camera if camera else self._requests).append(job)
+            self._changed.notify()
+        return job.answer
+
+    @contextmanager
+    def judge(self) -> Iterator[Judge]:
+        """The open judge, on the desk's thread only; CannotJudge where there is none to believe."""
+        if self._fault is not None or self._judge is None:
+            raise self._fault or EngineError(Reason.ENGINE_FAILED, "expected an open judge, it is closed")
+        yield self._judge
+
+    @property
+    def pack(self) -> Pack | None:
+        """That of the open bundle, None where none is open."""
+        judge = self._judge
+        return None if judge is None else judge.bundle.pack
+
+    def readiness(self) -> Readiness:
+        """Ready while the built-in frame was judged well within the last READY_WITHIN seconds."""
+        age = None if self._passed is None else time.monotonic() - self._passed
+        fault = self._found
+        fresh = age is not None and age <= READY_WITHIN
+        return Readiness(ready=fresh and fault is None and self.alive, check_age_s=age, fault=fault)
+
+    def close(self) -> None:
+        """Ends thread, engines and log; what still waits is cancelled. May be repeated."""
+        self._closed.set()
+        with self._changed:
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._closed.is_set():
+                self._beat()
+                if time.monotonic() >= self._check_at:
+                    self._check()
+                if (job := self._next()) is not None:  # checks that take long leave room, too
+                    self._do(job)
+        finally:
+            with self._changed:
+                self._closed.set()
+                left = [*self._camera, *self._requests]
+            for job in left:
+                job.answer.cancel()
+            if self._judge is not None:
+                self._judge.close()
+            self._log.close()
+
+    def _next(self) -> _Job | None:
+        with self._changed:
+            if not (self._camera or self._requests):
+                self._changed.wait(max(0.0, min(BEAT, self._check_at - time.monotonic())))
+            for waiting in (self._camera, self._requests):
+                if waiting:
+                    return waiting.popleft()
+        return None
+
+    def _do(self, job: _Job) -> None:
+        if not job.answer.set_running_or_notify_cancel():
+            return
+        start = time.monotonic()
+        try:
+            judged = job.work()
+            judgement: Judgement = self._log.record(judged.judgement, job.note(), judged.frame)
+            outcome = Outcome(self._log.last, judged._replace(judgement=judgement), time.monotonic() - start)
+        except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
+            outcome = Outcome(None, Judged(failure(e)), time.monotonic() - start)
+        job.answer.set_result(outcome)
+
+    def _check(self) -> None:
+        """Judge the built-in frame. What the judge itself says of it, it says to everybody who asks, too."""
+        fault: CannotJudge | None = None
+        try:
+            if self._judge is None:
+                self._judge = self._open()
+            self._builtin.check(self._judge)
+        except Refused as e:
+            fault = e
+            self._fault = None
+        except Exception as e:  # noqa: BLE001 -- whatever it is, nothing is judged until a check passes
+            _LOG.debug("the built-in frame was not judged", exc_info=e)
+            self._fault = fault = e if isinstance(e, CannotJudge) else _unexpected(e)
+            if self._judge is not None:
+                self._judge.close()
+                self._judge = None
+        else:
+            self._fault, self._passed = None, time.monotonic()
+        self._found = None if fault is None else str(fault)
+        self._check_at = time.monotonic() + (self._every if fault is None else min(RETRY_EVERY, self._every))
+
+    def _open(self) -> Judge:
+        try:
+            return self._opens()
+        except UsageError as e:  # the folder was there when the service started
+            raise BundleError(Reason.BUNDLE_MISSING, str(e)) from e
+
+
+def _unexpected(error: Exception) -> EngineError:
+    return EngineError(
+        Reason.ENGINE_FAILED,
+        f"expected a judgement of the built-in frame, got {type(error).__name__}: "
+        f"{' '.join(str(error).split())[:200]}; restart Yochi, report it",
+    )

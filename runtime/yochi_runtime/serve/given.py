@@ -1,0 +1,97 @@
+"""What the service answers with, and what it is asked."""
+
+import base64
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from ..audit.feedback import GivenFeedback
+from ..errors import Reason
+from ..judgement import Judgement, cannot_judge
+from ..taxonomy import Frozen
+from ..verdict import Verdict
+
+
+def _decoded(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("expected base64, got no text")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as e:
+        raise ValueError("expected base64, got something else") from e
+
+
+Base64 = Annotated[
+    bytes, BeforeValidator(_decoded), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+]
+Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class Given(Frozen):
+    """A judgement as it is shown: for `valid_s` seconds, of which `age_s` are over.
+
+    `id` is its row in the audit log, None where it has none; then it is a `cannot_judge`.
+    """
+
+    id: int | None
+    origin: Literal["request", "camera"]
+    note: str | None
+    judgement: Judgement
+    valid_s: Seconds
+    age_s: Seconds = 0.0
+
+    def at(self, age_s: float) -> "Given":
+        """The same so many seconds later: a verdict past its time is a `cannot_judge`, which says so."""
+        if age_s <= self.valid_s or self.judgement.verdict is Verdict.CANNOT_JUDGE:
+            return self.model_copy(update={"age_s": age_s})
+        judgement = cannot_judge(
+            Reason.EXPIRED,
+            f"expected a judgement at most {self.valid_s:g} s old, got one of {age_s:.1f} s ago; "
+            "check the camera, judge again",
+            self.judgement.identities,
+        )
+        return self.model_copy(update={"age_s": age_s, "judgement": judgement})
+
+
+class Entry(Frozen):
+    """A row of the audit log: a judgement, what a person said of one, or neither (deleted pictures)."""
+
+    id: int
+    time: str
+    note: str | None
+    judgement: Judgement | None = None
+    feedback: GivenFeedback | None = None
+
+
+class Entries(Frozen):
+    """Rows, the newest first; `before` asks for those before them, None where there are none."""
+
+    entries: tuple[Entry, ...]
+    before: int | None
+
+
+class Asked(Frozen):
+    """A judgement asked for in JSON; `image` is the file's bytes in base64."""
+
+    image: Base64
+    note: str
+
+
+class LiveNote(Frozen):
+    """What the camera's next frames are judged with."""
+
+    note: str
+
+
+class Row(Frozen):
+    """The number of the row that was written."""
+
+    id: int
+
+
+class Readiness(Frozen):
+    """Whether the built-in frame was judged lately, and what stands against it."""
+
+    ready: bool
+    check_age_s: Seconds | None  # since a check passed; None where none has
+    fault: str | None

@@ -1,0 +1,180 @@
+"""The camera's loop beside the desk, and what it showed last.
+
+A thread of its own reads frame after frame, as `yochi watch` does, and brings each to the desk. There is one
+newest judgement and never a queue of older ones: whoever is slow sees the next.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from yochi_devices.cameras import CameraError, is_live, open_camera
+from yochi_devices.frame import CameraFrame
+
+from ..errors import NoteError, Reason, one_line
+from ..image import Frame
+from ..inspection import Inspection, Note
+from ..judgement import Judgement, cannot_judge
+from ..plant_rules import PlantRules
+from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, paced, ruled
+from ..scene import Stages
+from ..stream import StreamGates
+from .desk import Desk, Outcome
+from .given import Given
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """`every` and `valid_s` in seconds; the camera's gates are made by whoever knows its reference."""
+
+    uri: str
+    every: float
+    valid_s: float
+    rules: PlantRules | None = None
+
+
+class Shown(NamedTuple):
+    """A judgement of the camera, since when it counts, and its frame where there is one."""
+
+    given: Given
+    since: float  # time.monotonic() of its frame
+    frame: Frame | None
+
+    def now(self) -> Given:
+        """As it is to be shown now: with its age, or as expired."""
+        return self.given.at(max(0.0, time.monotonic() - self.since))
+
+
+class Live:
+    """The loop of one camera. `note` may be changed while it runs."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        gates: StreamGates,
+        note: NoteSource,
+        settings: CameraSettings,
+        tell: Callable[[Given, float | None], None],
+    ) -> None:
+        self._desk, self._gates, self._settings, self._tell = desk, gates, settings, tell
+        self.note = note
+        self._failures = 0  # reads of the camera in a row that failed
+        self._closed = threading.Event()
+        self._waking: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self.shown = self._as_shown(source=note, outcome=_NOTHING_YET, since=time.monotonic())
+        self._thread = threading.Thread(target=self._run, name="yochi camera loop", daemon=True)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """`loop` is where `changed` is waited for."""
+        self._waking = (loop, asyncio.Event())
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the loop; a camera that hangs ends with the process."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join(ERROR_PAUSE)
+
+    async def changed(self, seen: Shown | None, seconds: float) -> Shown:
+        """What is shown, as soon as it is another than `seen`, at the latest after so many seconds."""
+        if self.shown is seen and self._waking is not None:
+            try:
+                await asyncio.wait_for(self._waking[1].wait(), seconds)
+            except TimeoutError:
+                return self.shown
+        return self.shown
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                with open_camera(self._settings.uri) as camera:
+                    ended = self._follow(paced(camera, self._judged, self._settings.every, None, self._wait))
+            except CameraError as e:
+                ended = False
+                self._judged(Shot(e, Stages()))
+            except Exception as e:  # noqa: BLE001 -- the screen says so, and the camera is tried again
+                ended = False
+                said = (
+                    f"expected frames of the camera, got {type(e).__name__}: {one_line(e)}; check the camera"
+                )
+                self._judged(Shot(CameraError(said), Stages()))
+            if ended and not is_live(self._settings.uri):
+                return  # a recording is over; what was shown last expires
+            self._wait(ERROR_PAUSE)
+
+    def _follow(self, judgements: Iterator[Judged]) -> bool:
+        """Until the end of the camera, or of this loop; whether it was the camera's.
+
+        A live camera that fails opens itself again, and knows when it must not (`CameraProcess`).
+        """
+        return all(not self._closed.is_set() for _ in judgements)
+
+    def _wait(self, seconds: float) -> None:
+        self._closed.wait(seconds)
+
+    def _judged(self, shot: Shot) -> Judged:
+        """Have it judged and recorded, and show it."""
+        source, picture = self.note, shot.picture
+
+        def work() -> Judged:
+            note: Note | None = None
+            try:
+                note = source.read()
+            except NoteError as e:
+                found = Judged(failure(e))
+            else:
+                found = judge_shot(shot, self._look, note, self._gates)
+            return found._replace(judgement=ruled(self._settings.rules, found.judgement, note))
+
+        since = picture.monotonic if isinstance(picture, CameraFrame) else time.monotonic()
+        try:
+            outcome = self._desk.ask(work, lambda: source.raw, camera=True).result()
+        except CancelledError:
+            self._closed.set()  # the desk is closed
+            return Judged(self.shown.given.judgement)
+        self._show(source, outcome, since)
+        return outcome.judged
+
+    def _look(self, inspection: Inspection) -> Judgement:
+        with self._desk.judge() as judge:
+            return judge.judge(inspection)
+
+    def _show(self, source: NoteSource, outcome: Outcome, since: float) -> None:
+        self.shown = self._as_shown(source, outcome, since)
+        self._tell(self.shown.given, outcome.seconds)
+        if self._waking is not None:
+            loop, _ = self._waking
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._waking is not None:
+            loop, waiting = self._waking
+            self._waking = (loop, asyncio.Event())  # for who waits next
+            waiting.set()
+
+    def _as_shown(self, source: NoteSource, outcome: Outcome, since: float) -> Shown:
+        given = Given(
+            id=outcome.id,
+            origin="camera",
+            note=source.raw,
+            judgement=outcome.judged.judgement,
+            valid_s=self._settings.valid_s,
+        )
+        return Shown(given, since, outcome.judged.frame)
+
+
+_NOTHING_YET = Outcome(
+    None,
+    Judged(
+        cannot_judge(
+            Reason.FRAME_UNREADABLE, "expected a frame of the camera, none has come yet; wait or check it"
+        )
+    ),
+    0.0,
+)

@@ -1,0 +1,74 @@
+"""The routes of a service with a camera: what it shows now, and what it is judged with."""
+
+import io
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from PIL import Image
+from starlette.exceptions import HTTPException
+
+from ..run import NoteSource
+from .given import Given, LiveNote
+from .intake import read_json
+from .live import Live, Shown
+from .service import Service
+
+BEAT = 1.0  # seconds between two signs of life to a listener
+SIDE = 1280  # pixels of the longer side of the live picture
+_NOTE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": LiveNote.model_json_schema()}},
+    }
+}
+
+
+def live_routes(service: Service, live: Live) -> APIRouter:
+    """Newest verdict, its picture, the stream of both, and the note."""
+    routes = APIRouter(prefix="/v1/live", tags=["live"])
+
+    @routes.get("")
+    def now() -> Given:
+        """The camera's newest judgement; past its time a `cannot_judge`."""
+        return live.shown.now()
+
+    async def seat() -> AsyncIterator[None]:
+        with service.streams.take():  # before the stream begins, so that 429 can be said
+            yield
+
+    @routes.get("/events", response_class=EventSourceResponse, dependencies=[Depends(seat)])
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        """Each new judgement as an event `judgement`, and every second without one an event `beat`.
+
+        A listener that is slow gets the newest judgement next, not those it missed.
+        """
+        seen: Shown | None = None
+        while not service.stopping():
+            shown = await live.changed(seen, BEAT)
+            event = "beat" if shown is seen else "judgement"
+            seen, given = shown, shown.now()
+            only = {"age_s"} if event == "beat" else None
+            yield ServerSentEvent(raw_data=given.model_dump_json(include=only), event=event)
+
+    @routes.get("/frame", response_class=Response, responses={404: {}})
+    def frame(sha256: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> Response:
+        """The newest judged frame as JPEG; 404 where it is not the one of that sha256 any more."""
+        shown = live.shown
+        if shown.frame is None or shown.frame.sha256 != sha256:
+            raise HTTPException(404, "expected the newest judged frame, got another; see GET /v1/live")
+        picture, jpeg = Image.fromarray(shown.frame.rgb), io.BytesIO()
+        picture.thumbnail((SIDE, SIDE))
+        picture.save(jpeg, "JPEG", quality=80)
+        return Response(jpeg.getvalue(), media_type="image/jpeg")
+
+    @routes.put("/note", openapi_extra=_NOTE)
+    async def change(request: Request) -> LiveNote:
+        """What the camera's next frames are judged with."""
+        given = await read_json(request, LiveNote)
+        live.note = NoteSource(given.note, None)
+        return given
+
+    return routes

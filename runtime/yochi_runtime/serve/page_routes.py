@@ -1,0 +1,115 @@
+"""The worker's page: one template and two files from this package, nothing from elsewhere."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from ..errors import NoteError, UsageError
+from ..inspection import Note
+from ..taxonomy import Source, Text
+from ..wording import display_language
+from .access import COOKIE
+from .intake import read_small
+from .page_words import page_words, reason_words, slot_names
+from .service import Service
+
+FILES = {"page.css": "text/css", "page.js": "text/javascript"}
+MAX_KEYS = 24  # notes that have a key of their own
+SESSION = 12 * 3600  # seconds that a browser stays logged in: a shift
+_TEMPLATES = Environment(
+    loader=PackageLoader("yochi_runtime.serve", "page"), autoescape=True, undefined=StrictUndefined
+)
+
+
+def page_routes(service: Service) -> APIRouter:
+    """`/`, its files, the login beyond the box, and the names that the page needs."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    def page(request: Request) -> Response:
+        live, lang = service.live, _language(request)
+        settings = {
+            "live": live is not None,
+            "note": "" if live is None else live.note.raw or "",
+            "notes": service.settings.notes,
+            "sources": list(Source),
+            "reasons": reason_words(),
+            "words": {"en": page_words("en"), "ja": page_words("ja")},
+        }
+        return _rendered("page.html", lang, settings=settings)
+
+    @routes.get("/page/{name}")
+    def file(name: str) -> Response:
+        if name not in FILES:
+            raise HTTPException(404, "expected a file of the page, got another")
+        data = (resources.files(__package__) / "page" / name).read_bytes()
+        return Response(data, media_type=FILES[name])
+
+    @routes.get("/v1/slots")
+    def slots() -> dict[str, Text]:
+        pack = service.desk.pack
+        if pack is None:
+            raise HTTPException(503, "expected an open bundle, there is none yet; see /readyz")
+        return slot_names(pack)
+
+    @routes.post("/login")
+    async def login(request: Request) -> Response:
+        """The token from the form becomes a cookie that no script can read and no other site can send."""
+        access = service.settings.access
+        sent = parse_qs((await read_small(request)).decode("utf-8", "replace"))
+        if not access.is_token(sent.get("token", [""])[0].strip()):
+            return login_page(request, wrong=True)
+        answer = RedirectResponse("/", 303)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(
+            COOKIE, access.session(), max_age=SESSION, httponly=True, secure=secure, samesite="strict"
+        )
+        return answer
+
+    return routes
+
+
+def login_page(request: Request, *, wrong: bool = False) -> Response:
+    """401 in the form that a person can answer."""
+    answer = _rendered("login.html", _language(request), wrong=wrong)
+    answer.status_code = 401
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def read_notes(file: Path | None) -> tuple[str, ...]:
+    """The site's notes for the page's keys, one a line; UsageError where one could not be judged."""
+    if file is None:
+        return ()
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"expected notes, one a line, in {file}, got: {e}; give a UTF-8 text file") from e
+    notes = tuple(line for line in lines if line)
+    if not 1 <= len(notes) <= MAX_KEYS:
+        raise UsageError(f"expected 1 to {MAX_KEYS} notes in {file}, got {len(notes)}; shorten it")
+    for note in notes:
+        try:
+            Note(note)
+        except NoteError as e:
+            raise UsageError(f"{file}: {e}") from e
+    return notes
+
+
+def _rendered(name: str, lang: Literal["en", "ja"], **values: Any) -> HTMLResponse:
+    words = {"en": page_words("en"), "ja": page_words("ja")}
+    return HTMLResponse(_TEMPLATES.get_template(name).render(lang=lang, words=words, **values))
+
+
+def _language(request: Request) -> Literal["en", "ja"]:
+    """The browser's first, or the box's."""
+    first = request.headers.get("accept-language", "").strip().lower()
+    if first.startswith("ja"):
+        return "ja"
+    return "en" if first.startswith("en") else display_language(None)

@@ -1,0 +1,103 @@
+"""The service as a whole: desk, camera and seats, and one judgement for one request."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..audit.feedback import Feedback
+from ..audit.log import AuditLog
+from ..errors import EngineError, Reason
+from ..image import decode_frame
+from ..plant_rules import PlantRules
+from ..run import Judged, NoteSource, failure, judge_picture
+from .access import Access
+from .desk import Desk, Outcome
+from .given import Given
+from .intake import Sent
+from .live import Live
+from .metrics import Metrics
+from .seats import Seats
+
+STREAMS = 16  # listeners to the live verdicts at once
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`deadline` and `valid_s` in seconds; `waiting` counts the judgement that is being made, too."""
+
+    log: Path
+    access: Access
+    waiting: int = 8
+    deadline: float = 30.0
+    valid_s: float = 10.0
+    rules: PlantRules | None = None
+    notes: tuple[str, ...] = ()  # what the page has keys for
+
+
+class Service:
+    """`live` is None without a camera."""
+
+    def __init__(self, settings: Settings, desk: Desk) -> None:
+        self.settings, self.desk = settings, desk
+        self.live: Live | None = None
+        self.seats = Seats(settings.waiting, "judgements")
+        self.streams = Seats(STREAMS, "listeners")
+        self.metrics = Metrics(desk.readiness, lambda: self.seats.taken)
+        self.closed_in_order = True  # once closed: whether the desk's thread had gone on until then
+        self.stopping: Callable[[], bool] = lambda: False  # whether the server is about to end
+
+    def start(self) -> None:
+        """On the event loop that serves."""
+        self.desk.start()
+        if self.live is not None:
+            self.live.start(asyncio.get_running_loop())
+
+    async def judge(self, sent: Sent, until: float) -> Given:
+        """The judgement of what was sent, or at `until` (time.monotonic()) a `cannot_judge`."""
+        source, seconds = NoteSource(sent.note, None), None
+        read = partial(decode_frame, sent.picture)
+
+        def work() -> Judged:
+            return judge_picture(read, source, self.desk.judge, self.settings.rules)
+
+        waiting = self.desk.ask(work, lambda: source.raw)
+        try:
+            outcome = await asyncio.wait_for(asyncio.wrap_future(waiting), until - time.monotonic())
+            seconds = outcome.seconds
+            self.seats.took(seconds)
+        except TimeoutError:
+            outcome = _none(
+                Reason.ENGINE_TIMEOUT, f"a judgement within {self.settings.deadline:g} s, got none"
+            )
+        except asyncio.CancelledError:
+            if not waiting.cancelled() or self.desk.alive:
+                raise  # it is this request that was cancelled
+            outcome = _none(Reason.ENGINE_FAILED, "a judgement, the service is ending")
+        given = Given(
+            id=outcome.id,
+            origin="request",
+            note=source.raw,
+            judgement=outcome.judged.judgement,
+            valid_s=self.settings.valid_s,
+        )
+        self.metrics.given(given, seconds)
+        return given
+
+    def add_feedback(self, number: int, feedback: Feedback) -> int:
+        """Its row's number; UsageError and AuditError as in the log. For any thread: it opens its own log."""
+        with AuditLog(self.settings.log) as log:
+            return log.add_feedback(number, feedback)
+
+    def close(self) -> None:
+        """Camera first, then desk: what was brought is still judged."""
+        self.closed_in_order = self.desk.alive
+        if self.live is not None:
+            self.live.close()
+        self.desk.close()
+
+
+def _none(reason: Reason, expected: str) -> Outcome:
+    return Outcome(None, Judged(failure(EngineError(reason, f"expected {expected}; judge it again"))), 0.0)
