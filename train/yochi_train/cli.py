@@ -1,4 +1,4 @@
-"""`yochi-train`: packs, records, scenes, sft, rlaif, evaluate. Thin: a command is one call into the package.
+"""`yochi-train`: packs, records, scenes, sft, rlaif, merge, evaluate. Thin: a command is one call.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -248,23 +248,19 @@ def sft(
         bool, typer.Option("--dry-run", help="Tell what the run would do and cost; nothing is written.")
     ] = False,
 ) -> None:
-    """Fine-tune the slot readout (LoRA and projector) on records and on the pack that they were made with."""
-    import torch
-
-    from .assemble import assemble
-    from .packs import factors_file
+    """Fine-tune the slot readout of yochi-nano or a vision-language model on records and their pack."""
+    from .open_model import open_model
     from .settings import SftSettings, read_settings
     from .sft import train
 
     chosen = read_settings(settings, SftSettings)
-    torch.manual_seed(chosen.seed)  # the projector's first weights
-    model, processor = assemble(factors_file(chosen.records))
+    model = open_model(chosen)
     if dry_run:
         from .plan import plan
 
-        typer.echo(plan(chosen, model, processor, out))
+        typer.echo(plan(chosen, model, out))
     else:
-        typer.echo(f"model: {train(chosen, model, processor, out)}")
+        typer.echo(f"model: {train(chosen, model, out)}")
 
 
 @app.command()
@@ -278,20 +274,31 @@ def rlaif(
     ] = False,
 ) -> None:
     """Improve a finished run in rounds of feedback: its drawn answers, the best against the worst (DPO)."""
-    from .assemble import assemble
-    from .packs import factors_file
+    from .open_model import open_model
     from .rlaif.run import improve
     from .rlaif.settings import RlaifSettings
     from .settings import read_settings
 
     chosen = read_settings(settings, RlaifSettings)
-    model, processor = assemble(factors_file(chosen.records))
+    model = open_model(chosen)
     if dry_run:
         from .rlaif.plan import plan
 
-        typer.echo(plan(chosen, model, processor, out))
+        typer.echo(plan(chosen, model, out))
     else:
-        typer.echo(improve(chosen, model, processor, out))
+        typer.echo(improve(chosen, model, out))
+
+
+@app.command("merge")
+def merge_run(
+    run: Annotated[Path, typer.Argument(help="Finished run on a vision-language model.")],
+    model: Annotated[str, typer.Argument(help="The model it was trained on: a hub id or a folder.")],
+    out: Annotated[Path, typer.Argument(help="New folder for the merged model.")],
+) -> None:
+    """Add a run's LoRA to its model's weights: a folder that transformers opens like any other."""
+    from .vlm.merge import merge
+
+    typer.echo(f"model: {merge(run, model, out)}")
 
 
 @app.command("average")

@@ -10,13 +10,14 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_train.answers import Answers
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.rlaif.critic import CriticError
 from yochi_train.rlaif.observed import DisentangledCritic
 from yochi_train.rlaif.rounds import Rounds
 from yochi_train.rlaif.run import improve, prepare
 from yochi_train.truth import NOTE_SOURCES
 
-from ..made import record, tiny_nano
+from ..made import record, tiny_nano, tiny_slots
 from .rlaif_data import settings_of, write_rlaif_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -29,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
 
 @pytest.fixture
 def made(data: Path, tmp_path: Path) -> Rounds:
-    return prepare(settings_of(data, critic="disentangled"), *tiny_nano(), tmp_path)
+    return prepare(settings_of(data, critic="disentangled"), tiny_slots(), tmp_path)
 
 
 def critic_of(of: Rounds) -> DisentangledCritic:
@@ -39,7 +40,8 @@ def critic_of(of: Rounds) -> DisentangledCritic:
 
 def on(of: Rounds, picture: int, text: str) -> Record:
     """A note on one of the pictures."""
-    return record("r", image=of.policy.features.images[picture], text=text)
+    assert isinstance(of.policy.model, NanoSlots)
+    return record("r", image=of.policy.model.features.images[picture], text=text)
 
 
 def test_each_slot_has_its_own_reading(made: Rounds, pack: Pack) -> None:
@@ -158,10 +160,10 @@ def test_a_start_that_answers_no_numbers_is_told(data: Path, tmp_path: Path) -> 
     with torch.no_grad():
         model.language.model.norm.weight.fill_(float("nan"))
     with pytest.raises(UsageError, match=r"expected finite answers of the critic .* start from another run"):
-        prepare(settings_of(data, critic="disentangled"), model, processor, tmp_path)
+        prepare(settings_of(data, critic="disentangled"), NanoSlots(model, processor), tmp_path)
 
 
 def test_a_whole_round_of_self_feedback(data: Path, tmp_path: Path) -> None:
-    said = improve(settings_of(data, critic="disentangled", rounds=1), *tiny_nano(), tmp_path)
+    said = improve(settings_of(data, critic="disentangled", rounds=1), tiny_slots(), tmp_path)
     assert said.splitlines()[1].startswith("round 1: safe and effective ")
     assert (tmp_path / "model" / "projector.safetensors").is_file()

@@ -21,7 +21,7 @@ from yochi_train.rlaif.preference import Answer, Preference
 from yochi_train.rlaif.rounds import Rounds, place_of
 from yochi_train.rlaif.run import improve, prepare
 
-from ..made import record, tiny_nano
+from ..made import record, tiny_slots
 from .rlaif_data import STEPS, settings_of, write_rlaif_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -34,11 +34,11 @@ def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
 
 
 def run(data: Path, out: Path, **changes: Any) -> str:
-    return improve(settings_of(data, **changes), *tiny_nano(), out)
+    return improve(settings_of(data, **changes), tiny_slots(), out)
 
 
 def made(data: Path, out: Path, **changes: Any) -> Rounds:
-    return prepare(settings_of(data, **changes), *tiny_nano(), out)
+    return prepare(settings_of(data, **changes), tiny_slots(), out)
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:

@@ -19,12 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from yochi_runtime.image import prepare
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
 
-from ..answers import GRAY, Answers
+from ..answers import Answers
 from ..calibrate import applied, calibrate
 from ..policy import Policy
 from ..thresholds import Validation, VerdictTable
@@ -48,7 +47,7 @@ class DisentangledCritic:
         self._policy, self._trained, self._questions, self._doubt = policy, trained, questions, doubt
         self._weights = policy.lora_weights()
         with torch.no_grad():
-            self._gray: Tensor = policy.tower(torch.from_numpy(prepare(GRAY)))[0]  # (1, 49, H)
+            self._gray = policy.model.gray()
         slots = trained.pack.risk_slots
         self._of_note = torch.tensor([slot.source in NOTE_SOURCES for slot in slots])
         self._triggers = _triggers(trained.pack, questions)

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from yochi_runtime.verdict import Verdict
 
-from ..features import encoded
-from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
-from ..pictures import read_photos
-from ..plan import noise, peak_gib, seconds_of
+from ..plan import encoded_photos, peak_gib, seconds_of
 from ..records import PACK_NOTES
+from ..slot_model import SlotModel
 from .held_out import in_packs, read_answers
 from .preference import Answer, Preference
 from .rounds import Rounds
@@ -26,16 +24,15 @@ SAYS_NO = Answer(
 
 def plan(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
+    model: SlotModel,
     out: Path,
 ) -> str:
     """Lines for the screen. UsageError for what would stop the run: records, photos, features, start."""
     records, halves = read_data(settings)
-    photos = [photo.image for photo in read_photos(settings.photos)]
-    done = encoded(photos, settings.features)
+    features = encoded_photos(settings)
     images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
-    made = begin(settings, model, processor, noise(images), records, halves, out)
+    model.pretend(settings, images)
+    made = begin(settings, model, records, halves, out)
     packs = settings.prompts // PACK_NOTES
     held = [*halves.fit, *halves.count]
     draw = seconds_of(lambda: made.pairs_of(0))
@@ -58,7 +55,7 @@ def plan(
         ("critic", settings.critic),
         ("held out", f"{len(halves.count):,} verdicts; thresholds from {len(halves.fit):,} other records"),
         ("trained", f"{sum(p.numel() for p in made.policy.lora):,} of LoRA"),
-        ("features", f"{done:,} of {len(photos):,} photos are encoded; the others come first"),
+        *features,
         ("memory", f"{peak_gib():.1f} GiB so far at its peak; longer notes take more"),
         (
             "time",

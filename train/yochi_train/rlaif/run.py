@@ -7,13 +7,11 @@ import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
-from ..features import Features, encode_folder
-from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
-from ..pictures import read_photos
 from ..policy import MODEL, Policy
 from ..positives import read_positives
 from ..records import PACK_NOTES, read_records
 from ..run_folder import pin_run
+from ..slot_model import SlotModel
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
 from .held_out import HeldOut, Outcome, TrainedModel
@@ -24,12 +22,11 @@ from .settings import RlaifSettings
 
 def improve(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
+    model: SlotModel,
     out: Path,
 ) -> str:
     """All rounds, and the finished model in `out/model`; returns lines for the screen."""
-    made = prepare(settings, model, processor, out)
+    made = prepare(settings, model, out)
     made.run()
     made.policy.save(out / MODEL, made.trained.positives)
     return f"{told(made)}\nmodel: {out / MODEL}"
@@ -37,17 +34,15 @@ def improve(
 
 def prepare(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
+    model: SlotModel,
     out: Path,
 ) -> Rounds:
     """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
     records, halves = read_data(settings)
     out.mkdir(parents=True, exist_ok=True)
-    pin_run(settings, out, ("train.jsonl", "val.jsonl"))
-    photos = [p.image for p in read_photos(settings.photos)]
-    features = encode_folder(settings.photos, photos, settings.features)
-    return begin(settings, model, processor, features, records, halves, out)
+    pin_run(settings, model, out, ("train.jsonl", "val.jsonl"))
+    model.prepare(settings)
+    return begin(settings, model, records, halves, out)
 
 
 def read_data(settings: RlaifSettings) -> tuple[list[Record], HeldOut]:
@@ -64,19 +59,18 @@ def read_data(settings: RlaifSettings) -> tuple[list[Record], HeldOut]:
 
 def begin(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
-    features: Features,
+    model: SlotModel,
     records: Sequence[Record],
     halves: HeldOut,
     out: Path,
 ) -> Rounds:
     """Rounds that begin where `settings.start` ended; nothing is written."""
     torch.set_num_threads(settings.threads)
-    policy = Policy(model, processor, settings, features)
+    policy = Policy(model, settings)
     policy.start_from(settings.start)
-    policy.tower.requires_grad_(False)
-    trained = TrainedModel(processor.pack, read_positives(settings.start / MODEL))
+    if policy.projector is not None:
+        policy.projector.requires_grad_(False)
+    trained = TrainedModel(model.pack, read_positives(settings.start / MODEL))
     critic = critic_of(settings, policy, trained, halves)
     return Rounds(policy, trained, critic, settings, records, halves, out)
 
