@@ -1,4 +1,4 @@
-"""`yochi-train`: packs, records, scenes, sft, rlaif, merge, evaluate. Thin: a command is one call.
+"""`yochi-train`: packs, records, scenes, sft, rlaif, arms, merge, evaluate. Thin: a command is one call.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -273,7 +273,7 @@ def rlaif(
         bool, typer.Option("--dry-run", help="Tell what the run would do and cost; nothing is written.")
     ] = False,
 ) -> None:
-    """Improve a finished run in rounds of feedback: its drawn answers, the best against the worst (DPO)."""
+    """Improve a finished run in rounds: its drawn answers, the best against the worst (DPO), or GRPO."""
     from .open_model import open_model
     from .rlaif.run import improve
     from .rlaif.settings import RlaifSettings
@@ -287,6 +287,26 @@ def rlaif(
         typer.echo(plan(chosen, model, out))
     else:
         typer.echo(improve(chosen, model, out))
+
+
+@app.command()
+def arms(
+    settings: Annotated[Path, typer.Argument(help="Settings of the runs (TOML), as of `rlaif`.")],
+    out: Annotated[Path, typer.Argument(help="Folder of all runs; an interrupted one goes on in it.")],
+    seeds: Annotated[str, typer.Option(help="Seeds of every arm.")] = "0,1,2",
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+) -> None:
+    """Compare ways to learn from the same start, data, steps and seeds; paired intervals against more SFT.
+
+    Self-feedback, the same without disentangling, by OS alone, by GS alone; truth as critic; GRPO; SFT.
+    """
+    from .open_model import open_model
+    from .rlaif.arms import compare, read_seeds
+    from .rlaif.settings import RlaifSettings
+    from .settings import read_settings
+
+    chosen = read_settings(settings, RlaifSettings)
+    typer.echo(compare(chosen, open_model, read_seeds(seeds), resamples, out))
 
 
 @app.command("merge")

@@ -50,7 +50,7 @@ class SftSettings(PolicySettings):
     projector_rate: float = Field(default=3e-4, gt=0)
     projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
     warmup: int = Field(default=40, ge=0)  # steps
-    risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
+    risk_positive_weight: float = Field(default=5.0, gt=0)  # `loss.RISK_POSITIVE_WEIGHT`
 
 
 Settings = TypeVar("Settings", bound=PolicySettings)

@@ -20,6 +20,7 @@ from .positives import count_positives, larger_counts, read_positives
 from .progress import Progress
 from .records import PACK_NOTES, read_records
 from .run_folder import CHECKPOINT, LOG, cut_log, pin_run, save_checkpoint
+from .run_page import write_run_page
 from .settings import SftSettings
 from .slot_model import SlotModel
 
@@ -129,6 +130,7 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
     if settings.start is not None:
         trainer.start_from(settings.start)
     trainer.run()
+    write_run_page(out)
     counts = count_positives(records)
     if settings.start is not None:
         counts = larger_counts(counts, read_positives(settings.start / MODEL))

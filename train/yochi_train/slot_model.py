@@ -25,10 +25,17 @@ class SlotModel(Protocol):
     `projector`: weights beside the language model that learn with the LoRA, None where there are none.
     """
 
-    pack: Pack
-    language: nn.Module
-    projector: nn.Module | None
-    device: torch.device
+    @property
+    def pack(self) -> Pack: ...
+
+    @property
+    def language(self) -> nn.Module: ...
+
+    @property
+    def projector(self) -> nn.Module | None: ...
+
+    @property
+    def device(self) -> torch.device: ...
 
     def prepare(self, settings: PolicySettings) -> None:
         """Make ready to show the pictures of `settings.photos`; UsageError where they cannot be shown."""

@@ -25,7 +25,7 @@ from ..made import record, tiny_slots
 from .rlaif_data import STEPS, settings_of, write_rlaif_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-HELPS, HURTS = (5, 0), (4, 0)  # safe and effective, oversafe
+HELPS, HURTS = (5, 0, 1), (4, 0, 1)  # safe and effective, oversafe, missed
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,10 @@ def report(out: Path) -> dict[str, Any]:
     return found
 
 
-def outcome(counts: tuple[int, int]) -> Outcome:
+def outcome(counts: tuple[int, int, int]) -> Outcome:
     names = ("safe_effective", "oversafety", "miss")
     return Outcome(
-        {
-            name: {"value": None, "hits": hits, "of": 9}
-            for name, hits in zip(names, (*counts, 0), strict=True)
-        },
+        {name: {"value": None, "hits": hits, "of": 9} for name, hits in zip(names, counts, strict=True)},
         {},
     )
 
@@ -69,7 +66,7 @@ def outcome(counts: tuple[int, int]) -> Outcome:
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """What the evaluations find, the start's first."""
 
-    def arm(*counts: tuple[int, int]) -> None:
+    def arm(*counts: tuple[int, int, int]) -> None:
         left = [outcome(c) for c in counts]
         monkeypatch.setattr(rounds, "evaluate", lambda *_: left.pop(0))
 
@@ -176,7 +173,7 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def always_better(patch: pytest.MonkeyPatch) -> None:
     def evaluate(policy: Any, *_: object) -> Outcome:
         moved = sum(float(p.detach().abs().sum()) for p in policy.lora)
-        return Outcome({**outcome((5, 0)).verdicts, "seen": {"value": moved}}, {})
+        return Outcome({**outcome((5, 0, 1)).verdicts, "seen": {"value": moved}}, {})
 
     patch.setattr(rounds, "evaluate", evaluate)
     patch.setattr(Outcome, "better_than", lambda *_: True)
