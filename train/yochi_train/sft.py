@@ -37,14 +37,9 @@ class Trainer(Policy):
     ) -> None:
         super().__init__(model, settings)
         self.settings, self.records, self.out = settings, records, out
-        groups: list[dict[str, Any]] = [
-            {"params": self.lora, "peak": settings.lora_rate, "last": settings.steps}
-        ]
+        groups: list[dict[str, Any]] = [{"params": self.lora, "peak": settings.lora_rate}]
         if self.projector is not None:
-            learned = list(self.projector.parameters())
-            groups.append(
-                {"params": learned, "peak": settings.projector_rate, "last": settings.projector_steps}
-            )
+            groups.append({"params": list(self.projector.parameters()), "peak": settings.projector_rate})
         self.optimizer = torch.optim.AdamW(groups, lr=settings.lora_rate, weight_decay=0.01)
         self.step = 0
 
@@ -89,9 +84,10 @@ class Trainer(Policy):
 
     def _schedule(self) -> None:
         """Linear warm-up, linear decay to a twentieth; the projector stops at its own last step."""
-        warm = min(1.0, (self.step + 1) / max(1, self.settings.warmup))
-        for group in self.optimizer.param_groups:
-            last = group["last"]
+        s = self.settings
+        warm = min(1.0, (self.step + 1) / max(1, s.warmup))
+        lasts = (s.steps, s.projector_steps)  # of LoRA and projector, where there is one
+        for group, last in zip(self.optimizer.param_groups, lasts, strict=False):
             group["lr"] = group["peak"] * warm * max(0.05, 1 - self.step / last) if self.step < last else 0.0
 
     def _save(self) -> None:

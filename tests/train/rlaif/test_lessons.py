@@ -15,7 +15,7 @@ from yochi_train.records import read_records
 from yochi_train.rlaif import arms
 from yochi_train.rlaif.arms import ARMS, compare, halves, read_seeds, table_of, text_of
 from yochi_train.rlaif.held_out import Outcome
-from yochi_train.rlaif.run import improve
+from yochi_train.rlaif.run import improve, prepare
 from yochi_train.vlm.families import FAMILIES
 from yochi_train.vlm.slots import VlmSlots
 
@@ -65,6 +65,27 @@ def test_a_round_without_pairs_learns_and_is_told(data: Path, tmp_path: Path, me
         assert all(one["reward"] is None or 0 <= one["reward"] <= 1 for one in steps)
     else:
         assert {"cues", "notes", "verdict"} <= steps[0].keys()
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_killed_round_of_grpo_reaches_the_same_weights(data: Path, tmp_path: Path) -> None:
+    settings = settings_of(data, method="grpo", rounds=1)
+    improve(settings, tiny_slots(), tmp_path / "whole")
+    killed = prepare(settings, tiny_slots(), tmp_path / "killed")
+    step = killed.descend
+
+    def once(loss: torch.Tensor, **parts: float) -> dict[str, Any]:
+        if killed.step == 1:
+            raise KeyboardInterrupt
+        return step(loss, **parts)
+
+    killed.descend = once  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        killed.run()
+    improve(settings, tiny_slots(), tmp_path / "killed")
+    one, other = adapter(tmp_path / "whole"), adapter(tmp_path / "killed")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert log(tmp_path / "whole") == log(tmp_path / "killed")
 
 
 @pytest.mark.usefixtures("kept")

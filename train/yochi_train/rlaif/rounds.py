@@ -126,6 +126,7 @@ class Rounds:
         )
 
     def _learn(self, pairs: Sequence[Preference]) -> None:
+        """The steps of a round of pairs, each on those of some packs."""
         by_pack: dict[int, list[Preference]] = {}
         for pair in pairs:
             by_pack.setdefault(pair.record // PACK_NOTES, []).append(pair)
