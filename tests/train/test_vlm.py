@@ -12,6 +12,7 @@ from yochi_runtime.errors import NoteError, UsageError
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.taxonomy import pack_text
 from yochi_train.loss import readout_loss, targets
+from yochi_train.plan import plan
 from yochi_train.readout import Logits
 from yochi_train.records import read_records
 from yochi_train.sft import Trainer, train
@@ -164,6 +165,21 @@ def test_the_pictures_tokens_are_the_processors(kind: str, tmp_path: Path) -> No
     assert made["input_ids"][0].tolist() == slots.reader.picture_ids(inputs)
     assert torch.equal(made["pixel_values"], inputs["pixel_values"])
     assert inputs["pixel_values"].shape[-2:] == (SIDE, SIDE)
+
+
+def test_a_dry_run_tells_of_the_model(llava: Path, data: Path, tmp_path: Path) -> None:
+    slots = opened(llava, data)
+    whole = sum(p.numel() for p in slots.language.parameters())
+    told = plan(sft_settings(data, llava), slots, tmp_path / "out")
+    rows = {name: value.strip() for name, _, value in (line.partition(":") for line in told.splitlines())}
+    layer = 2 * (
+        4 * 32 + 2 * (32 + 16) + 3 * (32 + 64)
+    )  # rank 2 on q and o, k and v, and the three of the MLP
+    assert rows["trained"] == f"{layer:,} of LoRA"
+    assert rows["not trained"] == f"{whole:,}, in float32"
+    assert rows["tokens"].startswith(f"{len(slots.reader.shown(slots.gray()[0]))} a picture; ")
+    assert "features" not in rows
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_note_is_text_whatever_it_says(llava: Path) -> None:

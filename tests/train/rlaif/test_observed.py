@@ -60,6 +60,17 @@ def test_each_slot_has_its_own_reading(made: Rounds, pack: Pack) -> None:
     assert (here.cues != elsewhere.cues).any()
 
 
+def test_without_disentangling_every_slot_is_of_the_joint_reading(data: Path, tmp_path: Path) -> None:
+    joint = prepare(settings_of(data, critic="joint"), tiny_slots(), tmp_path)
+    one = on(joint, 0, "Fall")
+    with torch.no_grad():
+        both = joint.policy.read([[one]], joint.policy.images([[one]]))
+    read = critic_of(joint)._read([one])
+    np.testing.assert_array_equal(read.risks, both.risks.numpy())
+    np.testing.assert_array_equal(read.cues, both.cues.numpy())
+    assert bool((critic_of(joint).opinions([one]).verdict >= 0).all())
+
+
 def test_the_critic_stays_what_it_was_while_the_policy_learns(made: Rounds) -> None:
     critic, one = critic_of(made), on(made, 0, "Note")
     before = critic._read([one])
