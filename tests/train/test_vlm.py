@@ -172,9 +172,7 @@ def test_a_dry_run_tells_of_the_model(llava: Path, data: Path, tmp_path: Path) -
     whole = sum(p.numel() for p in slots.language.parameters())
     told = plan(sft_settings(data, llava), slots, tmp_path / "out")
     rows = {name: value.strip() for name, _, value in (line.partition(":") for line in told.splitlines())}
-    layer = 2 * (
-        4 * 32 + 2 * (32 + 16) + 3 * (32 + 64)
-    )  # rank 2 on q and o, k and v, and the three of the MLP
+    layer = 2 * (4 * 32 + 2 * (32 + 16) + 3 * (32 + 64))  # q and o, k and v, the MLP
     assert rows["trained"] == f"{layer:,} of LoRA"
     assert rows["not trained"] == f"{whole:,}, in float32"
     assert rows["tokens"].startswith(f"{len(slots.reader.shown(slots.gray()[0]))} a picture; ")
