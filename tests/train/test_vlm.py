@@ -157,7 +157,8 @@ def test_the_pictures_tokens_are_the_processors(kind: str, tmp_path: Path) -> No
     else:
         clip = CLIPImageProcessorPil.from_pretrained(tmp_path / kind)
         extra = {"vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
-        processor = LlavaProcessor(clip, opened_hub.tokenizer, patch_size=16, **extra)
+        made_by: Any = LlavaProcessor
+        processor = made_by(clip, opened_hub.tokenizer, patch_size=16, **extra)
         head = "USER: <image>\n"
     frame = Frame(np.random.default_rng(0).integers(0, 255, (96, 128, 3)).astype(np.uint8))
     made = processor(text=head, images=[frame.rgb], return_tensors="pt", **slots._options)

@@ -19,16 +19,25 @@ def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
     return write_rlaif_data(tmp_path_factory.mktemp("plan"), pack)
 
 
-@pytest.mark.parametrize("critic", ["truth", "disentangled"])
-def test_what_is_told_is_what_the_run_would_do(data: Path, tmp_path: Path, pack: Pack, critic: str) -> None:
-    text = plan(settings_of(data, critic=critic), tiny_slots(), tmp_path / "out")
+@pytest.mark.parametrize(
+    ("changes", "teacher"),
+    [
+        ({"critic": "truth"}, "truth"),
+        ({"critic": "disentangled"}, "disentangled"),
+        ({"method": "grpo"}, "grpo"),
+    ],
+)
+def test_what_is_told_is_what_the_run_would_do(
+    data: Path, tmp_path: Path, pack: Pack, changes: dict[str, str], teacher: str
+) -> None:
+    text = plan(settings_of(data, **changes), tiny_slots(), tmp_path / "out")
     rows = {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
     asked = questions(pack)
     assert rows["rounds"] == "2, each of 16 prompts with 4 answers and 2 steps"
     assert rows["answers"] == (
         f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict"
     )
-    assert rows["critic"] == critic
+    assert rows["taught by"] == teacher
     assert rows["held out"] == "8 verdicts; thresholds from 8 other records"
     assert rows["features"].startswith("16 of 16 photos")
     said = (

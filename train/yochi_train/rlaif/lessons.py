@@ -33,11 +33,13 @@ class LessonRounds(Rounds):
         whole = len(self.records) // PACK_NOTES
         first = self.round * count
         places = [place_of(i, whole, self.settings.seed) for i in range(first, first + count)]
-        self._walk(count, lambda chosen: self._lesson(self, [self._pack(places[i]) for i in chosen]))
+        self._walk(count, lambda chosen: self.learn([places[i] for i in chosen]))
         self._decide({"prompts": count * PACK_NOTES})
 
-    def _pack(self, place: int) -> Sequence[Record]:
-        return self.records[place * PACK_NOTES : (place + 1) * PACK_NOTES]
+    def learn(self, places: Sequence[int]) -> dict[str, Any]:
+        """One step on the packs at `places`; its line of the log."""
+        firsts = [place * PACK_NOTES for place in places]
+        return self._lesson(self, [self.records[first : first + PACK_NOTES] for first in firsts])
 
 
 def supervised_step(rounds: Rounds, packs: Sequence[Sequence[Record]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..plan import encoded_photos, peak_gib, seconds_of
 from ..records import PACK_NOTES
 from ..slot_model import SlotModel
 from .held_out import in_packs, read_answers
+from .lessons import LessonRounds
 from .preference import Answer, Preference
 from .rounds import Rounds
 from .run import begin, read_data
@@ -35,7 +36,7 @@ def plan(
     made = begin(settings, model, records, halves, out)
     packs = settings.prompts // PACK_NOTES
     held = [*halves.fit, *halves.count]
-    draw = seconds_of(lambda: made.pairs_of(0))
+    draw = 0.0 if isinstance(made, LessonRounds) else seconds_of(lambda: made.pairs_of(0))
     look = seconds_of(lambda: read_answers(made.policy, in_packs(held)[0]))
     step = seconds_of(lambda: _step(made))
     evaluation = len(in_packs(held)) * look
@@ -52,7 +53,7 @@ def plan(
             "answers",
             f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict",
         ),
-        ("critic", settings.critic),
+        ("taught by", str(made.report["critic"])),
         ("held out", f"{len(halves.count):,} verdicts; thresholds from {len(halves.fit):,} other records"),
         ("trained", f"{sum(p.numel() for p in made.policy.lora):,} of LoRA"),
         *features,
@@ -69,6 +70,9 @@ def plan(
 def _step(made: Rounds) -> None:
     """A step with a pair for every note of its pictures: the most that one can cost."""
     width = min(made.settings.packs, len(made.records) // PACK_NOTES)
+    if isinstance(made, LessonRounds):
+        made.learn(range(width))
+        return
     pairs = [
         [
             Preference(record=i, id=made.records[i].id, best=SAYS_NO, worst=SAYS_NO)

@@ -48,7 +48,7 @@ class Chat:
 
 def build_chat(tokenizer: PreTrainedTokenizerFast, template: str, image_id: int, pack: Pack) -> Chat:
     """UsageError where template or tokenizer cannot be used."""
-    parts = [{"type": "image"}, {"type": "text", "text": _NOTE}]
+    parts: Any = [{"type": "image"}, {"type": "text", "text": _NOTE}]
     said: Any = tokenizer.apply_chat_template(
         [{"role": "user", "content": parts}],
         chat_template=template,

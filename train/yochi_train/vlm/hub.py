@@ -39,7 +39,7 @@ def open_vlm(name: str) -> Hub:
     try:
         vlm: Any = AutoModelForImageTextToText.from_pretrained(name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(name)
-        pictures = AutoImageProcessor.from_pretrained(name, backend="pil")
+        pictures: Any = AutoImageProcessor.from_pretrained(name, backend="pil")  # type: ignore[no-untyped-call]
         described = ProcessorMixin.get_processor_dict(name)[0]
     except (OSError, ValueError, ImportError, KeyError) as e:
         why = " ".join(str(e).split())[:200]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 from yochi_runtime.bundle import PACK
 from yochi_runtime.errors import UsageError
 

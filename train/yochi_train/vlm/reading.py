@@ -36,7 +36,8 @@ class ChatReader(SlotReader):
 
     def picture_ids(self, inputs: Inputs) -> list[int]:
         """The template's words up to the picture and the picture's tokens, in place of its one."""
-        config, words = self._vlm.config, self._hub.tokenizer
+        config = self._vlm.config
+        words: Any = self._hub.tokenizer
         image = config.image_token_id
         names = self._hub.family.picture(config, inputs, words.convert_ids_to_tokens(image))
         at = self._chat.before.index(image)
