@@ -109,8 +109,11 @@ class Prompt:
         return (*self.note_head, *ids)
 
 
-def build_prompt(pack: Pack, tokenizer: Tokenizer) -> Prompt:
-    """Lay out the slots of `pack`; UsageError where an answer or the placeholder is not one token."""
+def build_prompt(pack: Pack, tokenizer: Tokenizer, answers: Answers | None = None) -> Prompt:
+    """Lay out the slots of `pack`; UsageError where an answer or the placeholder is not one token.
+
+    `answers` are read instead of the words themselves, where they are not one token each.
+    """
     placeholder = single(tokenizer, PLACEHOLDER)
     look, look_at = _Segment(tokenizer, placeholder), []
     look.text(LOOK)
@@ -135,7 +138,7 @@ def build_prompt(pack: Pack, tokenizer: Tokenizer) -> Prompt:
         sign_head=tuple(tokenizer.encode(SIGN)),
         sign_unread=tuple(tokenizer.encode(UNREAD)),
         note_head=tuple(tokenizer.encode(NOTE)),
-        answers=answer_ids(tokenizer),
+        answers=answers or answer_ids(tokenizer),
         tokenizer=tokenizer,
     )
 

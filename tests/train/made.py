@@ -28,6 +28,7 @@ from yochi_train.cli import app
 from yochi_train.features import FOLDED, POOLED, TOKENS
 from yochi_train.grammar import ComposedNote, Lang
 from yochi_train.nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.pictures import Picture, Split
 
 from tests.fixtures.tokenizer import small_bpe, small_tokenizer
@@ -128,6 +129,11 @@ def tiny_nano(seed: int = 0) -> tuple[YochiNanoForConditionalGeneration, YochiNa
     model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
     model.eval()  # type: ignore[no-untyped-call]
     return model, YochiNanoProcessor(small_tokenizer(), pack_text(), model.config.image_token_id)
+
+
+def tiny_slots(seed: int = 0) -> NanoSlots:
+    """`tiny_nano` as a policy takes it."""
+    return NanoSlots(*tiny_nano(seed))
 
 
 def unlike(count: int) -> NDArray[np.float32]:

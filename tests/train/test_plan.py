@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.plan import plan
 
-from .made import tiny_nano
+from .made import tiny_nano, tiny_slots
 from .sft_data import settings_of, write_sft_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -35,7 +36,7 @@ def test_what_is_told_is_what_the_run_would_do(data: Path, tmp_path: Path) -> No
     sizes = [(widths["hidden"], out) for out in (widths["hidden"], kv, kv, widths["hidden"])]
     sizes += [(widths["hidden"], widths["inner"])] * 2 + [(widths["inner"], widths["hidden"])]
     lora = sum(2 * (into + out) for into, out in sizes)
-    rows = told(plan(settings_of(data, precision="fp32"), model, processor, tmp_path / "out"))
+    rows = told(plan(settings_of(data, precision="fp32"), NanoSlots(model, processor), tmp_path / "out"))
     assert rows["records"].startswith("16 notes (")
     assert rows["records"].endswith(" on 2 pictures")
     assert rows["steps"] == "4, each of 1 x 8 notes: 2.00 passes"
@@ -50,7 +51,7 @@ def test_what_is_told_is_what_the_run_would_do(data: Path, tmp_path: Path) -> No
 
 def test_the_photos_that_are_not_encoded_yet_are_counted(data: Path, tmp_path: Path) -> None:
     changed = settings_of(data, features=tmp_path / "none", projector_steps=0)
-    rows = told(plan(changed, *tiny_nano(), tmp_path / "out"))
+    rows = told(plan(changed, tiny_slots(), tmp_path / "out"))
     assert rows["features"] == "0 of 16 photos are encoded; the others come first"
     assert "projector" not in rows["time"]
     assert not (tmp_path / "none").exists()
@@ -58,6 +59,6 @@ def test_the_photos_that_are_not_encoded_yet_are_counted(data: Path, tmp_path: P
 
 def test_what_would_stop_the_run_is_told_at_once(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected a finished run"):
-        plan(settings_of(data, start=tmp_path), *tiny_nano(), tmp_path / "out")
+        plan(settings_of(data, start=tmp_path), tiny_slots(), tmp_path / "out")
     with pytest.raises(UsageError, match=r"train\.jsonl, found none"):
-        plan(settings_of(data, records=tmp_path), *tiny_nano(), tmp_path / "out")
+        plan(settings_of(data, records=tmp_path), tiny_slots(), tmp_path / "out")

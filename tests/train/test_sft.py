@@ -11,13 +11,15 @@ import torch
 from safetensors.torch import load_file
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.policy import precision_of
 from yochi_train.records import read_records
 from yochi_train.sft import Trainer, train
 
-from .made import tiny_nano
+from .made import tiny_nano, tiny_slots
 from .sft_data import STEPS, settings_of, write_sft_data
 
+CPU = torch.device("cpu")
 # PEFT asks transformers by the old name.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
@@ -28,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, pack: Pack) -> Path:
 
 
 def run(data: Path, out: Path, **changes: Any) -> Path:
-    return train(settings_of(data, **changes), *tiny_nano(), out)
+    return train(settings_of(data, **changes), tiny_slots(), out)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -138,7 +140,7 @@ def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> No
     with torch.no_grad():
         model.language.model.norm.weight.fill_(float("nan"))
     with pytest.raises(UsageError, match=r"expected a finite loss, got nan at step 0; lower the learning"):
-        train(settings_of(data), model, processor, tmp_path)
+        train(settings_of(data), NanoSlots(model, processor), tmp_path)
     assert not (tmp_path / "checkpoint.pt").exists()
     assert not (tmp_path / "model").exists()
 
@@ -187,9 +189,9 @@ def test_a_start_that_does_not_fit_is_named(
 def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     for known, wanted in (({"avx512_bf16": True}, torch.bfloat16), ({"avx512_bf16": False}, torch.float32)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: known)
-        assert precision_of("auto") is wanted
-    assert precision_of("bf16") is torch.bfloat16
-    assert precision_of("fp32") is torch.float32
+        assert precision_of("auto", CPU) is wanted
+    assert precision_of("bf16", CPU) is torch.bfloat16
+    assert precision_of("fp32", CPU) is torch.float32
 
 
 def test_bf16_is_near_float32(data: Path, tmp_path: Path) -> None:

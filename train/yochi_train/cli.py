@@ -1,4 +1,4 @@
-"""`yochi-train`: packs, records, scenes, sft, rlaif, evaluate. Thin: a command is one call into the package.
+"""`yochi-train`: packs, records, scenes, sft, rlaif, arms, merge, evaluate. Thin: a command is one call.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -66,23 +66,19 @@ def sft(
         bool, typer.Option("--dry-run", help="Tell what the run would do and cost; nothing is written.")
     ] = False,
 ) -> None:
-    """Fine-tune the slot readout (LoRA and projector) on records and on the pack that they were made with."""
-    import torch
-
-    from .assemble import assemble
-    from .packs import factors_file
+    """Fine-tune the slot readout of yochi-nano or a vision-language model on records and their pack."""
+    from .open_model import open_model
     from .settings import SftSettings, read_settings
     from .sft import train
 
     chosen = read_settings(settings, SftSettings)
-    torch.manual_seed(chosen.seed)  # the projector's first weights
-    model, processor = assemble(factors_file(chosen.records))
+    model = open_model(chosen)
     if dry_run:
         from .plan import plan
 
-        typer.echo(plan(chosen, model, processor, out))
+        typer.echo(plan(chosen, model, out))
     else:
-        typer.echo(f"model: {train(chosen, model, processor, out)}")
+        typer.echo(f"model: {train(chosen, model, out)}")
 
 
 @app.command()
@@ -95,21 +91,52 @@ def rlaif(
         bool, typer.Option("--dry-run", help="Tell what the run would do and cost; nothing is written.")
     ] = False,
 ) -> None:
-    """Improve a finished run in rounds of feedback: its drawn answers, the best against the worst (DPO)."""
-    from .assemble import assemble
-    from .packs import factors_file
+    """Improve a finished run in rounds: its drawn answers, the best against the worst (DPO), or GRPO."""
+    from .open_model import open_model
     from .rlaif.run import improve
     from .rlaif.settings import RlaifSettings
     from .settings import read_settings
 
     chosen = read_settings(settings, RlaifSettings)
-    model, processor = assemble(factors_file(chosen.records))
+    model = open_model(chosen)
     if dry_run:
         from .rlaif.plan import plan
 
-        typer.echo(plan(chosen, model, processor, out))
+        typer.echo(plan(chosen, model, out))
     else:
-        typer.echo(improve(chosen, model, processor, out))
+        typer.echo(improve(chosen, model, out))
+
+
+@app.command()
+def arms(
+    settings: Annotated[Path, typer.Argument(help="Settings of the runs (TOML), as of `rlaif`.")],
+    out: Annotated[Path, typer.Argument(help="Folder of all runs; an interrupted one goes on in it.")],
+    seeds: Annotated[str, typer.Option(help="Seeds of every arm.")] = "0,1,2",
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+) -> None:
+    """Compare ways to learn from the same start, data, steps and seeds; paired intervals against more SFT.
+
+    Self-feedback, the same without disentangling, by OS alone, by GS alone; truth as critic; GRPO; SFT.
+    """
+    from .open_model import open_model
+    from .rlaif.arms import compare, read_seeds
+    from .rlaif.settings import RlaifSettings
+    from .settings import read_settings
+
+    chosen = read_settings(settings, RlaifSettings)
+    typer.echo(compare(chosen, open_model, read_seeds(seeds), resamples, out))
+
+
+@app.command("merge")
+def merge_run(
+    run: Annotated[Path, typer.Argument(help="Finished run on a vision-language model.")],
+    model: Annotated[str, typer.Argument(help="The model it was trained on: a hub id or a folder.")],
+    out: Annotated[Path, typer.Argument(help="New folder for the merged model.")],
+) -> None:
+    """Add a run's LoRA to its model's weights: a folder that transformers opens like any other."""
+    from .vlm.merge import merge
+
+    typer.echo(f"model: {merge(run, model, out)}")
 
 
 @app.command("average")

@@ -1,4 +1,4 @@
-"""The model while it learns: LoRA on the language model, projector on the vision side, cached features.
+"""The model while it learns: a `SlotModel` with LoRA around its language.
 
 What supervised fine-tuning and preference rounds share: weights in and out, the slots of packs of records,
 one step of the optimizer. How a step's loss is made is theirs.
@@ -12,59 +12,42 @@ from typing import Literal
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from peft.helpers import disable_input_dtype_casting
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from yochi_runtime.errors import UsageError
-from yochi_runtime.inspection import Note
 from yochi_runtime.record import Record
 
-from .features import Features
-from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
-from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
+from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL
 from .positives import POSITIVES, write_positives
-from .readout import Logits, SlotReader
+from .readout import Logits
 from .settings import PolicySettings
+from .slot_model import Images, SlotModel
 
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class Policy:
-    """A nano with a fresh LoRA around its language model; `start_from` gives it a finished run's weights."""
+    """A model with a fresh LoRA around its language; `start_from` gives it a finished run's weights."""
 
-    def __init__(
-        self,
-        model: YochiNanoForConditionalGeneration,
-        processor: YochiNanoProcessor,
-        settings: PolicySettings,
-        features: Features,
-    ) -> None:
-        self.processor, self.features = processor, features
-        self._row = features.row()
-        self.tower = model.vision
-        self.projector = model.vision.projector
-        self.language = get_peft_model(
-            model.language, lora_config(settings, model.config.text_config.num_hidden_layers)
-        )
+    def __init__(self, model: SlotModel, settings: PolicySettings) -> None:
+        self.model, self.pack, self.projector = model, model.pack, model.projector
+        self.language = get_peft_model(model.language, model.lora(settings))
         self.lora = [p for p in self.language.parameters() if p.requires_grad]
-        self.precision = precision_of(settings.precision)
+        self.precision = precision_of(settings.precision, model.device)
         for parameter in self.language.parameters():
             if not parameter.requires_grad:
                 parameter.data = parameter.data.to(self.precision)
-        # Fused attention is slower than plain products here: short sequences, and a backward pass.
-        model.language.set_attn_implementation("eager")
-        body = self.language.get_base_model().model
-        self.reader = SlotReader(body, body.embed_tokens, processor.prompt)
 
     def start_from(self, run: Path) -> None:
         """The weights of a finished run. UsageError where it is none, or of another shape."""
-        adapter, projector = (run / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
-        missing = [f for f in (adapter, projector, run / MODEL / POSITIVES) if not f.is_file()]
+        adapter = run / MODEL / ADAPTER_WEIGHTS
+        missing = [f for f in (adapter, run / MODEL / POSITIVES) if not f.is_file()]
         if missing:
             raise UsageError(f"expected a finished run in {run} to start from, found no {missing[0]}")
         weights = load_file(adapter)
         try:
             missed = set_peft_model_state_dict(self.language, weights).unexpected_keys
-            self.projector.load_state_dict(load_file(projector))
+            self.model.load(run / MODEL)
         except RuntimeError as e:
             raise UsageError(f"expected a run of the same rank and pack in {run}, got: {e}") from e
         if missed or len(weights) != len(self.lora):
@@ -73,20 +56,18 @@ class Policy:
                 f"{len(self.lora)} matrices; give the same lora_from_layer"
             )
 
-    def read(self, packs: Sequence[Sequence[Record]], images: Tensor) -> Logits:
-        """Every slot of packs of records, each pack on its own picture of `images` (packs, 49, H)."""
-        owner = torch.tensor([i for i, pack in enumerate(packs) for _ in pack])
-        notes = [self.processor.prompt.note(Note(r.note).text) for pack in packs for r in pack]
-        bf16 = torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16)
-        with bf16, disable_input_dtype_casting(self.language):  # PEFT would widen every input to float32
-            return self.reader.read(images, notes, owner)
+    def images(self, packs: Sequence[Sequence[Record]]) -> Images:
+        """Each pack's picture, as the model takes it."""
+        return self.model.images([pack[0].image for pack in packs])
 
-    def images(self, packs: Sequence[Sequence[Record]]) -> Tensor:
-        """Image embeddings (packs, 49, H) of each pack's picture, from cached features."""
-        rows = [self._row[pack[0].image] for pack in packs]
-        tokens = torch.from_numpy(self.features.tokens[rows]).float()
-        images: Tensor = self.projector(tokens, torch.from_numpy(self.features.pooled[rows]))[0]
-        return images
+    def read(self, packs: Sequence[Sequence[Record]], images: Images) -> Logits:
+        """Every slot of packs of records, each pack on its own picture of `images`."""
+        notes = [[record.note for record in pack] for pack in packs]
+        bf16 = torch.autocast(
+            self.model.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
+        )
+        with bf16, disable_input_dtype_casting(self.language):  # PEFT would widen every input to float32
+            return self.model.read(images, notes)
 
     def lora_weights(self) -> list[Tensor]:
         """A copy that later steps do not change."""
@@ -108,11 +89,10 @@ class Policy:
             self.set_lora(own)
 
     def save(self, folder: Path, positives: Mapping[str, int]) -> Path:
-        """`adapter/` (PEFT), `projector.safetensors`, tokenizer and pack. The base is named, not copied."""
+        """`adapter/` (PEFT), and what the model has beside it. The base is named, not copied."""
         folder.mkdir(parents=True, exist_ok=True)
         self.language.save_pretrained(folder / ADAPTER)
-        save_file(self.projector.state_dict(), folder / PROJECTOR)
-        self.processor.save_pretrained(folder)
+        self.model.save(folder)
         write_positives(positives, folder)
         return folder
 
@@ -132,8 +112,10 @@ def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
-def precision_of(wanted: Literal["auto", "bf16", "fp32"]) -> torch.dtype:
-    """bfloat16 or float32: bf16 products are four times as fast where the CPU has them, slower elsewhere."""
+def precision_of(wanted: Literal["auto", "bf16", "fp32"], device: torch.device) -> torch.dtype:
+    """bfloat16 or float32: bf16 products are four times as fast where there are such, slower elsewhere."""
+    if wanted == "auto" and device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     has_bf16 = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names
     known = torch.cpu.get_capabilities()
     fast = any(known.get(name) for name in has_bf16)
@@ -141,10 +123,16 @@ def precision_of(wanted: Literal["auto", "bf16", "fp32"]) -> torch.dtype:
 
 
 def lora_config(settings: PolicySettings, layers: int) -> LoraConfig:
+    """For a language model of so many layers that stands alone."""
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=2 * settings.lora_rank,
-        layers_to_transform=list(range(min(settings.lora_from_layer, layers - 1), layers)),
+        layers_to_transform=upper_layers(settings, layers),
         target_modules=LORA_TARGETS,
         task_type="CAUSAL_LM",
     )
+
+
+def upper_layers(settings: PolicySettings, layers: int) -> list[int]:
+    """From `lora_from_layer`, the last one at least."""
+    return list(range(min(settings.lora_from_layer, layers - 1), layers))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import CacheLayerMixin
+from transformers.modeling_outputs import BaseModelOutputWithPast
 from yochi_runtime.prompt import Prompt
 
 GROUP = 8  # notes of a like length that are read together
@@ -26,11 +27,37 @@ class Logits:
     verdict: Tensor
 
 
-class SlotReader:
-    """Reads slots with `body` (a LlamaModel, with or without LoRA) and its token embeddings."""
+@dataclass(frozen=True)
+class Seen:
+    """What is left of B pictures when their cues are read.
 
-    def __init__(self, body: nn.Module, embeddings: nn.Embedding, prompt: Prompt) -> None:
+    `cues` (B, C, 2); `cache` keys and values for what is read after them; `position` (..., B, T) of the
+    tokens read so far, on three axes where the model has so many.
+    """
+
+    cues: Tensor
+    cache: DynamicCache
+    position: Tensor
+
+
+class SlotReader:
+    """Reads slots with `body` (a LlamaModel, with or without LoRA) and its token embeddings.
+
+    `output` has the rows that make logits, where they are not those of the embeddings. `turn` are ids between
+    note and slots: a chat template's words where the answer begins.
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        embeddings: nn.Module,
+        prompt: Prompt,
+        *,
+        output: nn.Module | None = None,
+        turn: Sequence[int] = (),
+    ) -> None:
         self._body, self._embeddings, self.prompt = body, embeddings, prompt
+        self._output, self._turn = output or embeddings, turn
 
     def read(self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
         """images (B, 49, H); token ids of each of N notes (from Prompt.note); owner (N,): its picture.
@@ -38,41 +65,51 @@ class SlotReader:
         Notes are grouped by length inside, so that short ones do not pay for long ones. Answers are float32
         in every precision of the model.
         """
-        cues, cache, length = self._look(images)
-        order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
-        risks: list[Tensor] = [torch.empty(0)] * len(notes)
-        for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
-            hidden = self._answer([notes[i] for i in chosen], owner[torch.tensor(chosen)], cache, length)
-            for row, i in zip(hidden, chosen, strict=True):
-                risks[i] = row
-        stacked = torch.stack(risks)
-        return Logits(cues, self._yes_no(stacked[:, :-1]), self._verdict(stacked[:, -1]))
+        return self._read_after(self._look(images), notes, owner)
 
     def look(self, images: Tensor) -> Tensor:
         """Cue logits alone, (B, C, 2)."""
-        return self._look(images)[0]
+        return self._look(images).cues
 
-    def _look(self, images: Tensor) -> tuple[Tensor, DynamicCache, int]:
+    def _read_after(self, seen: Seen, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
+        order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
+        risks: list[Tensor] = [torch.empty(0)] * len(notes)
+        for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
+            hidden = self._answer([notes[i] for i in chosen], owner[torch.tensor(chosen)], seen)
+            for row, i in zip(hidden, chosen, strict=True):
+                risks[i] = row
+        stacked = torch.stack(risks)
+        return Logits(seen.cues, self._yes_no(stacked[:, :-1]), self._verdict(stacked[:, -1]))
+
+    def _look(self, images: Tensor) -> Seen:
         p = self.prompt
         batch = images.shape[0]
         prefix = self._embed(p.prefix).expand(batch, -1, -1)
         look = self._embed(p.look).expand(batch, -1, -1)
         embeds = torch.cat([prefix, images.to(prefix.dtype), look], dim=1)
         output = self._body(inputs_embeds=embeds, use_cache=True)
-        at = torch.tensor(p.look_at) + embeds.shape[1] - len(p.look)
-        return self._yes_no(output.last_hidden_state[:, at]), output.past_key_values, embeds.shape[1]
+        return self._seen(output, torch.arange(embeds.shape[1])[None])
 
-    def _answer(
-        self, notes: Sequence[Sequence[int]], owner: Tensor, cache: DynamicCache, length: int
-    ) -> Tensor:
+    def _seen(self, output: BaseModelOutputWithPast, position: Tensor) -> Seen:
+        """Of a pass that ends with the cue slots."""
+        hidden = output.last_hidden_state
+        assert hidden is not None
+        assert isinstance(output.past_key_values, DynamicCache)
+        at = torch.tensor(self.prompt.look_at) + hidden.shape[1] - len(self.prompt.look)
+        return Seen(self._yes_no(hidden[:, at]), output.past_key_values, position)
+
+    def _answer(self, notes: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Tensor:
         """Hidden states (n, R + 1, H) before the placeholders of risk slots and verdict."""
         p = self.prompt
-        rows = [[*p.sign(), *note, *p.slots] for note in notes]
+        rows = [[*p.sign(), *note, *self._turn, *p.slots] for note in notes]
         longest = -(-max(map(len, rows)) // ROUND) * ROUND
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=owner.device)
-        position = torch.arange(length, length + longest, device=owner.device)[None].expand(len(rows), -1)
+        length = int(seen.position.max()) + 1
+        position = torch.arange(length, length + longest, device=owner.device)
         output = self._body(
-            inputs_embeds=self._embeddings(ids), past_key_values=_repeat(cache, owner), position_ids=position
+            inputs_embeds=self._embeddings(ids),
+            past_key_values=_repeat(seen.cache, owner),
+            position_ids=position.expand(*seen.position.shape[:-2], len(rows), -1),
         )
         first = torch.tensor([len(row) - len(p.slots) for row in rows], device=owner.device)
         at = first[:, None] + torch.tensor(p.slots_at, device=owner.device)
@@ -80,7 +117,8 @@ class SlotReader:
         return hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
-        out: Tensor = self._embeddings(torch.tensor([list(ids)], device=self._embeddings.weight.device))
+        device = next(self._embeddings.parameters()).device
+        out: Tensor = self._embeddings(torch.tensor([list(ids)], device=device))
         return out
 
     def _yes_no(self, hidden: Tensor) -> Tensor:
@@ -91,9 +129,10 @@ class SlotReader:
         return self._logits(hidden, self.prompt.answers.verdict)
 
     def _logits(self, hidden: Tensor, answers: Sequence[int]) -> Tensor:
+        weight = self._output.weight
+        assert isinstance(weight, Tensor)
         with torch.autocast(hidden.device.type, enabled=False):
-            out: Tensor = hidden.float() @ self._embeddings.weight[list(answers)].float().T
-        return out
+            return (hidden.float() @ weight[list(answers)].float().T).cpu()
 
 
 def _repeat(cache: DynamicCache, owner: Tensor) -> DynamicCache:

@@ -14,15 +14,19 @@ from yochi_runtime.errors import UsageError
 from .model_folder import ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from .policy import precision_of
 from .settings import PolicySettings
+from .slot_model import SlotModel
 
 # Where things lie and how often they are saved does not change what is learned.
-UNPINNED = {"records", "photos", "features", "start", "threads", "checkpoint_every"}
+UNPINNED = {"model", "records", "photos", "features", "start", "threads", "checkpoint_every"}
 LOG, CHECKPOINT = "log.jsonl", "checkpoint.pt"
 
 
-def pin_run(settings: PolicySettings, out: Path, record_files: tuple[str, ...]) -> None:
+def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files: tuple[str, ...]) -> None:
     """Write what the run is made of to `run.json`; a folder with another run in it is refused."""
-    data = {name: hashlib.sha256((settings.records / name).read_bytes()).hexdigest() for name in record_files}
+    data: dict[str, str] = dict(model.identity())
+    data |= {
+        name: hashlib.sha256((settings.records / name).read_bytes()).hexdigest() for name in record_files
+    }
     if settings.start is not None:
         weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
         data |= {
@@ -30,7 +34,7 @@ def pin_run(settings: PolicySettings, out: Path, record_files: tuple[str, ...]) 
         }
     run = {
         "settings": settings.model_dump(mode="json", exclude=UNPINNED),
-        "precision": str(precision_of(settings.precision)),
+        "precision": str(precision_of(settings.precision, model.device)),
         "data": data,
         "versions": {
             "python": platform.python_version(),

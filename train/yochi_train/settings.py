@@ -2,11 +2,13 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from yochi_runtime.errors import UsageError
 from yochi_runtime.spelling import did_you_mean
+
+OF_NANO = {"features", "projector_rate", "projector_steps"}
 
 
 class PolicySettings(BaseModel):
@@ -14,9 +16,10 @@ class PolicySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: str | None = None  # hub id or folder of a vision-language model; none: yochi-nano
     records: Path  # folder from `yochi-train records photos`
     photos: Path  # folder the records' images are relative to
-    features: Path  # cache of the frozen encoder's features
+    features: Path | None = None  # yochi-nano: cache of the frozen encoder's features
     start: Path | None = None  # finished run whose LoRA and projector this one goes on from
     seed: int = 0
     packs: int = Field(default=2, gt=0)  # pictures a step; each brings its pack of notes
@@ -25,6 +28,18 @@ class PolicySettings(BaseModel):
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 where the CPU multiplies it fast
     checkpoint_every: int = Field(default=50, gt=0)  # steps
     threads: int = Field(default=2, gt=0)
+
+    @model_validator(mode="after")
+    def _fits_the_model(self) -> Self:
+        """An option that the model has no use for is a mistake."""
+        given = sorted(self.model_fields_set & OF_NANO)
+        if self.model is not None and given:
+            raise ValueError(
+                f"{given[0]} is of yochi-nano, and another model is named; leave one of them out"
+            )
+        if self.model is None and self.features is None:
+            raise ValueError("expected `features`, a folder for the features of yochi-nano's encoder")
+        return self
 
 
 class SftSettings(PolicySettings):
@@ -35,7 +50,7 @@ class SftSettings(PolicySettings):
     projector_rate: float = Field(default=3e-4, gt=0)
     projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
     warmup: int = Field(default=40, ge=0)  # steps
-    risk_positive_weight: float = Field(default=5.0, gt=0)  # a category is rarely named: one in fifteen
+    risk_positive_weight: float = Field(default=5.0, gt=0)  # `loss.RISK_POSITIVE_WEIGHT`
 
 
 Settings = TypeVar("Settings", bound=PolicySettings)
@@ -56,7 +71,11 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         settings = kind.model_validate(data)
     except ValidationError as e:
         first = e.errors()[0]
-        raise UsageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from e
+        at = "".join(f"{part}: " for part in first["loc"])
+        raise UsageError(f"{path}: {at}{first['msg']}") from e
     here = path.parent
     given = {name: getattr(settings, name) for name in ("records", "photos", "features", "start")}
-    return settings.model_copy(update={name: here / path for name, path in given.items() if path is not None})
+    found: dict[str, object] = {name: here / path for name, path in given.items() if path is not None}
+    if settings.model is not None and (here / settings.model).is_dir():
+        found["model"] = str(here / settings.model)  # a hub id is no folder here
+    return settings.model_copy(update=found)

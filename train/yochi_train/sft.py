@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of the slot readout: LoRA on the language model, projector on the vision side.
+"""Supervised fine-tuning of the slot readout: LoRA on the language model, and nano's projector beside it.
 
 A run folder holds `run.json` (settings, hashes of the records, versions), `log.jsonl` (a line a step),
 `checkpoint.pt` (the newest, written beside and moved into place) and at the end `model/`. A killed run goes
@@ -13,18 +13,17 @@ from typing import Any
 import torch
 from yochi_runtime.record import Record
 
-from .align import align, speak_words
-from .features import Features, encode_folder
 from .loss import readout_loss, targets
 from .model_folder import MODEL
-from .nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
-from .pictures import Picture, read_photos, read_pictures
+from .pictures import read_pictures
 from .policy import Policy, check_finite, descend
 from .positives import count_positives, larger_counts, read_positives
 from .progress import Progress
 from .records import PACK_NOTES, read_records
 from .run_folder import CHECKPOINT, LOG, cut_log, pin_run, save_checkpoint
+from .run_page import write_run_page
 from .settings import SftSettings
+from .slot_model import SlotModel
 
 
 class Trainer(Policy):
@@ -32,23 +31,17 @@ class Trainer(Policy):
 
     def __init__(
         self,
-        model: YochiNanoForConditionalGeneration,
-        processor: YochiNanoProcessor,
+        model: SlotModel,
         settings: SftSettings,
-        features: Features,
         records: Sequence[Record],
         out: Path,
     ) -> None:
-        super().__init__(model, processor, settings, features)
+        super().__init__(model, settings)
         self.settings, self.records, self.out = settings, records, out
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": self.lora, "peak": settings.lora_rate},
-                {"params": list(self.projector.parameters()), "peak": settings.projector_rate},
-            ],
-            lr=settings.lora_rate,
-            weight_decay=0.01,
-        )
+        groups: list[dict[str, Any]] = [{"params": self.lora, "peak": settings.lora_rate}]
+        if self.projector is not None:
+            groups.append({"params": list(self.projector.parameters()), "peak": settings.projector_rate})
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.lora_rate, weight_decay=0.01)
         self.step = 0
 
     def run(self) -> None:
@@ -70,8 +63,8 @@ class Trainer(Policy):
             images = self.images(packs)
         logits = self.read(packs, images)
         records = [record for pack in packs for record in pack]
-        target = targets(records, [pack[0] for pack in packs], self.processor.pack)
-        loss, parts = readout_loss(logits, target, self.processor.pack, self.settings.risk_positive_weight)
+        target = targets(records, [pack[0] for pack in packs], self.pack)
+        loss, parts = readout_loss(logits, target, self.pack, self.settings.risk_positive_weight)
         check_finite(loss, self.step)
         self._schedule()
         descend(loss, self.optimizer)
@@ -94,14 +87,15 @@ class Trainer(Policy):
         """Linear warm-up, linear decay to a twentieth; the projector stops at its own last step."""
         s = self.settings
         warm = min(1.0, (self.step + 1) / max(1, s.warmup))
-        for group, last in zip(self.optimizer.param_groups, (s.steps, s.projector_steps), strict=True):
+        lasts = (s.steps, s.projector_steps)  # of LoRA and projector, where there is one
+        for group, last in zip(self.optimizer.param_groups, lasts, strict=False):
             group["lr"] = group["peak"] * warm * max(0.05, 1 - self.step / last) if self.step < last else 0.0
 
     def _save(self) -> None:
         state = {
             "step": self.step,
             "lora": [p.detach() for p in self.lora],
-            "projector": self.projector.state_dict(),
+            "projector": {} if self.projector is None else self.projector.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
         save_checkpoint(state, self.out)
@@ -112,46 +106,29 @@ class Trainer(Policy):
             state = torch.load(file, weights_only=True)
             self.step = state["step"]
             self.set_lora(state["lora"])
-            self.projector.load_state_dict(state["projector"])
+            if self.projector is not None:
+                self.projector.load_state_dict(state["projector"])
             self.optimizer.load_state_dict(state["optimizer"])
         cut_log(self.out, self.step)
 
 
-def train(
-    settings: SftSettings, model: YochiNanoForConditionalGeneration, processor: YochiNanoProcessor, out: Path
-) -> Path:
-    """Align, fine-tune, save; returns the folder of the finished model (base, projector, LoRA adapter)."""
+def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
+    """Align, fine-tune, save; returns the folder of the finished model (projector, LoRA adapter)."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     pictures = read_pictures(settings.records / "pictures.jsonl")
     records = read_records(settings.records / "train.jsonl")
-    pin_run(settings, out, ("pictures.jsonl", "train.jsonl"))
-    features = encode_folder(
-        settings.photos, [p.image for p in read_photos(settings.photos)], settings.features
-    )
+    pin_run(settings, model, out, ("pictures.jsonl", "train.jsonl"))
+    model.prepare(settings)
     if settings.start is None and not (out / CHECKPOINT).exists():
-        prepare_projector(
-            model, processor, features, [p for p in pictures if p.split == "train"], settings.seed
-        )
-    trainer = Trainer(model, processor, settings, features, records, out)
+        model.align([p for p in pictures if p.split == "train"], settings.seed)
+    trainer = Trainer(model, settings, records, out)
     if settings.start is not None:
         trainer.start_from(settings.start)
     trainer.run()
+    write_run_page(out)
     counts = count_positives(records)
     if settings.start is not None:
         counts = larger_counts(counts, read_positives(settings.start / MODEL))
     return trainer.save(out / MODEL, counts)
-
-
-def prepare_projector(
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
-    features: Features,
-    pictures: Sequence[Picture],
-    seed: int,
-) -> None:
-    """Cue heads on the frozen features, cue vectors in the language model's words."""
-    projector = model.vision.projector
-    speak_words(projector, model.language.model.embed_tokens.weight, processor.pack, processor.text_tokenizer)
-    align(projector, features, pictures, processor.pack, seed)

@@ -7,7 +7,7 @@ word from a file is escaped, and its own policy forbids scripts and all loading.
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from yochi_runtime.errors import UsageError
@@ -15,19 +15,15 @@ from yochi_runtime.errors import UsageError
 from .card import CARD, read_card
 from .convert.written import written
 from .grammar import LANGS
+from .html_page import table, whole_page
 from .pictures import read_pictures
 from .stats import CELLS, KINDS, VERDICTS, Counts, Share
 from .tables import bars_met
 from .validate import PICTURES
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = """body{font:14px sans-serif;margin:1em auto;max-width:1000px;color:#222}
-table{border-collapse:collapse}th,td{padding:2px 6px;border:1px solid #ccc;text-align:right}
-th{background:#f4f4f4;font-weight:normal}th.name{text-align:left}td.zero{color:#bbb}
-svg text{font:12px sans-serif;fill:#222}
+STYLE = """td.zero{color:#bbb}
 .en{fill:#4477aa;background:#4477aa}.ja{fill:#997700;background:#997700}
-.met{fill:#448844}.missed{fill:#bb4444}.least{stroke:#222;stroke-width:2}.key{padding:0 6px;color:#fff}
-div{overflow-x:auto}"""
+.met{fill:#448844}.missed{fill:#bb4444}.least{stroke:#222;stroke-width:2}.key{padding:0 6px;color:#fff}"""
 NAME, LENGTH, NUMBER, ROW, THICK = 240, 560, 150, 20, 14  # pixels of a plot
 MISSING = "not recorded"
 
@@ -73,11 +69,7 @@ def page(
         f"<h2>Rights</h2>{_rights(rights)}",
         f"<h2>Teacher and filters</h2>{_made_by(card)}",
     ]
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
-    )
+    return whole_page(title, STYLE, parts)
 
 
 def _key() -> str:
@@ -163,7 +155,7 @@ def _rights(rights: Mapping[tuple[str, str], int] | None) -> str:
         (licence or MISSING, source or MISSING, str(count))
         for (licence, source), count in sorted(rights.items(), key=lambda row: (-row[1], row[0]))
     )
-    return _table(("licence", "source", "pictures"), rows)
+    return table(("licence", "source", "pictures"), rows)
 
 
 def _made_by(card: Mapping[str, object] | None) -> str:
@@ -173,14 +165,4 @@ def _made_by(card: Mapping[str, object] | None) -> str:
     shown = f"<p>Teacher: {html.escape(str(teacher))}</p>"
     if not isinstance(filters, dict):
         return f"{shown}<p>Filters: {MISSING}</p>"
-    return shown + _table(("left out", "count"), ((str(why), str(n)) for why, n in filters.items()))
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
-    lines = (
-        "".join(f'<th class="name">{html.escape(word)}</th>' for word in words)
-        + f"<td>{html.escape(number)}</td>"
-        for *words, number in rows
-    )
-    return f"<div><table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table></div>"
+    return shown + table(("left out", "count"), ((str(why), str(n)) for why, n in filters.items()))

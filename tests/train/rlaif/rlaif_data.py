@@ -9,6 +9,7 @@ import torch
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_train.features import encode_folder
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.pictures import read_photos
 from yochi_train.policy import Policy
 from yochi_train.records import write_records
@@ -47,8 +48,7 @@ def write_rlaif_data(root: Path, pack: Pack) -> Path:
     settings = settings_of(root)
     features = encode_folder(root / "photos", images, root / "features")
     torch.manual_seed(1)
-    model, processor = tiny_nano()
-    policy = Policy(model, processor, settings, features)
+    policy = Policy(NanoSlots(*tiny_nano(), features), settings)
     with torch.no_grad():
         for value in policy.lora:
             value.normal_(std=0.3)  # a start that says different things of different notes

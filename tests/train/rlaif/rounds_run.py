@@ -12,18 +12,18 @@ from yochi_train.rlaif.held_out import Outcome
 from yochi_train.rlaif.rounds import Rounds
 from yochi_train.rlaif.run import improve, prepare
 
-from ..made import tiny_nano
+from ..made import tiny_slots
 from .rlaif_data import settings_of
 
-HELPS, HURTS = (5, 0), (4, 0)  # safe and effective, oversafe
+HELPS, HURTS = (5, 0, 1), (4, 0, 1)  # safe and effective, oversafe, missed
 
 
 def run(data: Path, out: Path, **changes: Any) -> str:
-    return improve(settings_of(data, **changes), *tiny_nano(), out)
+    return improve(settings_of(data, **changes), tiny_slots(), out)
 
 
 def made(data: Path, out: Path, **changes: Any) -> Rounds:
-    return prepare(settings_of(data, **changes), *tiny_nano(), out)
+    return prepare(settings_of(data, **changes), tiny_slots(), out)
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -39,18 +39,15 @@ def report(out: Path) -> dict[str, Any]:
     return found
 
 
-def outcome(counts: tuple[int, int]) -> Outcome:
+def outcome(counts: tuple[int, int, int]) -> Outcome:
     names = ("safe_effective", "oversafety", "miss")
     return Outcome(
-        {
-            name: {"value": None, "hits": hits, "of": 9}
-            for name, hits in zip(names, (*counts, 0), strict=True)
-        },
+        {name: {"value": None, "hits": hits, "of": 9} for name, hits in zip(names, counts, strict=True)},
         {},
     )
 
 
-def script(patch: pytest.MonkeyPatch, *counts: tuple[int, int]) -> None:
+def script(patch: pytest.MonkeyPatch, *counts: tuple[int, int, int]) -> None:
     """What the evaluations find, the start's first."""
     left = [outcome(c) for c in counts]
     patch.setattr(rounds, "evaluate", lambda *_: left.pop(0))

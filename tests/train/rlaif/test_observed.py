@@ -10,13 +10,14 @@ from yochi_bench.answers import Answers
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.rlaif.critic import CriticError
 from yochi_train.rlaif.observed import DisentangledCritic
 from yochi_train.rlaif.rounds import Rounds
 from yochi_train.rlaif.run import improve, prepare
 from yochi_train.truth import NOTE_SOURCES
 
-from ..made import record, tiny_nano
+from ..made import record, tiny_nano, tiny_slots
 from .rlaif_data import settings_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 
 @pytest.fixture
 def made(data: Path, tmp_path: Path) -> Rounds:
-    return prepare(settings_of(data, critic="disentangled"), *tiny_nano(), tmp_path)
+    return prepare(settings_of(data, critic="disentangled"), tiny_slots(), tmp_path)
 
 
 def critic_of(of: Rounds) -> DisentangledCritic:
@@ -34,7 +35,8 @@ def critic_of(of: Rounds) -> DisentangledCritic:
 
 def on(of: Rounds, picture: int, text: str) -> Record:
     """A note on one of the pictures."""
-    return record("r", image=of.policy.features.images[picture], text=text)
+    assert isinstance(of.policy.model, NanoSlots)
+    return record("r", image=of.policy.model.features.images[picture], text=text)
 
 
 def test_each_slot_has_its_own_reading(made: Rounds, pack: Pack) -> None:
@@ -51,6 +53,17 @@ def test_each_slot_has_its_own_reading(made: Rounds, pack: Pack) -> None:
         assert (here.verdict != changed.verdict).any()
     assert (here.risks[:, note] != other.risks[:, note]).any()
     assert (here.cues != elsewhere.cues).any()
+
+
+def test_without_disentangling_every_slot_is_of_the_joint_reading(data: Path, tmp_path: Path) -> None:
+    joint = prepare(settings_of(data, critic="joint"), tiny_slots(), tmp_path)
+    one = on(joint, 0, "Fall")
+    with torch.no_grad():
+        both = joint.policy.read([[one]], joint.policy.images([[one]]))
+    read = critic_of(joint)._read([one])
+    np.testing.assert_array_equal(read.risks, both.risks.numpy())
+    np.testing.assert_array_equal(read.cues, both.cues.numpy())
+    assert bool((critic_of(joint).opinions([one]).verdict >= 0).all())
 
 
 def test_the_critic_stays_what_it_was_while_the_policy_learns(made: Rounds) -> None:
@@ -153,10 +166,10 @@ def test_a_start_that_answers_no_numbers_is_told(data: Path, tmp_path: Path) -> 
     with torch.no_grad():
         model.language.model.norm.weight.fill_(float("nan"))
     with pytest.raises(UsageError, match=r"expected finite answers of the critic .* start from another run"):
-        prepare(settings_of(data, critic="disentangled"), model, processor, tmp_path)
+        prepare(settings_of(data, critic="disentangled"), NanoSlots(model, processor), tmp_path)
 
 
 def test_a_whole_round_of_self_feedback(data: Path, tmp_path: Path) -> None:
-    said = improve(settings_of(data, critic="disentangled", rounds=1), *tiny_nano(), tmp_path)
+    said = improve(settings_of(data, critic="disentangled", rounds=1), tiny_slots(), tmp_path)
     assert said.splitlines()[1].startswith("round 1: safe and effective ")
     assert (tmp_path / "model" / "projector.safetensors").is_file()

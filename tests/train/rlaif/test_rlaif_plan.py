@@ -8,22 +8,31 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
 from yochi_train.rlaif.plan import plan
 
-from ..made import tiny_nano
+from ..made import tiny_slots
 from .rlaif_data import questions, settings_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 
-@pytest.mark.parametrize("critic", ["truth", "disentangled"])
-def test_what_is_told_is_what_the_run_would_do(data: Path, tmp_path: Path, pack: Pack, critic: str) -> None:
-    text = plan(settings_of(data, critic=critic), *tiny_nano(), tmp_path / "out")
+@pytest.mark.parametrize(
+    ("changes", "teacher"),
+    [
+        ({"critic": "truth"}, "truth"),
+        ({"critic": "disentangled"}, "disentangled"),
+        ({"method": "grpo"}, "grpo"),
+    ],
+)
+def test_what_is_told_is_what_the_run_would_do(
+    data: Path, tmp_path: Path, pack: Pack, changes: dict[str, str], teacher: str
+) -> None:
+    text = plan(settings_of(data, **changes), tiny_slots(), tmp_path / "out")
     rows = {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
     asked = questions(pack)
     assert rows["rounds"] == "2, each of 16 prompts with 4 answers and 2 steps"
     assert rows["answers"] == (
         f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict"
     )
-    assert rows["critic"] == critic
+    assert rows["taught by"] == teacher
     assert rows["held out"] == "8 verdicts; thresholds from 8 other records"
     assert rows["features"].startswith("16 of 16 photos")
     said = (
@@ -36,6 +45,6 @@ def test_what_is_told_is_what_the_run_would_do(data: Path, tmp_path: Path, pack:
 
 def test_what_would_stop_the_run_is_told_at_once(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected a finished run"):
-        plan(settings_of(data, start=tmp_path), *tiny_nano(), tmp_path / "out")
+        plan(settings_of(data, start=tmp_path), tiny_slots(), tmp_path / "out")
     with pytest.raises(UsageError, match=r"train\.jsonl, found none"):
-        plan(settings_of(data, records=tmp_path), *tiny_nano(), tmp_path / "out")
+        plan(settings_of(data, records=tmp_path), tiny_slots(), tmp_path / "out")

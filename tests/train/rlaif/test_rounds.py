@@ -89,15 +89,15 @@ def test_a_round_that_does_not_help_is_taken_back(
     run(data, tmp_path / "one", rounds=1)
     assert [one["kept"] for one in report(tmp_path / "two")["rounds"]] == [True, False]
     assert same(weights(tmp_path / "two"), weights(tmp_path / "one"))
-    assert "round 2: safe and effective 4/9, oversafety 0/9, miss 0/9, taken back" in said
+    assert "round 2: safe and effective 4/9, oversafety 0/9, miss 1/9, taken back" in said
 
 
-@pytest.mark.parametrize("second", [(5, 1), (4, 0), (3, 0)])
-def test_only_more_without_more_oversafety_is_kept(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: tuple[int, int]
+@pytest.mark.parametrize("second", [(5, 1, 1), (8, 0, 2), (4, 0, 1), (4, 0, 0), (3, 0, 1)])
+def test_only_more_without_more_oversafety_or_misses_is_kept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: tuple[int, int, int]
 ) -> None:
-    """More at the price of oversafety; the same; less. The model is the start's."""
-    script(monkeypatch, (4, 0), second)
+    """More at the price of oversafety, or of a danger let pass; the same; less. The model is the start's."""
+    script(monkeypatch, (4, 0, 1), second)
     said = run(data, tmp_path, rounds=1)
     assert report(tmp_path)["rounds"][0]["kept"] is False
     start = load_file(data / "start" / "model" / "adapter" / "adapter_model.safetensors")

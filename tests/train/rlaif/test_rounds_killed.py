@@ -28,7 +28,7 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def always_better(patch: pytest.MonkeyPatch) -> None:
     def evaluate(policy: Any, *_: object) -> Outcome:
         moved = sum(float(p.detach().abs().sum()) for p in policy.lora)
-        return Outcome({**outcome((5, 0)).verdicts, "seen": {"value": moved}}, {})
+        return Outcome({**outcome((5, 0, 1)).verdicts, "seen": {"value": moved, "hits": 0, "of": 0}}, {})
 
     patch.setattr(rounds, "evaluate", evaluate)
     patch.setattr(Outcome, "better_than", lambda *_: True)

@@ -4,15 +4,14 @@ Nothing constrains its words to the JSON schema, as an endpoint's grammar does: 
 question is asked again and then counted, as with every teacher.
 """
 
-import hashlib
 import threading
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from ..vlm.hub import pinned
 from .endpoint import MAX_TOKENS
 from .teacher import Answer, Json, Question, TeacherError, TeacherRefused
 
@@ -43,10 +42,7 @@ class LocalVlm:
     @cached_property
     def model(self) -> str:
         """The name with what pins the weights: the hub's commit, or the hash of a folder's weights."""
-        folder = Path(self._name)
-        if folder.is_dir():
-            return f"{folder.resolve().name}@{_weights_hash(folder)}"
-        return f"{self._name}@{self._vlm.config._commit_hash}"
+        return pinned(self._name, self._vlm)
 
     def ask(self, question: Question) -> Answer:
         """The model's words, with the tokens of question (image tokens included) and answer counted."""
@@ -79,11 +75,3 @@ def _for_template(message: Json) -> Json:
 
 def _part(part: Json) -> dict[str, Any]:
     return {"type": "image", "url": part["image_url"]["url"]} if part["type"] == "image_url" else part
-
-
-def _weights_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
-        with file.open("rb") as data:
-            digest.update(hashlib.file_digest(data, "sha256").digest())
-    return digest.hexdigest()[:16]

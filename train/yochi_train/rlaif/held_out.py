@@ -76,13 +76,16 @@ class Outcome:
     cells: Rates
 
     def better_than(self, other: "Outcome") -> bool:
-        """More safe and effective, no more oversafe; both of the same records."""
+        """More safe and effective, no more oversafe and not one miss more; both of the same records.
+
+        Safe and effective rises too where ten false alarms fewer are bought with three dangers let pass.
+        """
         ours, theirs = (
-            {name: int(str(o.verdicts[name]["hits"])) for name in ("safe_effective", "oversafety")}
+            {name: int(str(o.verdicts[name]["hits"])) for name in ("safe_effective", "oversafety", "miss")}
             for o in (self, other)
         )
-        return (
-            ours["safe_effective"] > theirs["safe_effective"] and ours["oversafety"] <= theirs["oversafety"]
+        return ours["safe_effective"] > theirs["safe_effective"] and all(
+            ours[name] <= theirs[name] for name in ("oversafety", "miss")
         )
 
     def words(self) -> str:
@@ -95,9 +98,7 @@ class Outcome:
 
 def evaluate(policy: Policy, trained: TrainedModel, held: HeldOut) -> Outcome:
     """Calibrate on one half, judge the other."""
-    found = calibrate(trained, held.fit, read_answers(policy, held.fit))
-    data = applied(found.calibration, trained, held.count, read_answers(policy, held.count))
-    judged = VerdictTable(data).verdicts(found.chosen.values)
+    judged = judge(policy, trained, held.fit, held.count)
     by_name = {cell.value: cell for cell in Cell}
     cells = five_cells([by_name.get(record_cell(r, trained.pack)) for r in held.count], judged)
     rates = row([r.verdict for r in held.count], judged)
@@ -105,6 +106,15 @@ def evaluate(policy: Policy, trained: TrainedModel, held: HeldOut) -> Outcome:
         {name: rate.as_json() for name, rate in rates.items()},
         {cell.value: rate.as_json() for cell, rate in cells.items()},
     )
+
+
+def judge(
+    policy: Policy, trained: TrainedModel, fit: Sequence[Record], records: Sequence[Record]
+) -> list[str]:
+    """Verdicts on `records` with calibration and thresholds fitted to `fit`."""
+    found = calibrate(trained, fit, read_answers(policy, fit))
+    data = applied(found.calibration, trained, records, read_answers(policy, records))
+    return VerdictTable(data).verdicts(found.chosen.values)
 
 
 def in_packs(records: Sequence[Record]) -> list[list[Record]]:

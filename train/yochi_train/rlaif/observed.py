@@ -19,8 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from yochi_bench.answers import GRAY, Answers
-from yochi_runtime.image import prepare
+from yochi_bench.answers import Answers
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
@@ -44,11 +43,14 @@ class DisentangledCritic:
         questions: Questions,
         fit: Sequence[Record],
         doubt: float,
+        *,
+        apart: bool = True,
     ) -> None:
+        """With `apart` False every slot comes from the joint reading: the ablation."""
         self._policy, self._trained, self._questions, self._doubt = policy, trained, questions, doubt
-        self._weights = policy.lora_weights()
+        self._weights, self._apart = policy.lora_weights(), apart
         with torch.no_grad():
-            self._gray: Tensor = policy.tower(torch.from_numpy(prepare(GRAY)))[0]  # (1, 49, H)
+            self._gray = policy.model.gray()
         slots = trained.pack.risk_slots
         self._of_note = torch.tensor([slot.source in NOTE_SOURCES for slot in slots])
         self._triggers = _triggers(trained.pack, questions)
@@ -62,7 +64,7 @@ class DisentangledCritic:
         """Of the notes of one picture. CriticError where a reading is no number."""
         data = applied(self._calibration, self._trained, pack, self._read(pack))
         holds = self._holds(data.probability)
-        held_off = self._without_trigger(holds)
+        held_off = self._without_trigger(holds) if self._apart else np.zeros(holds.shape, dtype=bool)
         holds[held_off] = 0
         data = replace(data, probability=np.where(held_off, 0.0, data.probability))
         return Opinions(torch.from_numpy(holds), self._verdicts(data))
@@ -97,7 +99,7 @@ class DisentangledCritic:
         policy = self._policy
         with torch.no_grad(), policy.holding(self._weights):
             both = policy.read([pack], policy.images([pack]))
-            note = policy.read([pack], self._gray)
+            note = policy.read([pack], self._gray) if self._apart else both
         risks = torch.where(self._of_note[:, None], note.risks, both.risks)
         parts = (both.cues.expand(len(pack), -1, -1), risks, both.verdict)
         if not all(bool(torch.isfinite(part).all()) for part in parts):

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from yochi_runtime.verdict import Verdict
 
-from ..features import encoded
-from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
-from ..pictures import read_photos
-from ..plan import noise, peak_gib, seconds_of
+from ..plan import encoded_photos, peak_gib, seconds_of
 from ..records import PACK_NOTES
+from ..slot_model import SlotModel
 from .held_out import in_packs, read_answers
+from .lessons import LessonRounds
 from .preference import Answer, Preference
 from .rounds import Rounds
 from .run import begin, read_data
@@ -26,19 +25,18 @@ SAYS_NO = Answer(
 
 def plan(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
+    model: SlotModel,
     out: Path,
 ) -> str:
     """Lines for the screen. UsageError for what would stop the run: records, photos, features, start."""
     records, halves = read_data(settings)
-    photos = [photo.image for photo in read_photos(settings.photos)]
-    done = encoded(photos, settings.features)
+    features = encoded_photos(settings)
     images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
-    made = begin(settings, model, processor, noise(images), records, halves, out)
+    model.pretend(settings, images)
+    made = begin(settings, model, records, halves, out)
     packs = settings.prompts // PACK_NOTES
     held = [*halves.fit, *halves.count]
-    draw = seconds_of(lambda: made.pairs_of(0))
+    draw = 0.0 if isinstance(made, LessonRounds) else seconds_of(lambda: made.pairs_of(0))
     look = seconds_of(lambda: read_answers(made.policy, in_packs(held)[0]))
     step = seconds_of(lambda: _step(made))
     evaluation = len(in_packs(held)) * look
@@ -55,10 +53,10 @@ def plan(
             "answers",
             f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict",
         ),
-        ("critic", settings.critic),
+        ("taught by", str(made.report["critic"])),
         ("held out", f"{len(halves.count):,} verdicts; thresholds from {len(halves.fit):,} other records"),
         ("trained", f"{sum(p.numel() for p in made.policy.lora):,} of LoRA"),
-        ("features", f"{done:,} of {len(photos):,} photos are encoded; the others come first"),
+        *features,
         ("memory", f"{peak_gib():.1f} GiB so far at its peak; longer notes take more"),
         (
             "time",
@@ -72,6 +70,9 @@ def plan(
 def _step(made: Rounds) -> None:
     """A step with a pair for every note of its pictures: the most that one can cost."""
     width = min(made.settings.packs, len(made.records) // PACK_NOTES)
+    if isinstance(made, LessonRounds):
+        made.learn(range(width))
+        return
     pairs = [
         [
             Preference(record=i, id=made.records[i].id, best=SAYS_NO, worst=SAYS_NO)

@@ -8,12 +8,13 @@ its first step.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
@@ -21,6 +22,7 @@ from ..policy import Policy, check_finite, descend
 from ..progress import Progress
 from ..records import PACK_NOTES
 from ..run_folder import CHECKPOINT, LOG, cut_log, save_checkpoint
+from ..run_page import write_run_page
 from .assignment import Questions, draw, log_probability, of_prompts
 from .critic import Critic, CriticError, check_scores
 from .dpo import preference_loss
@@ -50,7 +52,8 @@ class Rounds:
         self.kept = policy.lora_weights()  # the reference of the round
         self.round, self.step = 0, 0  # finished rounds; steps done in the one after them
         self.optimizer = self._fresh_optimizer()
-        self.report: dict[str, Any] = {"critic": settings.critic, "start": None, "rounds": [], "ended": None}
+        taught_by = settings.critic if settings.method == "dpo" else settings.method
+        self.report: dict[str, Any] = {"critic": taught_by, "start": None, "rounds": [], "ended": None}
 
     def run(self) -> None:
         """From the newest checkpoint to the last round. UsageError where there is nothing to learn from."""
@@ -59,16 +62,25 @@ class Rounds:
             self.report["start"] = asdict(evaluate(self.policy, self.trained, self.held))
             self._save()
         while self.round < self.settings.rounds and self.report["ended"] is None:
-            preferences = self._preferences()
-            if preferences.pairs:
-                self._learn(preferences.pairs)
-                self._decide(preferences)
-            else:
-                self._end(preferences.tally)
+            self._play()
             self._save()
+            self._tell()
         self.policy.set_lora(self.kept)
+        self._tell()
+
+    def _play(self) -> None:
+        """One round, or its end where it has nothing to learn from."""
+        preferences = self._preferences()
+        if preferences.pairs:
+            self._learn(preferences.pairs)
+            self._decide(_told(preferences))
+        else:
+            self._end(preferences.tally)
+
+    def _tell(self) -> None:
         text = json.dumps(self.report, indent=1, ensure_ascii=False) + "\n"
         (self.out / REPORT).write_text(text, encoding="utf-8")
+        write_run_page(self.out)
 
     def helped(self) -> int:
         """Rounds that were kept."""
@@ -114,18 +126,22 @@ class Rounds:
         )
 
     def _learn(self, pairs: Sequence[Preference]) -> None:
-        """The round's steps that are left; a line of the log each."""
+        """The steps of a round of pairs, each on those of some packs."""
         by_pack: dict[int, list[Preference]] = {}
         for pair in pairs:
             by_pack.setdefault(pair.record // PACK_NOTES, []).append(pair)
-        groups, steps = list(by_pack.values()), self.settings.steps
-        width = min(self.settings.packs, len(groups))
+        groups = list(by_pack.values())
+        self._walk(len(groups), lambda places: self.train_step([groups[place] for place in places]))
+
+    def _walk(self, count: int, learn: Callable[[Sequence[int]], dict[str, Any]]) -> None:
+        """The round's steps that are left, each on some of `count` things; a line of the log each."""
+        steps, width = self.settings.steps, min(self.settings.packs, count)
         progress = Progress(f"round {self.round + 1}, steps", steps, self.step)
         with (self.out / LOG).open("a", encoding="utf-8") as log:
             while self.step < steps:
                 at = range(self.step * width, (self.step + 1) * width)
                 seed = f"{self.settings.seed}-{self.round}"
-                line = self.train_step([groups[place_of(i, len(groups), seed)] for i in at])
+                line = learn([place_of(i, count, seed) for i in at])
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 if self.step % self.settings.checkpoint_every == 0 or self.step == steps:
@@ -142,27 +158,22 @@ class Rounds:
         chosen = log_probability(slots, verdict, self.questions, answers)
         s = self.settings
         loss = preference_loss(chosen, reference, self.questions.asked, s.beta, s.sft_weight)
-        check_finite(loss.total, self.step)
-        descend(loss.total, self.optimizer)
-        self.step += 1
-        parts = {"loss": loss.total, "dpo": loss.dpo, "sft": loss.sft}
-        means = {name: float(part.detach()) for name, part in parts.items()}
-        return {"round": self.round + 1, "step": self.step, **means, "right": loss.right}
+        return self.descend(
+            loss.total, dpo=float(loss.dpo.detach()), sft=float(loss.sft.detach()), right=loss.right
+        )
 
-    def _decide(self, preferences: Preferences) -> None:
-        """Keep the round, or go back to its reference."""
+    def descend(self, loss: Tensor, **parts: float) -> dict[str, Any]:
+        """One step of the optimizer, and its line of the log. UsageError for a loss that is no number."""
+        check_finite(loss, self.step)
+        descend(loss, self.optimizer)
+        self.step += 1
+        return {"round": self.round + 1, "step": self.step, "loss": float(loss.detach()), **parts}
+
+    def _decide(self, of_round: Mapping[str, object]) -> None:
+        """Keep the round, or go back to its reference; `of_round` is told beside what it reached."""
         outcome = evaluate(self.policy, self.trained, self.held)
         kept = outcome.better_than(self._best())
-        pairs = preferences.pairs
-        self.report["rounds"].append(
-            {
-                **preferences.tally.model_dump(),
-                "score_of_best": sum(p.best.score for p in pairs) / len(pairs),
-                "score_of_worst": sum(p.worst.score for p in pairs) / len(pairs),
-                **asdict(outcome),
-                "kept": kept,
-            }
-        )
+        self.report["rounds"].append({**of_round, **asdict(outcome), "kept": kept})
         if kept:
             self.kept = self.policy.lora_weights()
         self.policy.set_lora(self.kept)
@@ -204,6 +215,15 @@ class Rounds:
             self.optimizer.load_state_dict(state["optimizer"])
             self.report = json.loads(state["report"])
         cut_log(self.out, self.round * self.settings.steps + self.step)
+
+
+def _told(preferences: Preferences) -> dict[str, object]:
+    pairs = preferences.pairs
+    means = {
+        f"score_of_{which}": sum(getattr(pair, which).score for pair in pairs) / len(pairs)
+        for which in ("best", "worst")
+    }
+    return {**preferences.tally.model_dump(), **means}
 
 
 def seeded(*parts: object) -> torch.Generator:

@@ -7,30 +7,31 @@ import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
-from ..features import Features, encode_folder
 from ..model_folder import MODEL
-from ..nano import YochiNanoForConditionalGeneration, YochiNanoProcessor
-from ..pictures import read_photos
 from ..policy import Policy
 from ..positives import read_positives
 from ..records import PACK_NOTES, read_records
 from ..run_folder import pin_run
+from ..slot_model import SlotModel
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
+from .grpo import group_step
 from .held_out import HeldOut, Outcome, TrainedModel
+from .lessons import Lesson, LessonRounds, supervised_step
 from .observed import DisentangledCritic
 from .rounds import Rounds
 from .settings import RlaifSettings
 
+LESSONS: dict[str, Lesson] = {"grpo": group_step, "sft": supervised_step}
+
 
 def improve(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
+    model: SlotModel,
     out: Path,
 ) -> str:
     """All rounds, and the finished model in `out/model`; returns lines for the screen."""
-    made = prepare(settings, model, processor, out)
+    made = prepare(settings, model, out)
     made.run()
     made.policy.save(out / MODEL, made.trained.positives)
     return f"{told(made)}\nmodel: {out / MODEL}"
@@ -38,22 +39,22 @@ def improve(
 
 def prepare(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
+    model: SlotModel,
     out: Path,
+    held: Sequence[Record] | None = None,
 ) -> Rounds:
     """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
-    records, halves = read_data(settings)
+    records, halves = read_data(settings, held)
     out.mkdir(parents=True, exist_ok=True)
-    pin_run(settings, out, ("train.jsonl", "val.jsonl"))
-    photos = [p.image for p in read_photos(settings.photos)]
-    features = encode_folder(settings.photos, photos, settings.features)
-    return begin(settings, model, processor, features, records, halves, out)
+    pin_run(settings, model, out, ("train.jsonl", "val.jsonl"))
+    model.prepare(settings)
+    return begin(settings, model, records, halves, out)
 
 
-def read_data(settings: RlaifSettings) -> tuple[list[Record], HeldOut]:
-    """Training records and the halves of the validation split; UsageError where they are too few."""
-    records, held = (read_records(settings.records / f"{split}.jsonl") for split in ("train", "val"))
+def read_data(settings: RlaifSettings, held: Sequence[Record] | None = None) -> tuple[list[Record], HeldOut]:
+    """Training records and the halves of `held` (the validation split); UsageError where they are too few."""
+    records = read_records(settings.records / "train.jsonl")
+    held = read_records(settings.records / "val.jsonl") if held is None else held
     whole = len(records) // PACK_NOTES * PACK_NOTES
     if whole < settings.prompts:
         raise UsageError(
@@ -65,30 +66,32 @@ def read_data(settings: RlaifSettings) -> tuple[list[Record], HeldOut]:
 
 def begin(
     settings: RlaifSettings,
-    model: YochiNanoForConditionalGeneration,
-    processor: YochiNanoProcessor,
-    features: Features,
+    model: SlotModel,
     records: Sequence[Record],
     halves: HeldOut,
     out: Path,
 ) -> Rounds:
     """Rounds that begin where `settings.start` ended; nothing is written."""
     torch.set_num_threads(settings.threads)
-    policy = Policy(model, processor, settings, features)
+    policy = Policy(model, settings)
     policy.start_from(settings.start)
-    policy.tower.requires_grad_(False)
-    trained = TrainedModel(processor.pack, read_positives(settings.start / MODEL))
+    if policy.projector is not None:
+        policy.projector.requires_grad_(False)
+    trained = TrainedModel(model.pack, read_positives(settings.start / MODEL))
     critic = critic_of(settings, policy, trained, halves)
+    if settings.method != "dpo":
+        return LessonRounds(LESSONS[settings.method], policy, trained, critic, settings, records, halves, out)
     return Rounds(policy, trained, critic, settings, records, halves, out)
 
 
 def critic_of(settings: RlaifSettings, policy: Policy, trained: TrainedModel, held: HeldOut) -> Critic:
     """The critic that the settings name; `policy` still holds the weights that the run starts from."""
     questions = Questions.of(trained)
-    if settings.critic == "truth":
+    if settings.critic == "truth" or settings.method != "dpo":  # the others know it without a critic
         return TruthCritic(questions)
     try:
-        return DisentangledCritic(policy, trained, questions, held.fit, settings.doubt)
+        apart = settings.critic == "disentangled"
+        return DisentangledCritic(policy, trained, questions, held.fit, settings.doubt, apart=apart)
     except CriticError as e:
         raise UsageError(f"{e}; start from another run than {settings.start}") from e
 

@@ -1,0 +1,110 @@
+"""yochi-nano for a policy: LoRA on SmolLM2, the projector beside it, the encoder's features from a cache."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import LoraConfig
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from yochi_bench.answers import GRAY
+from yochi_runtime.errors import UsageError
+from yochi_runtime.image import prepare
+from yochi_runtime.inspection import Note
+from yochi_runtime.prompt import IMAGE_TOKENS
+
+from ..align import align, speak_words
+from ..features import FOLDED, POOLED, TOKENS, Features, encode_folder
+from ..model_folder import PROJECTOR
+from ..pictures import Picture, read_photos
+from ..policy import lora_config
+from ..readout import Logits, SlotReader
+from ..settings import PolicySettings
+from .model import YochiNanoForConditionalGeneration
+from .processor import YochiNanoProcessor
+
+
+class NanoSlots:
+    """A `SlotModel`; `features` may be given where they are at hand."""
+
+    def __init__(
+        self,
+        model: YochiNanoForConditionalGeneration,
+        processor: YochiNanoProcessor,
+        features: Features | None = None,
+    ) -> None:
+        self.processor, self.pack = processor, processor.pack
+        self.language, self.tower, self.projector = model.language, model.vision, model.vision.projector
+        self.device = torch.device("cpu")
+        # Fused attention is slower than plain products here: short sequences, and a backward pass.
+        model.language.set_attn_implementation("eager")
+        body = model.language.model
+        self.reader = SlotReader(body, body.embed_tokens, processor.prompt)
+        if features is not None:
+            self._take(features)
+
+    def prepare(self, settings: PolicySettings) -> None:
+        assert settings.features is not None  # the settings ask for it
+        photos = [p.image for p in read_photos(settings.photos)]
+        self._take(encode_folder(settings.photos, photos, settings.features))
+
+    def pretend(self, settings: PolicySettings, names: Sequence[str]) -> None:  # noqa: ARG002
+        """Shows every picture as the same noise, which takes the room of one."""
+        draw = np.random.default_rng(0)
+        tokens = np.abs(draw.standard_normal((1, TOKENS, FOLDED))).astype(np.float16)
+        pooled = np.abs(draw.standard_normal((1, POOLED))).astype(np.float32)
+        count = len(names)
+        shown = np.broadcast_to(tokens, (count, *tokens.shape[1:])), np.broadcast_to(pooled, (count, POOLED))
+        self._take(Features(tuple(names), *shown))
+
+    def _take(self, features: Features) -> None:
+        self.features, self._row = features, features.row()
+
+    def align(self, pictures: Sequence[Picture], seed: int) -> None:
+        """Cue heads on the frozen features, cue vectors in the language model's words."""
+        words = self.processor.text_tokenizer
+        speak_words(self.projector, self.language.model.embed_tokens.weight, self.pack, words)
+        align(self.projector, self.features, pictures, self.pack, seed)
+
+    def lora(self, settings: PolicySettings) -> LoraConfig:
+        return lora_config(settings, self.language.config.num_hidden_layers)
+
+    def images(self, names: Sequence[str]) -> Tensor:
+        """Image embeddings (B, 49, H) from cached features; gradients reach the projector."""
+        rows = [self._row[name] for name in names]
+        tokens = torch.from_numpy(self.features.tokens[rows]).float()
+        images: Tensor = self.projector(tokens, torch.from_numpy(self.features.pooled[rows]))[0]
+        return images
+
+    def gray(self) -> Tensor:
+        gray: Tensor = self.tower(torch.from_numpy(prepare(GRAY)))[0]
+        return gray  # (1, 49, H)
+
+    def read(self, images: Tensor, notes: Sequence[Sequence[str]]) -> Logits:
+        owner = torch.tensor([i for i, of_picture in enumerate(notes) for _ in of_picture])
+        said = [self.processor.prompt.note(Note(text).text) for of_picture in notes for text in of_picture]
+        return self.reader.read(images, said, owner)
+
+    def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
+        p = self.processor.prompt
+        around = len(p.sign()) + len(p.slots)
+        of_notes = [around + len(p.note(Note(text).text)) for text in notes]
+        return len(p.prefix) + IMAGE_TOKENS + len(p.look), of_notes
+
+    def beside(self) -> int:
+        return sum(p.numel() for p in self.tower.encoder.parameters())
+
+    def identity(self) -> Mapping[str, str]:
+        return {}  # the base is pinned by this source, and checked when it is loaded
+
+    def save(self, folder: Path) -> None:
+        save_file(self.projector.state_dict(), folder / PROJECTOR)
+        self.processor.save_pretrained(folder)
+
+    def load(self, folder: Path) -> None:
+        if not (folder / PROJECTOR).is_file():
+            raise UsageError(
+                f"expected a finished run of yochi-nano to start from, found no {folder / PROJECTOR}"
+            )
+        self.projector.load_state_dict(load_file(folder / PROJECTOR))

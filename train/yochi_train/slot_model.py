@@ -1,0 +1,75 @@
+"""What a policy asks of a multimodal model; one implementation a kind of model, and the choice between them.
+
+`nano.slots` is yochi-nano with cached features, `vlm.slots` any vision-language model of transformers.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from peft import LoraConfig
+from torch import nn
+from yochi_runtime.taxonomy import Pack
+
+from .pictures import Picture
+from .readout import Logits
+from .settings import PolicySettings
+
+Images = Any  # what a model makes of pictures, to be handed back to it: nobody else looks inside
+
+
+class SlotModel(Protocol):
+    """A model that reads slots. The policy puts LoRA around `language`, whose modules it changes in place.
+
+    `projector`: weights beside the language model that learn with the LoRA, None where there are none.
+    """
+
+    @property
+    def pack(self) -> Pack: ...
+
+    @property
+    def language(self) -> nn.Module: ...
+
+    @property
+    def projector(self) -> nn.Module | None: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def prepare(self, settings: PolicySettings) -> None:
+        """Make ready to show the pictures of `settings.photos`; UsageError where they cannot be shown."""
+
+    def pretend(self, settings: PolicySettings, names: Sequence[str]) -> None:
+        """Instead of `prepare`, for a dry run that shows the pictures `names`: nothing is written."""
+
+    def align(self, pictures: Sequence[Picture], seed: int) -> None:
+        """What comes before the first step of a run that goes on from no other."""
+
+    def lora(self, settings: PolicySettings) -> LoraConfig: ...
+
+    def images(self, names: Sequence[str]) -> Images: ...
+
+    def gray(self) -> Images:
+        """One picture with nothing on it."""
+
+    def read(self, images: Images, notes: Sequence[Sequence[str]]) -> Logits:
+        """Every slot: for each picture the notes that share it. Cues (B, C, 2), the rest in order of notes.
+
+        NoteError for a note that is too long. The logits are on the CPU, float32, with gradients.
+        """
+
+    def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
+        """How many a picture takes with its questions, and each note with its."""
+
+    def beside(self) -> int:
+        """Weights that are neither in `language` nor in `projector`."""
+
+    def identity(self) -> Mapping[str, str]:
+        """Hashes for run.json of what the settings name and the run stands on."""
+
+    def save(self, folder: Path) -> None:
+        """Everything of a finished model beside the adapter."""
+
+    def load(self, folder: Path) -> None:
+        """What `save` wrote. UsageError where it belongs to another model."""

@@ -1,0 +1,108 @@
+"""The chat template around picture, note and slots.
+
+    [template] [picture] Factory safety. Seen: person ... Sign: - Note: ...     the user's turn
+    [template] Asked, reported: fall ... Verdict:                               the answer's turn
+
+The same segments as yochi-nano's, read in the same way: cue slots stand before the note and never see it. The
+template's own words may hold control tokens, note and slots never: they go through the vocabulary without its
+added tokens.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+from yochi_runtime.errors import NoteError, Reason, UsageError
+from yochi_runtime.prompt import NO, PREFIX, YES, Answers, Prompt, build_prompt
+from yochi_runtime.taxonomy import Pack
+from yochi_runtime.tokens import TextTokenizer
+from yochi_runtime.verdict import JUDGED
+
+TASK = PREFIX.splitlines()[0]
+NOTE_TOKENS = 512  # of a note's own text
+_NOTE = "yochi-note-stands-here"  # where the template puts the user's words
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Ids. `before` has the image token once, `task` follows it, `turn` stands between note and slots."""
+
+    before: tuple[int, ...]
+    task: tuple[int, ...]
+    turn: tuple[int, ...]
+    prompt: Prompt
+
+    def note(self, text: str) -> list[int]:
+        """The note segment; NoteError for one that is too long."""
+        ids = self.prompt.tokenizer.encode(" " + text)
+        if len(ids) > NOTE_TOKENS:
+            raise NoteError(
+                Reason.NOTE_TOO_LONG,
+                f"expected a note of at most {NOTE_TOKENS} tokens, got {len(ids)}; shorten it or split it",
+            )
+        return [*self.prompt.note_head, *ids]
+
+
+def build_chat(tokenizer: PreTrainedTokenizerFast, template: str, image_id: int, pack: Pack) -> Chat:
+    """UsageError where template or tokenizer cannot be used."""
+    parts: Any = [{"type": "image"}, {"type": "text", "text": _NOTE}]
+    said: Any = tokenizer.apply_chat_template(
+        [{"role": "user", "content": parts}],
+        chat_template=template,
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    before, *after = said.split(_NOTE)
+    begun = tokenizer.bos_token is not None and before.startswith(tokenizer.bos_token)
+    ids = tokenizer.encode(before, add_special_tokens=not begun)
+    if len(after) != 1 or ids.count(image_id) != 1:
+        raise UsageError(
+            "expected a chat template with the user's picture and words once each, got "
+            f"{ids.count(image_id)} and {len(after)}; this model cannot be used"
+        )
+    words = plain_tokenizer(tokenizer)
+    prompt = build_prompt(pack, words, first_tokens(words))
+    turn = tokenizer.encode(after[0], add_special_tokens=False)
+    return Chat(tuple(ids), tuple(words.encode(TASK)), tuple(turn), prompt)
+
+
+def first_tokens(words: TextTokenizer) -> Answers:
+    """The first id of every answer, with which the model would begin it. UsageError where two are alike."""
+    no, yes, *verdict = (words.encode(text)[0] for text in (NO, YES, *(f" {word}" for word in JUDGED)))
+    proceed, caution, stop = verdict
+    if len({no, yes}) < 2 or len({*verdict}) < 3:
+        raise UsageError(
+            f"expected answers that begin differently, got {no, yes}, {verdict}; take another model"
+        )
+    return Answers(no, yes, (proceed, caution, stop))
+
+
+def plain_tokenizer(tokenizer: PreTrainedTokenizerFast) -> TextTokenizer:
+    """The vocabulary and merges without added tokens: no text becomes a control token, or begins with a blank
+    that nobody wrote. UsageError where a control token comes out of its own name all the same."""
+    data = json.loads(tokenizer.backend_tokenizer.to_str())
+    data |= {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+    data["normalizer"] = _without_prepend(data["normalizer"])
+    for step in _steps(data["pre_tokenizer"], "pretokenizers"):
+        if step["type"] == "Metaspace":
+            step["prepend_scheme"] = "never"
+    words = TextTokenizer(Tokenizer.from_str(json.dumps(data)))
+    control = {token.content: i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    made = [name for name, i in control.items() if i in words.encode(name)]
+    if made:
+        raise UsageError(
+            f"expected {made[0]!r} in a note to stay text, got a control token; take another model"
+        )
+    return words
+
+
+def _without_prepend(normalizer: Any) -> Any:
+    kept = [step for step in _steps(normalizer, "normalizers") if step["type"] != "Prepend"]
+    return {"type": "Sequence", "normalizers": kept} if kept else None
+
+
+def _steps(part: Any, inner: str) -> Sequence[Any]:
+    return [] if part is None else part[inner] if part["type"] == "Sequence" else [part]

@@ -1,0 +1,55 @@
+"""A picture is shown once, as the model's own code takes it, and its notes are read after it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..readout import Logits, Seen, SlotReader
+from .chat import Chat
+from .family import Inputs
+from .hub import Hub
+
+
+class ChatReader(SlotReader):
+    """Reads slots with a whole vision-language model, with or without LoRA in it."""
+
+    def __init__(self, hub: Hub, chat: Chat) -> None:
+        self._vlm: Any = hub.vlm
+        super().__init__(
+            self._vlm.model,
+            self._vlm.get_input_embeddings(),
+            chat.prompt,
+            output=self._vlm.get_output_embeddings(),
+            turn=chat.turn,
+        )
+        self._hub, self._chat = hub, chat
+
+    def read_picture(self, inputs: Inputs, notes: Sequence[Sequence[int]]) -> Logits:
+        """One picture's cues (1, C, 2), and the rest of each of its notes, from `Chat.note`."""
+        owner = torch.zeros(len(notes), dtype=torch.long, device=self._vlm.device)
+        return self._read_after(self._show(inputs), notes, owner)
+
+    def shown(self, inputs: Inputs) -> list[int]:
+        """Every id up to the last cue slot."""
+        return [*self.picture_ids(inputs), *self._chat.task, *self.prompt.look]
+
+    def picture_ids(self, inputs: Inputs) -> list[int]:
+        """The template's words up to the picture and the picture's tokens, in place of its one."""
+        config = self._vlm.config
+        words: Any = self._hub.tokenizer
+        image = config.image_token_id
+        names = self._hub.family.picture(config, inputs, words.convert_ids_to_tokens(image))
+        at = self._chat.before.index(image)
+        return [
+            *self._chat.before[:at],
+            *words.convert_tokens_to_ids(names),
+            *self._chat.before[at + 1 :],
+        ]
+
+    def _show(self, inputs: Inputs) -> Seen:
+        here = {name: value.to(self._vlm.device) for name, value in inputs.items()}
+        ids = torch.tensor([self.shown(inputs)], device=self._vlm.device)
+        position = self._hub.family.positions(self._vlm.model, ids, here)
+        output = self._vlm.model(input_ids=ids, position_ids=position, use_cache=True, **here)
+        return self._seen(output, position)
