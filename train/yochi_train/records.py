@@ -7,6 +7,7 @@ picture once and several notes against it, as the box does with a still scene.
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from yochi_runtime.errors import UsageError
@@ -25,13 +26,24 @@ PACK_NOTES = 8
 COMBINATIONS = 2  # of these, unless told otherwise
 RISKY_SHARE = 0.6  # of the notes that are risky or harmless by themselves
 SAFE_SHARE = 0.4  # packs whose picture was checked safe: the only ones with a known "proceed"
-TRIGGER_SHARE = 0.8  # of these, pictures that show what a combination needs: a forklift, a conveyor
-DANGEROUS_SHARE = 0.75  # of the combination notes, where the picture makes some dangerous and others not
-SCENE_SHARE = 0.25  # of the pictures that are not safe, rendered ones: many cues are known in no other
 NARRATIVE_SHARE = 0.5  # of the free place in a pack, where narratives are given
 # Few phrasings first, all of them later (a curriculum, Bengio et al. 2009): (until this share of the packs,
 # templates a slot). With full variety from the first step nothing about notes was learned in the first 1,500.
 STAGES = ((0.06, 4), (0.2, 16), (1.0, None))
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Which pictures are dealt, and which combinations with them."""
+
+    trigger: float  # share of the safe pictures that show what a combination needs: a forklift, a conveyor
+    scene: float  # share of rendered ones among the pictures that are not safe
+    dangerous: float  # of the combination notes, where the picture makes some dangerous and others not
+
+
+TRAINING = Mix(0.8, 0.25, 0.75)  # what is rare is dealt more often
+# Thresholds are fitted to it: of pictures that are safe, those without a trigger are where false alarms show.
+USUAL = Mix(0.0, 0.0, 0.5)
 # Pictures of a set against the others.
 _SET_WEIGHT = {"fire": 0.7, "site": 1.6}
 
@@ -89,9 +101,9 @@ def build_records(
     notes of a pack ask for something that only the picture can make dangerous, 0 to PACK_NOTES - 1.
     `folder`: where the pack's phrases are, None for those of the factory pack.
     """
-    rng = random.Random(f"{seed}-{split}")
+    rng, mix = random.Random(f"{seed}-{split}"), TRAINING if split == "train" else USUAL
     notes = NoteSource(pack, split, narratives, seed, folder)
-    deck = _PictureDeck([p for p in pictures if p.split == split], pack, rng)
+    deck = _PictureDeck([p for p in pictures if p.split == split], pack, mix, rng)
     progress = Progress(f"{split} records", count)
     packs = count // PACK_NOTES
     for number in range(packs):
@@ -99,7 +111,7 @@ def build_records(
             notes.vary(next(size for until, size in STAGES if number < until * packs))
         picture = deck.deal()
         for place, (kind, lang, category) in enumerate(
-            _plan(picture, pack, notes, rng, languages, combinations)
+            _plan(picture, pack, notes, rng, languages, combinations, mix)
         ):
             note = notes.draw(kind, lang, category)
             yield pair(f"{split}-{number:05d}-{place}", picture, note, kind, pack)
@@ -113,6 +125,7 @@ def _plan(
     rng: random.Random,
     languages: Sequence[Lang],
     combinations: int,
+    mix: Mix,
 ) -> list[tuple[str, Lang, str]]:
     """Kind, language and combination category of each note of a pack."""
     alone = PACK_NOTES - 1 - combinations
@@ -124,15 +137,16 @@ def _plan(
     if free == "risk" and notes.has_narratives(langs[-1]) and rng.random() < NARRATIVE_SHARE:
         free = "narrative"
     return [
-        (kind, lang, _category(picture, pack, rng)) for kind, lang in zip([*kinds, free], langs, strict=True)
+        (kind, lang, _category(picture, pack, mix, rng))
+        for kind, lang in zip([*kinds, free], langs, strict=True)
     ]
 
 
-def _category(picture: Picture, pack: Pack, rng: random.Random) -> str:
+def _category(picture: Picture, pack: Pack, mix: Mix, rng: random.Random) -> str:
     """A combination whose truth is known for this picture."""
     dangerous = [p.category for p in pack.combination if any(picture.cues.get(c) == 1 for c in p.cues)]
     absent = [p.category for p in pack.combination if all(picture.cues.get(c) == 0 for c in p.cues)]
-    if dangerous and (not absent or rng.random() < DANGEROUS_SHARE):
+    if dangerous and (not absent or rng.random() < mix.dangerous):
         return rng.choice(dangerous)
     return rng.choice(absent or [p.category for p in pack.combination])
 
@@ -158,17 +172,20 @@ def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: P
 
 
 class _PictureDeck:
-    """Deals pictures from piles in fixed shares, photos by set weight, each pile without repetition."""
+    """Deals pictures from piles in fixed shares, photos by set weight, each pile without repetition.
 
-    def __init__(self, pictures: Sequence[Picture], pack: Pack, rng: random.Random) -> None:
-        self._rng = rng
+    Where `mix` has no share for triggers or scenes they are among the others of their kind.
+    """
+
+    def __init__(self, pictures: Sequence[Picture], pack: Pack, mix: Mix, rng: random.Random) -> None:
+        self._rng, self._mix = rng, mix
         triggers = {cue for pair in pack.combination for cue in pair.cues}
         self._stock: dict[str, list[Picture]] = {"trigger": [], "safe": [], "scene": [], "other": []}
         for picture in pictures:
             shows = any(picture.cues.get(cue) == 1 for cue in triggers)
-            name = "scene" if picture.pair else "other"
+            name = "scene" if picture.pair and mix.scene else "other"
             if picture.checked == "safe":
-                name = "trigger" if shows else "safe"
+                name = "trigger" if shows and mix.trigger else "safe"
             self._stock[name].append(picture)
         if not self._stock["scene"] + self._stock["other"]:
             raise UsageError(
@@ -179,7 +196,7 @@ class _PictureDeck:
 
     def deal(self) -> Picture:
         safe = self._rng.random() < SAFE_SHARE
-        first = self._rng.random() < (TRIGGER_SHARE if safe else SCENE_SHARE)
+        first = self._rng.random() < (self._mix.trigger if safe else self._mix.scene)
         names = ("trigger", "safe") if safe else ("scene", "other")
         # Where a pile has nothing, its neighbour stands in; where no picture is safe, the others.
         order = [*(names if first else reversed(names)), "other", "scene"]
