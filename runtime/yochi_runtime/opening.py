@@ -7,6 +7,7 @@ from .base import find_base
 from .bundle import Bundle, open_bundle
 from .errors import BundleError, Reason, UsageError, one_line
 from .image import PREPARATION
+from .mode import Mode
 from .prompt import Prompt, build_prompt
 from .tokens import TextTokenizer
 
@@ -42,6 +43,25 @@ def check_unchanged(bundle: Bundle) -> None:
 def is_trusted(bundle: Bundle, trust: frozenset[str] = frozenset()) -> bool:
     """Whether this source or the caller names the bundle's manifest by its sha256."""
     return bundle.sha256 in {shipped.SHIPPED_MANIFEST_SHA256, *trust} - {""}
+
+
+def check_enforceable(mode: Mode, path: Path | None) -> None:
+    """UsageError where `mode` drives outputs and the bundle is not proved: what it says may move nothing.
+
+    One that cannot be read passes: then every judgement is `cannot_judge`, as in any mode, and holds.
+    """
+    if mode is not Mode.ENFORCE:
+        return
+    try:
+        bundle = read_bundle(path)
+    except BundleError:
+        return
+    if not (is_trusted(bundle) and bundle.manifest.proof.passed):
+        lacks = "failed its proof" if is_trusted(bundle) else "this Yochi does not trust"
+        raise UsageError(
+            f"expected a proved bundle for --mode enforce, got {bundle.path}, which {lacks}; "
+            "give another or --mode advise"
+        )
 
 
 def prompt_of(bundle: Bundle) -> Prompt:
