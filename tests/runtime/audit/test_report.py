@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -211,7 +212,7 @@ def test_the_parts_make_the_whole(made: list[tuple[int, Judgement, str]]) -> Non
         with AuditLog(db) as log:
             for wait, judgement, camera in made:
                 moment += timedelta(seconds=wait)
-                patch.setattr(log_module, "now", lambda text=moment.isoformat(): text)
+                patch.setattr(log_module, "now", partial(datetime.isoformat, moment))
                 log.record(of_camera(judgement, camera, Mode.SHADOW), "x")
         report = make_report(db, ALWAYS, 10.0) if made else Report(ALWAYS, 10.0)
     sums = {by: Tally() for by in ("verdict", "camera", "hour", "reason")}
