@@ -37,8 +37,8 @@ _PAGE = {
         en="It is not recorded. Tell the supervisor.", ja="記録されていません。監督者に知らせてください。"
     ),
     "rules_not_taken": Text(
-        en="The plant's rules were changed, and the new ones are not used. Tell the supervisor.",
-        ja="現場ルールが変更されましたが、新しいルールは使われていません。監督者に知らせてください。",
+        en="The plant's new rules are not used yet. If this stays, tell the supervisor.",
+        ja="変更された現場ルールはまだ使われていません。この表示が消えなければ監督者に知らせてください。",
     ),
     "silent": Text(en="The box does not answer.", ja="装置から応答がありません。"),
     "nothing": Text(en="Nothing has been judged yet.", ja="まだ判定していません。"),
