@@ -81,6 +81,7 @@ def login_page(request: Request, *, wrong: bool = False) -> Response:
     """401 in the form that a person can answer."""
     answer = _rendered("login.html", _language(request), wrong=wrong)
     answer.status_code = 401
+    answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
 
 

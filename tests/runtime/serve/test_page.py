@@ -78,7 +78,7 @@ def test_every_word_that_it_uses_exists_in_both_languages(server: Running) -> No
     used |= set(re.findall(r"words\(\)\.(\w+)", code))
     assert {"verdicts", "judge", "silent"} < used
     for lang in ("en", "ja"):
-        assert used <= set(page_words(lang))  # type: ignore[arg-type]
+        assert used <= set(page_words(lang))
     english, japanese = page_words("en"), page_words("ja")
     assert [key for key in english if english[key] == japanese[key]] == []
 
