@@ -139,7 +139,7 @@ TWO = NEW + NEW[NEW.index("[[rule]]") :].replace("A-1", "A-2").replace("weld", "
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(0, len(TWO)), max_size=6).map(sorted))
+@given(st.lists(st.integers(0, len(TWO)), max_size=6, unique=True).map(sorted))
 def test_a_file_that_is_being_written_is_never_taken_in_part(cuts: list[int]) -> None:
     """Some beginnings are right rulebooks with fewer rules."""
     with tempfile.TemporaryDirectory() as folder:
