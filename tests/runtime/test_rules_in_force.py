@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from yochi_runtime import rules_in_force as module
 from yochi_runtime.audit.chain import rows
@@ -136,26 +136,29 @@ def test_a_moment_without_the_file_is_no_news(plant: Plant) -> None:
 
 
 TWO = NEW + NEW[NEW.index("[[rule]]") :].replace("A-1", "A-2").replace("weld", "paint")
+RIGHT = [TWO.index("[[example]]"), TWO.rindex("[[rule]]")]  # these many characters are a right rulebook
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(0, len(TWO)), max_size=6, unique=True).map(sorted))
+@given(st.lists(st.sampled_from([*RIGHT, *range(len(TWO))]), max_size=6, unique=True).map(sorted))
+@example(RIGHT)
 def test_a_file_that_is_being_written_is_never_taken_in_part(cuts: list[int]) -> None:
     """Some beginnings are right rulebooks with fewer rules."""
     with tempfile.TemporaryDirectory() as folder:
         plant = Plant(Path(folder))
         for cut in cuts:
             plant.file.write_text(TWO[:cut], encoding="utf-8")
-            assert plant.judge().identities.rules == sha256_text(MINIMAL)
-            plant.time += SETTLED * 0.9
+            for wait in (0.0, SETTLED * 0.9):  # twice, and not for long enough
+                plant.time += wait
+                assert plant.judge().identities.rules == sha256_text(MINIMAL)
         plant.file.write_text(TWO, encoding="utf-8")
         assert plant.settle().identities.rules == sha256_text(TWO)
 
 
-def test_one_of_those_beginnings_would_have_been_right() -> None:
+def test_some_of_those_beginnings_are_right() -> None:
     """Or the test above could not fail."""
-    begun = TWO[: TWO.rindex("[[rule]]")]
-    assert all(run.holds for run in rules_of(begun, "begun", PACK).runs)
+    for end in RIGHT:
+        assert all(run.holds for run in rules_of(TWO[:end], "begun", PACK).runs)
 
 
 def test_a_change_between_check_and_read_is_another_file(
