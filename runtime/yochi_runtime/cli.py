@@ -15,6 +15,7 @@ from .camera_cli import Uri, camera_app
 from .command_line import run_app, show_details
 from .errors import UsageError
 from .judgement import Judgement
+from .mode import Mode
 from .rules_cli import rules_app
 from .taxonomy import Pack
 from .trust_cli import trust_app
@@ -72,6 +73,14 @@ Rules = Annotated[
     Path | None, typer.Option("--rules", help="The plant's rulebook (TOML).", show_default=False)
 ]
 Zone = Annotated[str | None, typer.Option(help="Where this is: a zone of the rulebook.", show_default=False)]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        "--mode",
+        help="shadow: judge and record, show nothing. advise: show. enforce: show, and say whether outputs "
+        "release or hold.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
 
 
@@ -121,25 +130,32 @@ def watch(
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
+    mode: ModeOption = Mode.ADVISE,
     debug: Debug = False,
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
 
-    A frame that cannot be read is a cannot_judge line; a camera that is lost is opened again for ever. Exit 3
-    if not a single frame could be judged.
+    A frame that cannot be read is a cannot_judge line; a camera that is lost is opened again for ever. In
+    shadow a line only says which row of the log it is. A rulebook that is changed meanwhile counts from then
+    on, if it is right. Exit 3 if not a single frame could be judged.
     """
     from . import run
-    from .audit.log import open_log
-    from .plant_rules import plant_rules
+    from .audit.log import NONE, open_log
+    from .opening import check_enforceable
+    from .rules_in_force import rules_in_force
+    from .shown import shown
 
     _set_up(debug)
     _check_bundle(bundle)
-    plant = plant_rules(rules, zone, bundle)
+    check_enforceable(mode, bundle)
+    if mode is Mode.SHADOW and audit == NONE:
+        raise UsageError('expected an audit log, which is all that shadow gives, got "none"; give --audit DB')
+    plant = rules_in_force(rules, zone, bundle, _say)
     judged, source = False, run.NoteSource(note, note_file)
     with open_log(audit, keep_frames=keep_frames) as log:
-        for found in run.watch(camera, source, bundle, threads, every, count, plant, reference):
+        for found in run.watch(camera, source, bundle, threads, every, count, plant, reference, mode):
             judgement = log.record(found.judgement, source.raw, found.frame)
-            typer.echo(judgement.model_dump_json())
+            typer.echo(shown(judgement, log.last).model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
         raise typer.Exit(3)
@@ -175,6 +191,7 @@ def serve(
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
+    mode: ModeOption = Mode.ADVISE,
     debug: Debug = False,
 ) -> None:
     """Judge over HTTP: pictures that are sent, and a camera all the time. The page for workers is at /."""
@@ -185,7 +202,9 @@ def serve(
     service.serve(
         service.Network(host, port, token_file, tls_cert, tls_key),
         service.Camera(camera, note, note_file, every, reference),
-        service.Judging(bundle, audit, keep_frames, threads, rules, zone, queue, deadline, valid, notes),
+        service.Judging(
+            bundle, audit, keep_frames, threads, rules, zone, mode, queue, deadline, valid, notes
+        ),
     )
 
 
@@ -283,6 +302,10 @@ def _check_bundle(bundle: Path | None) -> None:
     """A wrong path is the caller's mistake, whatever else is wrong with the picture or the note."""
     if bundle is not None and not bundle.exists():
         raise UsageError(f"expected a bundle folder at {bundle}, found nothing there; check --bundle")
+
+
+def _say(line: str) -> None:
+    typer.echo(f"yochi: {line}", err=True)
 
 
 def _print(judgement: Judgement, pack: Pack | None, lang: Literal["en", "ja"], json: bool) -> None:

@@ -1,12 +1,13 @@
 """What Yochi answers: one `Judgement`, the same object on the command line, in logs and for machines."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, computed_field, model_validator
 
 from .errors import Reason
 from .limits import Gate
+from .mode import Mode, Output, output_of
 from .ruling import Ruling
 from .taxonomy import Frozen, Source, Text
 from .verdict import Verdict
@@ -109,6 +110,25 @@ class Judgement(Frozen):
     decoded_tokens: int = Field(default=0, ge=0)  # tokens sampled before the verdict
     timings_ms: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     identities: Identities = Identities()
+    camera: str | None = None  # whose frame it is, as `camera_name` says it; None for a single picture
+    mode: Mode | None = None  # None where there is none: a single picture on the command line, the library
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def output(self) -> Output | None:
+        """`release` or `hold` in `enforce`. Never stored: a verdict that becomes another takes it along."""
+        return output_of(self.mode, self.verdict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _output_is_the_verdicts(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """A written `output` is read only to be compared: no file makes a release of a hold."""
+        if not isinstance(data, dict) or "output" not in data:
+            return handler(data)
+        found = handler({name: value for name, value in data.items() if name != "output"})
+        if data["output"] != found.output:
+            raise ValueError(f"expected the output {found.output}, got {data['output']!r}")
+        return found
 
     @model_validator(mode="after")
     def _reasons_belong_to_cannot_judge(self) -> "Judgement":
@@ -119,6 +139,11 @@ class Judgement(Frozen):
     def coverage(self) -> dict[Coverage, list[str]]:
         """Slot ids by coverage."""
         return {c: [s.id for s in self.slots if s.coverage is c] for c in Coverage}
+
+
+def in_mode(judgement: Judgement, mode: Mode | None) -> Judgement:
+    """The judgement as that mode gives it."""
+    return judgement if judgement.mode is mode else judgement.model_copy(update={"mode": mode})
 
 
 def cannot_judge(

@@ -8,6 +8,7 @@ from .base import find_base
 from .bundle import Bundle, open_bundle
 from .errors import BundleError, Reason, UsageError, one_line
 from .image import PREPARATION
+from .mode import Mode
 from .prompt import Prompt, build_prompt
 from .tokens import TextTokenizer
 
@@ -45,6 +46,25 @@ def check_unchanged(bundle: Bundle) -> None:
             f"expected the manifest {bundle.sha256[:12]}... that was opened, got another; restart Yochi",
         )
     find_base(bundle.manifest.base)
+
+
+def check_enforceable(mode: Mode, path: Path | None) -> None:
+    """UsageError where `mode` drives outputs and the bundle is not proved: what it says may move nothing.
+
+    One that cannot be read passes: then every judgement is `cannot_judge`, as in any mode, and holds.
+    """
+    if mode is not Mode.ENFORCE:
+        return
+    try:
+        bundle, found = admitted(path)
+    except BundleError:
+        return
+    if not (found.trusted and bundle.manifest.proof.passed):
+        lacks = "which failed its proof" if found.trusted else found.said
+        raise UsageError(
+            f"expected a proved bundle for --mode enforce, got {bundle.path}, {lacks}; "
+            "give another or --mode advise"
+        )
 
 
 def prompt_of(bundle: Bundle) -> Prompt:

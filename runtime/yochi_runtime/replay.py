@@ -72,7 +72,7 @@ def replay(
     with Judge.open(bundle, threads=threads) as judge:
         found = attempt(lambda: judge.judge(Inspection(frame, note)))
     judged = found if plant is None else attempt(lambda: plant.apply(found, note, time))
-    return compare(recorded, judged)
+    return compare(recorded, judged.model_copy(update={"camera": recorded.camera, "mode": recorded.mode}))
 
 
 def _recorded(row: Row) -> Judgement:
@@ -169,6 +169,8 @@ def _fields(judgement: Judgement, gates: list[Gate]) -> dict[str, Any]:
     held = judgement.model_dump(mode="json", exclude={"timings_ms": True, "gates": True})
     for own in ("picture", "engine"):
         del held["identities"][own]
+    if held["rules"] is not None:
+        del held["rules"]["not_taken"]  # speaks of the file, which is another day's
     kept = {(gate.reason, gate.threshold) for gate in gates}
     held["gates"] = [
         gate.model_dump(mode="json") for gate in judgement.gates if (gate.reason, gate.threshold) in kept

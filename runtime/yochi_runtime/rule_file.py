@@ -13,6 +13,7 @@ from .rulebook import Example, Rulebook, parse_rulebook
 from .ruling import Effect
 from .taxonomy import Pack, load_pack, sha256_text
 
+MAX_BYTES = 1_000_000  # of a rulebook; it is read again before every judgement
 STRENGTH: dict[str, int] = {"none": 0, "advice": 1, "caution": 2, "stop": 3}
 
 
@@ -84,18 +85,29 @@ class RuleFile:
 
 def read_rules(path: Path, pack: Pack) -> RuleFile:
     """Read a rulebook for `pack`; UsageError names what cannot be read. Its examples may still fail."""
-    name, text = str(path), _text(path)
+    return rules_of(rules_text(path), str(path), pack)
+
+
+def rules_of(text: str, name: str, pack: Pack) -> RuleFile:
+    """As `read_rules`, from its text."""
     book = parse_rulebook(text, name)
     rules = RuleFile(name, book, pack, clauses_of(book, pack, name), sha256_text(text))
     _ = rules.runs  # the examples' names are checked, too
     return rules
 
 
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise UsageError(f"expected a rulebook (TOML) at {path}, found none; check the path")
+def rules_text(path: Path) -> str:
+    """A rulebook's text, read once; UsageError where it is none."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if not path.is_file():
+            raise UsageError(f"expected a rulebook (TOML) at {path}, found none; check the path")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise UsageError(
+                f"expected at most {MAX_BYTES:,} bytes of rulebook in {path}, got more; shorten it"
+            )
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as e:
         raise UsageError(f"expected a rulebook (UTF-8 TOML) in {path}, got: {e}; check the file") from e
 

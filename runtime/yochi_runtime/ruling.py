@@ -38,3 +38,4 @@ class Ruling(Frozen):
     model_verdict: Verdict  # before the rules; the judgement's is never below it
     applied: tuple[AppliedClause, ...] = ()
     open: tuple[OpenClause, ...] = ()
+    not_taken: str | None = None  # what stands in the rulebook's file by now, and why this one still judges

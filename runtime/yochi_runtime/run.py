@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from yochi_devices.camera import AddressError
 from yochi_devices.cameras import ADDRESS, Camera, CameraError, check_address, is_live, open_camera
@@ -17,15 +18,23 @@ from .errors import CannotJudge, FrameError, NoteError, Reason, UsageError, one_
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
 from .judge import Judge
-from .judgement import Judgement, cannot_judge
+from .judgement import Judgement, cannot_judge, in_mode
 from .limits import gates_of
-from .plant_rules import PlantRules
+from .mode import Mode
 from .scene import Stages
 from .stream import StreamGates, stream_gates
 from .taxonomy import Pack
 
 ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
 _LOG = logging.getLogger(__name__)
+
+
+class Rules(Protocol):
+    """The plant's: `PlantRules`, or `RulesInForce` where their file may change meanwhile."""
+
+    def apply(self, judgement: Judgement, note: Note | None) -> Judgement:
+        """The judgement with the rules in it, never a milder one."""
+        ...
 
 
 class Judged(NamedTuple):
@@ -85,7 +94,7 @@ def judge_file(
     note: NoteSource,
     bundle: Path | None,
     threads: int | None,
-    rules: PlantRules | None = None,
+    rules: Rules | None = None,
 ) -> Judged:
     """The judgement of one picture file; UsageError for wrong paths."""
     return judge_picture(lambda: read_frame(image), note, lambda: Judge.open(bundle, threads=threads), rules)
@@ -95,7 +104,7 @@ def judge_picture(
     read: Callable[[], Frame],
     note: NoteSource,
     opened: Callable[[], AbstractContextManager[Judge]],
-    rules: PlantRules | None = None,
+    rules: Rules | None = None,
 ) -> Judged:
     """The judgement of the picture that `read` gives, by the judge that `opened` gives."""
     packs: list[Pack] = []
@@ -123,8 +132,9 @@ def watch(
     threads: int | None,
     every: float,
     count: int | None,
-    rules: PlantRules | None = None,
+    rules: Rules | None = None,
     reference: str | None = None,
+    mode: Mode = Mode.ADVISE,
 ) -> Iterator[Judged]:
     """One judgement a frame, at most `count`, one each `every` seconds; UsageError where no such path is.
 
@@ -132,15 +142,36 @@ def watch(
     """
     gates = gates_for(uri, reference)
     text: Note | None = None
+
+    def finished(judged: Judged) -> Judged:
+        return judged._replace(judgement=of_camera(ruled(rules, judged.judgement, text), uri, mode))
+
     try:
         text = note.read()
         with open_camera(uri) as camera, Judge.open(bundle, threads=threads) as judge:
             for judged in judge_frames(camera, judge, text, every, count, gates):
-                yield judged._replace(judgement=ruled(rules, judged.judgement, text))
+                yield finished(judged)
     except UsageError:
         raise
     except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
-        yield Judged(ruled(rules, failure(e), text))
+        yield finished(Judged(failure(e)))
+
+
+def camera_name(uri: str) -> str:
+    """The camera's name in judgements: `uri` without what may be secret in an address (user, query)."""
+    if "://" in uri:
+        try:
+            address = urlsplit(uri)
+            uri = f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+        except ValueError:
+            uri = uri.partition("://")[0] + "://..."
+    # A path may hold bytes that are no UTF-8, and JSON cannot.
+    return uri.encode("utf-8", "backslashreplace").decode()
+
+
+def of_camera(judgement: Judgement, uri: str, mode: Mode) -> Judgement:
+    """A camera's judgement, finished: it says whose it is and what it may do."""
+    return in_mode(judgement.model_copy(update={"camera": camera_name(uri)}), mode)
 
 
 def gates_for(uri: str, reference: str | None) -> StreamGates:
@@ -240,7 +271,7 @@ def _frame(picture: CameraFrame | CameraError) -> Frame | FrameError | CameraErr
         return e
 
 
-def ruled(rules: PlantRules | None, judgement: Judgement, note: Note | None) -> Judgement:
+def ruled(rules: Rules | None, judgement: Judgement, note: Note | None) -> Judgement:
     """The judgement after the plant's rules, if there are any; a fault in them is a `cannot_judge`."""
     return judgement if rules is None else attempt(lambda: rules.apply(judgement, note))
 

@@ -1,5 +1,6 @@
 """`yochi watch` and `yochi bundle`."""
 
+import json
 import signal
 import time
 import zipfile
@@ -9,17 +10,20 @@ from types import SimpleNamespace
 
 import pytest
 from PIL import Image
-from yochi_runtime import base, run
+from yochi_runtime import base, rules_in_force, run, trust
+from yochi_runtime.audit.chain import rows
 from yochi_runtime.bundle import BaseModelEntry, FileEntry, file_sha256, open_bundle
 from yochi_runtime.errors import Reason
 from yochi_runtime.judgement import Judgement
 from yochi_runtime.opening import describe
+from yochi_runtime.rule_file import rules_text
 from yochi_runtime.verdict import Verdict
 
-from tests.fixtures.tiny_bundle import TinyBundle
+from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 
 from .conftest import PLAIN_NOTE as NOTE
 from .conftest import Yochi, flip, noise, refused, start, the_judgement
+from .rulebooks import MINIMAL
 
 
 @pytest.fixture
@@ -126,3 +130,81 @@ def test_control_c_ends_the_process_with_130(tiny: TinyBundle, folder: Path) -> 
     _, err = process.communicate(timeout=120)
     assert the_judgement(first).reasons == (Reason.UNPROVED,)
     assert (process.returncode, err) == (130, "yochi: interrupted\n")
+
+
+def test_watch_in_shadow_says_which_rows_it_wrote(yochi: Yochi, folder: Path, tmp_path: Path) -> None:
+    db = tmp_path / "audit.db"
+    code, out, err = yochi("watch", folder, "--note", NOTE, "--mode", "shadow", "--audit", db)
+    assert (code, err) == (0, "")
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"mode": "shadow", "row": row, "fault": None} for row in (1, 2, 3)
+    ]
+    found = [Judgement.model_validate_json(row.judgement) for row in rows(db)]
+    assert [j.verdict for j in found] == [Verdict.PROCEED, Verdict.CANNOT_JUDGE, Verdict.PROCEED]
+    assert {(j.mode, j.output, j.camera) for j in found} == {("shadow", None, str(folder))}
+
+
+def test_watch_in_shadow_without_a_row_says_why(yochi: Yochi, folder: Path, tmp_path: Path) -> None:
+    db = tmp_path / "audit.db"
+    db.write_bytes(b"no log" * 200)
+    code, out, _ = yochi("watch", folder, "--note", NOTE, "--mode", "shadow", "--audit", db, "--count", 1)
+    said = json.loads(out)
+    assert (code, said["row"], "expected to add a row" in said["fault"]) == (3, None, True)
+    code, out, err = yochi("watch", folder, "--note", NOTE, "--mode", "shadow", "--audit", "none")
+    assert (code, out, "expected an audit log, which is all that shadow gives" in err) == (2, "", True)
+
+
+def test_watch_in_enforce_says_release_or_hold(yochi: Yochi, folder: Path, copy: TinyBundle) -> None:
+    code, out, _ = yochi("watch", folder, "--note", NOTE, "--mode", "enforce")
+    found = [Judgement.model_validate_json(line) for line in out.splitlines()]
+    assert (code, [j.output for j in found]) == (0, ["release", "hold", "release"])
+    copy.base.unlink()  # a fault at the start
+    last = refused(yochi("watch", folder, "--note", NOTE, "--mode", "enforce"))
+    assert (last.output, last.camera) == ("hold", str(folder))
+    code, out, _ = yochi("watch", folder, "--note", NOTE)
+    assert Judgement.model_validate_json(out).output is None
+
+
+def test_enforce_refuses_what_is_not_proved(
+    yochi: Yochi, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_bundle(tmp_path / "unproved", passed=False)
+    monkeypatch.setenv("YOCHI_BASE", str(made.base))
+    for command in (["watch", folder, "--note", NOTE], ["serve", "--port", 0]):
+        code, out, err = yochi(*command, "--mode", "enforce", "--bundle", made.folder)
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert "expected a proved bundle for --mode enforce" in err
+        assert "which this Yochi does not trust" in err
+    monkeypatch.setattr(trust, "SHIPPED_MANIFEST_SHA256", made.sha256)
+    assert "which failed its proof" in yochi("serve", "--mode", "enforce", "--bundle", made.folder)[2]
+    flip(made.folder / "lora.gguf")  # unreadable: cannot_judge as in any mode, and a hold
+    found = refused(yochi("watch", folder, "--note", NOTE, "--mode", "enforce", "--bundle", made.folder))
+    assert (found.reasons, found.output) == ((Reason.BUNDLE_CHANGED,), "hold")
+
+
+def test_watch_takes_a_changed_rulebook(
+    yochi: Yochi, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(MINIMAL, encoding="utf-8")
+    looked = []
+
+    def changing(path: Path) -> str:
+        looked.append(path)
+        if len(looked) == 3:  # read once for the start and once before each judgement
+            file.write_text(MINIMAL.replace('version = "1"', 'version = "2"'), encoding="utf-8")
+        return rules_text(path)
+
+    monkeypatch.setattr(rules_in_force, "rules_text", changing)
+    monkeypatch.setattr(rules_in_force, "SETTLED", 0.0)
+    (folder / "d.png").write_bytes((folder / "a.png").read_bytes())
+    code, out, err = yochi("watch", folder, "--note", "weld it", "--rules", file)
+    found = [Judgement.model_validate_json(line).rules for line in out.splitlines()]
+    assert [(r.version, r.not_taken is None) for r in found if r] == [
+        ("1", True),
+        ("1", True),
+        ("1", False),
+        ("2", True),
+    ]
+    assert (code, len(err.splitlines())) == (0, 1)
+    assert err.startswith("yochi: rulebook plant 2 (")

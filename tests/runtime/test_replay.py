@@ -14,7 +14,9 @@ from yochi_runtime.audit.signing import create_key, read_key
 from yochi_runtime.errors import Reason, UsageError
 from yochi_runtime.judgement import Identities, Judgement
 from yochi_runtime.limits import MOVED, STALE
+from yochi_runtime.mode import Mode
 from yochi_runtime.replay import ELSEWHERE, compare
+from yochi_runtime.rules_in_force import RulesInForce, _Seen
 from yochi_runtime.verdict import Verdict
 
 from tests.fixtures.tiny_bundle import make_bundle
@@ -25,6 +27,24 @@ from .conftest import Yochi
 from .test_judgement import factor, full
 
 EXAMPLE = Path(trust.__file__).parent / "rules" / "example.toml"
+
+
+def test_a_mode_a_camera_and_a_changed_rulebook_are_no_difference(
+    yochi: Yochi, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, db, file = tmp_path / "pictures", tmp_path / "watched.db", tmp_path / "rules.toml"
+    folder.mkdir()
+    shutil.copy(picture, folder / "a.png")
+    file.write_bytes(EXAMPLE.read_bytes())
+    monkeypatch.setattr(RulesInForce, "_look", lambda _: _Seen(None, "the file is gone"))
+    words = ["--rules", file, "--audit", db, "--keep-frames", "--mode", "enforce"]
+    code, out, _ = yochi("watch", folder, "--note", NOTE, *words)
+    recorded = Judgement.model_validate_json(out)
+    assert (code, recorded.output, recorded.camera) == (0, "release", str(folder))
+    assert recorded.rules is not None
+    assert recorded.rules.not_taken == "the file is gone"
+    code, out, err = yochi("replay", 1, "--audit", db, "--rules", EXAMPLE)
+    assert (code, out.splitlines()[0], err) == (0, "identical", "")
 
 
 @pytest.fixture
@@ -168,6 +188,8 @@ CHANGES: dict[str, object] = {
     "language": "en",
     "decoded_tokens": 3,
     "identities": Identities(note="x"),
+    "camera": "0",
+    "mode": Mode.ENFORCE,
 }
 OTHERWISE = {"schema_version", "timings_ms", "rules", "gates"}  # has one value; not repeated; tested above
 

@@ -81,6 +81,42 @@ def export(
 
 
 @audit_app.command()
+def report(
+    db: LogFile = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time on (default: the first row).")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Before this time (default: the last row).")
+    ] = None,
+    valid: Annotated[float, typer.Option(min=0.1, help="Seconds after which a verdict expires.")] = 10.0,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table here, too.", show_default=False)
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """What mode enforce would have done with the judgements of a time: how often and how long it would hold.
+
+    By verdict, reason, clause, factor, camera and zone, and hour; with what people said was wrong. TIME is
+    ISO 8601, by the box's clock. A time between two judgements of a camera that is longer than --valid is
+    held as `expired`.
+    """
+    from .report import FIRST, LAST, Span, make_report, parse_time
+    from .report_table import lines, write_report
+
+    span = Span(parse_time(since, FIRST), parse_time(until, LAST))
+    if span.since >= span.until:
+        raise UsageError(f"expected --since before --until, got {since} and {until}; mend one of them")
+    with readable_log(db, debug) as path:
+        found = make_report(path, span, valid)
+        for line in lines(found):
+            typer.echo(line)
+        if csv is not None:
+            with _written(csv, path):
+                typer.echo(f"{csv}: {write_report(found, csv)} rows")
+
+
+@audit_app.command()
 def checkpoint(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The checkpoint to write.", show_default=False)],
     db: LogFile = None,

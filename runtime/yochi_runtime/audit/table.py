@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ TOMBSTONE = "tombstone"  # like FEEDBACK the key of a row that is no judgement, 
 _SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
 # How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+Cell = str | int | float | None
 
 
 def line(row: Row) -> str:
@@ -32,15 +33,21 @@ def line(row: Row) -> str:
 
 
 def write_csv(rows: Iterable[Row], path: Path) -> int:
-    """All `rows` in `path`, or no file at all; how many. With a byte-order mark, which Excel needs."""
+    """All `rows` in `path`, or no file at all; how many."""
+    judged = ((row, _judged(row)) for row in rows)
+    cells = ((*(found[key] for key in _SPLIT), *row) for row, found in judged)
+    return write_table(path, (*_SPLIT, *Row._fields), cells)
+
+
+def write_table(path: Path, header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> int:
+    """All `lines` in `path`, or no file at all; how many. With a byte-order mark, which Excel needs."""
     count, part = 0, path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8-sig", newline="") as sink:
             table = csv.writer(sink)
-            table.writerow((*_SPLIT, *Row._fields))
-            for row in rows:
-                found = _judged(row)
-                table.writerow([_cell(value) for value in (*(found[key] for key in _SPLIT), *row)])
+            table.writerow(header)
+            for line in lines:
+                table.writerow([_cell(value) for value in line])
                 count += 1
         part.replace(path)
     finally:
@@ -64,5 +71,5 @@ def _judged(row: Row) -> dict[str, str]:
     }
 
 
-def _cell(value: str | int | None) -> str | int | None:
+def _cell(value: Cell) -> Cell:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -18,7 +18,7 @@ from ..audit.chain import Broken
 from ..audit.feedback import Feedback
 from ..errors import AuditError, UsageError
 from .access import Guard
-from .given import Asked, Entries, Entry, Given, Readiness, Row
+from .given import Asked, Entries, Entry, Given, Readiness, Row, Withheld
 from .history import entries, entry
 from .intake import read_inspection, read_json
 from .live_routes import live_routes
@@ -79,11 +79,11 @@ def judgement_routes(service: Service) -> APIRouter:
             **_described(400, 408, 413, 415, 422),
         },
     )
-    async def judge(request: Request) -> Given:
+    async def judge(request: Request) -> Given | Withheld:
         """Judge a picture with a note. Whatever goes wrong with them is a `cannot_judge`."""
         until = time.monotonic() + service.settings.deadline
         with service.seats.take():
-            return await service.judge(await read_inspection(request), until)
+            return (await service.judge(await read_inspection(request), until)).shown()
 
     @routes.get("")
     def newest(

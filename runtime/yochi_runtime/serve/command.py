@@ -8,7 +8,9 @@ from pathlib import Path
 from ..audit.log import NONE, default_log, open_log
 from ..errors import UsageError
 from ..judge import Judge
-from ..plant_rules import plant_rules
+from ..mode import Mode
+from ..opening import check_enforceable
+from ..rules_in_force import rules_in_force
 from ..run import NoteSource, gates_for
 from .access import TOKEN_VARIABLE, Access, is_loopback, read_token
 from .app import make_app
@@ -68,6 +70,7 @@ class Judging:
     threads: int | None
     rules: Path | None
     zone: str | None
+    mode: Mode
     waiting: int
     deadline: float  # seconds
     valid: float  # seconds
@@ -86,13 +89,14 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
             f"expected verdicts that hold longer than the {camera.every:g} s between them, got --valid "
             f"{judging.valid:g}; raise it"
         )
-    rules = plant_rules(judging.rules, judging.zone, judging.bundle)
+    check_enforceable(judging.mode, judging.bundle)
+    rules = rules_in_force(judging.rules, judging.zone, judging.bundle, _say)
     log_file = default_log() if judging.audit is None else Path(judging.audit)
     notes = read_notes(judging.notes)
     settings = Settings(log_file, access, judging.waiting, judging.deadline, judging.valid, rules, notes)
     log = open_log(judging.audit, keep_frames=judging.keep_frames)
     opens = partial(Judge.open, judging.bundle, threads=judging.threads)
-    service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE)))
+    service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE), mode=judging.mode))
     if camera.uri is not None and source is not None:
         gates = gates_for(camera.uri, camera.reference)
         followed = CameraSettings(camera.uri, camera.every, judging.valid, rules)
@@ -104,11 +108,13 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
 
 def _announce(network: Network, tls: Tls | None, port: int) -> None:
     host = f"[{network.host}]" if ":" in network.host else network.host
-    print(f"yochi: {'http' if tls is None else 'https'}://{host}:{port}", file=sys.stderr, flush=True)
+    _say(f"{'http' if tls is None else 'https'}://{host}:{port}")
     if tls is None and not is_loopback(network.host):
-        print(
-            f"yochi: without TLS everybody in the network can read {TOKEN_VARIABLE} and pictures; "
-            "give --tls-cert and --tls-key",
-            file=sys.stderr,
-            flush=True,
+        _say(
+            f"without TLS everybody in the network can read {TOKEN_VARIABLE} and pictures; "
+            "give --tls-cert and --tls-key"
         )
+
+
+def _say(line: str) -> None:
+    print(f"yochi: {line}", file=sys.stderr, flush=True)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from ..audit.log import AuditLog
 from ..errors import BundleError, CannotJudge, EngineError, Reason, UsageError
 from ..judge import Judge
-from ..judgement import Judgement
+from ..judgement import Judgement, in_mode
+from ..mode import Mode
 from ..run import Judged, failure
 from ..taxonomy import Pack
 from .builtin import BuiltIn, Refused
@@ -46,7 +47,10 @@ class _Job:
 
 
 class Desk:
-    """Starts with `start`. `opens` gives the judge; `beat` is called by the thread as long as it goes on."""
+    """Starts with `start`. `opens` gives the judge; `beat` is called by the thread as long as it goes on.
+
+    Every judgement is recorded in `mode`.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,9 @@ class Desk:
         log: AuditLog,
         beat: Callable[[], None] = lambda: None,
         check_every: float = CHECK_EVERY,
+        mode: Mode = Mode.ADVISE,
     ) -> None:
+        self.mode = mode
         self._opens, self._log, self._beat, self._every = opens, log, beat, check_every
         self._judge: Judge | None = None
         self._builtin = BuiltIn()
@@ -150,7 +156,8 @@ class Desk:
         start = time.monotonic()
         try:
             judged = job.work()
-            judgement: Judgement = self._log.record(judged.judgement, job.note(), judged.frame)
+            decided = in_mode(judged.judgement, self.mode)
+            judgement: Judgement = self._log.record(decided, job.note(), judged.frame)
             outcome = Outcome(self._log.last, judged._replace(judgement=judgement), time.monotonic() - start)
         except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
             outcome = Outcome(None, Judged(failure(e)), time.monotonic() - start)

@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from ..audit.feedback import GivenFeedback
 from ..errors import Reason
-from ..judgement import Judgement, cannot_judge
+from ..judgement import Judgement, cannot_judge, in_mode
+from ..shown import Recorded, shown
 from ..taxonomy import Frozen
 from ..verdict import Verdict
 
@@ -50,7 +51,33 @@ class Given(Frozen):
             "check the camera, judge again",
             self.judgement.identities,
         )
+        judgement = in_mode(judgement, self.judgement.mode)
         return self.model_copy(update={"age_s": age_s, "judgement": judgement})
+
+    def shown(self) -> "Given | Withheld":
+        """What leaves the box, except through the log."""
+        found = shown(self.judgement, self.id)
+        if isinstance(found, Judgement):
+            return self
+        return Withheld(
+            id=self.id,
+            origin=self.origin,
+            note=self.note,
+            recorded=found,
+            valid_s=self.valid_s,
+            age_s=self.age_s,
+        )
+
+
+class Withheld(Frozen):
+    """In shadow: that a judgement was made and recorded, and not what came of it."""
+
+    id: int | None
+    origin: Literal["request", "camera"]
+    note: str | None
+    recorded: Recorded
+    valid_s: Seconds
+    age_s: Seconds = 0.0
 
 
 class Entry(Frozen):

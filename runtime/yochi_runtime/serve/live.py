@@ -20,12 +20,12 @@ from ..errors import NoteError, Reason, one_line
 from ..image import Frame
 from ..inspection import Inspection, Note
 from ..judgement import Judgement, cannot_judge
-from ..plant_rules import PlantRules
-from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, paced, ruled
+from ..rules_in_force import RulesInForce
+from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, of_camera, paced, ruled
 from ..scene import Stages
 from ..stream import StreamGates
 from .desk import Desk, Outcome
-from .given import Given
+from .given import Given, Withheld
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CameraSettings:
     uri: str
     every: float
     valid_s: float
-    rules: PlantRules | None = None
+    rules: RulesInForce | None = None
 
 
 class Shown(NamedTuple):
@@ -45,9 +45,9 @@ class Shown(NamedTuple):
     since: float  # time.monotonic() of its frame
     frame: Frame | None
 
-    def now(self) -> Given:
+    def now(self) -> Given | Withheld:
         """As it is to be shown now: with its age, or as expired."""
-        return self.given.at(max(0.0, time.monotonic() - self.since))
+        return self.given.at(max(0.0, time.monotonic() - self.since)).shown()
 
 
 class Live:
@@ -129,7 +129,9 @@ class Live:
                 found = Judged(failure(e))
             else:
                 found = judge_shot(shot, self._look, note, self._gates)
-            return found._replace(judgement=ruled(self._settings.rules, found.judgement, note))
+            return found._replace(
+                judgement=self._finished(ruled(self._settings.rules, found.judgement, note))
+            )
 
         since = picture.monotonic if isinstance(picture, CameraFrame) else time.monotonic()
         try:
@@ -139,6 +141,9 @@ class Live:
             return Judged(self.shown.given.judgement)
         self._show(source, outcome, since)
         return outcome.judged
+
+    def _finished(self, judgement: Judgement) -> Judgement:
+        return of_camera(judgement, self._settings.uri, self._desk.mode)
 
     def _look(self, inspection: Inspection) -> Judgement:
         with self._desk.judge() as judge:
@@ -163,7 +168,7 @@ class Live:
             id=outcome.id,
             origin="camera",
             note=source.raw,
-            judgement=outcome.judged.judgement,
+            judgement=self._finished(outcome.judged.judgement),  # also where the desk had none to record
             valid_s=self._settings.valid_s,
         )
         return Shown(given, since, outcome.judged.frame)

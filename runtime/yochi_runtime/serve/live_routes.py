@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from ..run import NoteSource
-from .given import Given, LiveNote
+from .given import Given, LiveNote, Withheld
 from .intake import read_json
 from .live import Live, Shown
 from .service import Service
@@ -31,7 +31,7 @@ def live_routes(service: Service, live: Live) -> APIRouter:
     routes = APIRouter(prefix="/v1/live", tags=["live"])
 
     @routes.get("")
-    def now() -> Given:
+    def now() -> Given | Withheld:
         """The camera's newest judgement; past its time a `cannot_judge`."""
         return live.shown.now()
 

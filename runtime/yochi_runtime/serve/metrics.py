@@ -13,9 +13,14 @@ BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)  # se
 
 
 class Metrics:
-    """`readiness` and `waiting` are asked when the metrics are."""
+    """`readiness`, `waiting` and `not_taken` (the rulebook's) are asked when the metrics are."""
 
-    def __init__(self, readiness: Callable[[], Readiness], waiting: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        readiness: Callable[[], Readiness],
+        waiting: Callable[[], int],
+        not_taken: Callable[[], str | None],
+    ) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._judged = Counter(
@@ -32,6 +37,11 @@ class Metrics:
         )
         self._answers = Counter("yochi_http_responses", "Answers.", ("status",), registry=self._registry)
         self._gauge("yochi_waiting", "Requests that hold a seat.", waiting)
+        self._gauge(
+            "yochi_rules_not_taken",
+            "1 while the rulebook's file holds another than the one that judges.",
+            lambda: float(not_taken() is not None),
+        )
         self._gauge("yochi_ready", "1 while /readyz says so.", lambda: float(readiness().ready))
         self._gauge(
             "yochi_check_age_seconds",

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from ..errors import NoteError, UsageError
 from ..inspection import Note
+from ..mode import Mode
 from ..taxonomy import Source, Text
 from ..wording import display_language
 from .access import COOKIE
@@ -36,6 +37,7 @@ def page_routes(service: Service) -> APIRouter:
         live, lang = service.live, _language(request)
         settings = {
             "live": live is not None,
+            "shadow": service.desk.mode is Mode.SHADOW,
             "note": "" if live is None else live.note.raw or "",
             "notes": service.settings.notes,
             "sources": list(Source),

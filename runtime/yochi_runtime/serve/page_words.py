@@ -28,6 +28,18 @@ _PAGE = {
         en="It could not be recorded. Try again.", ja="記録できませんでした。もう一度押してください。"
     ),
     "age": Text(en="{seconds} s ago", ja="{seconds} 秒前"),
+    "shadow": Text(en="RECORDING ONLY", ja="記録のみ"),
+    "shadow_advice": Text(
+        en="On trial: nothing is judged for you. Work as you always do.",
+        ja="試行中です。判定は表示されません。いつもどおりに作業してください。",
+    ),
+    "not_recorded": Text(
+        en="It is not recorded. Tell the supervisor.", ja="記録されていません。監督者に知らせてください。"
+    ),
+    "rules_not_taken": Text(
+        en="The plant's new rules are not used yet. If this stays, tell the supervisor.",
+        ja="変更された現場ルールはまだ使われていません。この表示が消えなければ監督者に知らせてください。",
+    ),
     "silent": Text(en="The box does not answer.", ja="装置から応答がありません。"),
     "nothing": Text(en="Nothing has been judged yet.", ja="まだ判定していません。"),
     "begin": Text(en="Take a picture and write a note.", ja="写真を撮り、メモを書いてください。"),

@@ -11,7 +11,8 @@ from ..audit.feedback import Feedback
 from ..audit.log import AuditLog
 from ..errors import EngineError, Reason
 from ..image import decode_frame
-from ..plant_rules import PlantRules
+from ..judgement import in_mode
+from ..rules_in_force import RulesInForce
 from ..run import Judged, NoteSource, failure, judge_picture
 from .access import Access
 from .desk import Desk, Outcome
@@ -33,7 +34,7 @@ class Settings:
     waiting: int = 8
     deadline: float = 30.0
     valid_s: float = 10.0
-    rules: PlantRules | None = None
+    rules: RulesInForce | None = None
     notes: tuple[str, ...] = ()  # what the page has keys for
 
 
@@ -45,7 +46,9 @@ class Service:
         self.live: Live | None = None
         self.seats = Seats(settings.waiting, "judgements")
         self.streams = Seats(STREAMS, "listeners")
-        self.metrics = Metrics(desk.readiness, lambda: self.seats.taken)
+        rules = settings.rules
+        not_taken = (lambda: None) if rules is None else (lambda: rules.not_taken)
+        self.metrics = Metrics(desk.readiness, lambda: self.seats.taken, not_taken)
         self.closed_in_order = True  # once closed: whether the desk's thread had gone on until then
         self.stopping: Callable[[], bool] = lambda: False  # whether the server is about to end
 
@@ -80,7 +83,7 @@ class Service:
             id=outcome.id,
             origin="request",
             note=source.raw,
-            judgement=outcome.judged.judgement,
+            judgement=in_mode(outcome.judged.judgement, self.desk.mode),
             valid_s=self.settings.valid_s,
         )
         self.metrics.given(given, seconds)

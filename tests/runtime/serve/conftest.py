@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.judge import Judge
+from yochi_runtime.mode import Mode
 from yochi_runtime.run import NoteSource, gates_for
 from yochi_runtime.serve.access import Access
 from yochi_runtime.serve.app import make_app
@@ -55,14 +56,15 @@ def running(
     check_every: float = 20.0,
     ready: bool = True,
     tls: Tls | None = None,
+    mode: Mode = Mode.ADVISE,
     **settings: Any,
 ) -> Iterator[Running]:
     """Served in a thread until the block ends."""
     access = access or Access("127.0.0.1")
     chosen = Settings(log, access, **settings)
-    service = Service(chosen, Desk(opening, AuditLog(log), check_every=check_every))
+    service = Service(chosen, Desk(opening, AuditLog(log), check_every=check_every, mode=mode))
     if camera is not None:
-        followed = CameraSettings(str(camera), every, chosen.valid_s)
+        followed = CameraSettings(str(camera), every, chosen.valid_s, chosen.rules)
         source = NoteSource(PLAIN_NOTE, None)
         gates = gates_for(str(camera), "none")
         service.live = Live(service.desk, gates, source, followed, service.metrics.given)

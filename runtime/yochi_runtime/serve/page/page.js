@@ -5,6 +5,7 @@
 const settings = JSON.parse(document.getElementById("settings").textContent);
 const $ = (id) => document.getElementById(id);
 const MARKS = { stop: "!", caution: "!", proceed: "✓", cannot_judge: "?" };
+const SHADOW_MARK = "●";
 const SILENCE = 3500; // ms without a beat of the box, which comes every second
 
 let lang = document.documentElement.lang;
@@ -38,9 +39,17 @@ function receive(next) {
 // Both clocks, and the larger: one stands still while the device sleeps, the other can be set.
 const age = () => Math.max(performance.now() - since, Date.now() - sinceWall, 0) / 1000;
 const silent = () => settings.live && performance.now() - heard > SILENCE;
-const expired = () => given !== null && given.judgement.verdict !== "cannot_judge" && age() > given.valid_s;
+const expired = () => given !== null && given.judgement?.verdict !== "cannot_judge" && age() > given.valid_s;
+
+// In shadow the box sends no judgement: whether it records is all there is to say.
+function shadow() {
+  const lost = given !== null && (given.id === null || expired());
+  const why = silent() ? words().silent : lost ? words().not_recorded : "";
+  return { verdict: "shadow", advice: words().shadow_advice, why };
+}
 
 function current() {
+  if (settings.shadow) return shadow();
   if (silent()) return { verdict: "cannot_judge", advice: words().call_supervisor, why: words().silent };
   if (given === null) return { verdict: "cannot_judge", advice: settings.live ? words().call_supervisor : words().begin, why: words().nothing };
   if (expired()) return { verdict: "cannot_judge", advice: words().call_supervisor, why: text(settings.reasons.expired) };
@@ -55,19 +64,20 @@ function tick() {
   if (key !== spoken) {
     spoken = key;
     document.body.dataset.verdict = now.verdict;
-    $("word").textContent = words().verdicts[now.verdict];
-    $("mark").textContent = MARKS[now.verdict];
+    $("word").textContent = settings.shadow ? words().shadow : words().verdicts[now.verdict];
+    $("mark").textContent = MARKS[now.verdict] ?? SHADOW_MARK;
     $("advice").textContent = now.advice;
     $("reasons").textContent = now.why;
   }
   document.body.dataset.stale = String(given !== null && (silent() || expired()));
   $("age").textContent = given === null ? "" : fill(words().age, { seconds: Math.floor(age()) });
   $("connection").textContent = silent() ? words().silent : "";
-  const open = given !== null && given.id !== null && !silent();
+  const open = given !== null && given.id !== null && !silent() && !settings.shadow;
   $("right").disabled = $("wrong").disabled = !open;
 }
 
 function render() {
+  const judgement = given === null || settings.shadow ? null : given.judgement;
   for (const place of document.querySelectorAll("[data-word]")) place.textContent = words()[place.dataset.word];
   for (const place of document.querySelectorAll("[data-say]")) if (place.dataset.say) place.textContent = words().verdicts[place.dataset.say];
   $("language").textContent = words().other_language;
@@ -75,9 +85,10 @@ function render() {
   $("no-picture").textContent = given === null || $("picture").hidden ? words().no_picture : "";
   $("judged-note").textContent = given !== null && given.note !== null ? `${words().judged_note}${given.note}` : "";
   for (const key of $("notes").children) key.setAttribute("aria-pressed", String(given !== null && key.textContent === given.note));
-  $("groups").replaceChildren(...(given === null ? [] : settings.sources.map(group).filter((found) => found !== null)));
-  $("boxes").replaceChildren(...(given === null ? [] : boxes(given.judgement.factors)));
-  if (given !== null && Object.keys(slots).length === 0) learn();
+  $("groups").replaceChildren(...(judgement === null ? [] : settings.sources.map(group).filter((found) => found !== null)));
+  $("boxes").replaceChildren(...(judgement === null ? [] : boxes(judgement.factors)));
+  $("rules").textContent = judgement?.rules?.not_taken ? words().rules_not_taken : "";
+  if (judgement !== null && Object.keys(slots).length === 0) learn();
   tick();
 }
 
@@ -141,7 +152,7 @@ function listen() {
   stream.addEventListener("judgement", (event) => {
     heard = performance.now();
     const next = JSON.parse(event.data);
-    const frame = next.judgement.identities.frame;
+    const frame = next.judgement?.identities.frame ?? null;
     if (frame !== null) showPicture(`/v1/live/frame?sha256=${frame}`);
     else hidePicture();
     receive(next);
