@@ -18,7 +18,6 @@ from .readout import Logits
 from .truth import NOTE_SOURCES
 
 CUE_POSITIVE_WEIGHT, COMBINATION_POSITIVE_WEIGHT = 2.0, 2.0
-RISK_POSITIVE_WEIGHT = 5.0  # a category is rarely named: one in fifteen
 PART_WEIGHT = {"cues": 0.6, "notes": 2.0, "which": 1.0, "combinations": 3.0, "verdict": 0.8}
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from yochi_runtime.errors import UsageError
 from yochi_runtime.spelling import did_you_mean
 
+RISK_POSITIVE_WEIGHT = 5.0  # a category is rarely named: one in fifteen
 OF_NANO = {"features", "projector_rate", "projector_steps"}
 
 
@@ -50,7 +51,7 @@ class SftSettings(PolicySettings):
     projector_rate: float = Field(default=3e-4, gt=0)
     projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
     warmup: int = Field(default=40, ge=0)  # steps
-    risk_positive_weight: float = Field(default=5.0, gt=0)  # `loss.RISK_POSITIVE_WEIGHT`
+    risk_positive_weight: float = Field(default=RISK_POSITIVE_WEIGHT, gt=0)
 
 
 Settings = TypeVar("Settings", bound=PolicySettings)

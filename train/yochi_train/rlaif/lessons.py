@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import torch
 from yochi_runtime.record import Record
 
-from ..loss import RISK_POSITIVE_WEIGHT, readout_loss, targets
+from ..loss import readout_loss, targets
 from ..records import PACK_NOTES
+from ..settings import RISK_POSITIVE_WEIGHT
 from .rounds import Rounds, place_of
 
 
