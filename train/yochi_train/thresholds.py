@@ -1,8 +1,9 @@
 """Thresholds: one per source of risk, two for the verdict slot, chosen on validation records.
 
-A source may take any threshold whose F1 of "there is a risk of this source" is within PLATEAU of its best:
-that sentence is what the box says and what the bars are about, and the curve is flat around its top. Within
-these the verdicts decide (all rates by `yochi_bench.verdicts`):
+A source of notes may take any threshold whose F1 of "there is a risk of this source" is within PLATEAU of its
+best: that sentence is what the box says and what the bars are about, and the curve is flat around its top. A
+picture's F1 hardly sees the false alarms on safe pictures, which are few among all, so that source and the
+combinations are free. The verdicts decide (all rates by `yochi_bench.verdicts`):
 
     stop_recall - 2 miss - 10 max(0, 0.85 - proceed_recall)
 
@@ -22,6 +23,8 @@ from yochi_bench.scores import value, weighted_f1
 from yochi_bench.verdicts import row
 from yochi_runtime.taxonomy import Slot
 from yochi_runtime.verdict import JUDGED
+
+from .truth import NOTE_SOURCES
 
 GRID = tuple(round(0.1 + 0.05 * i, 2) for i in range(15))  # 0.1 .. 0.8: nothing hangs on a hair
 VERDICT_GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # 1: the verdict slot says nothing by itself
@@ -91,7 +94,11 @@ def choose(data: Validation) -> Chosen:
     """The best of the grids that coordinate search finds, from each source's best F1 and a silent verdict."""
     f1s = {name: data.f1(columns) for name, columns in data.groups().items()}
     allowed: dict[str, Sequence[float]] = {
-        name: [t for t, f1 in zip(GRID, found, strict=True) if f1 >= max(found) - PLATEAU]
+        name: [
+            t
+            for t, f1 in zip(GRID, found, strict=True)
+            if name not in NOTE_SOURCES or f1 >= max(found) - PLATEAU
+        ]
         for name, found in f1s.items()
     }
     values = {name: GRID[int(np.argmax(found))] for name, found in f1s.items()}
