@@ -73,7 +73,7 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
     except ValidationError as e:
         first = e.errors()[0]
         at = "".join(f"{part}: " for part in first["loc"])
-        raise UsageError(f"{path}: {at}{first['msg']}") from e
+        raise UsageError(f"{path}: {at}{first['msg'].removeprefix('Value error, ')}") from e
     here = path.parent
     given = {name: getattr(settings, name) for name in ("records", "photos", "features", "start")}
     found: dict[str, object] = {name: here / path for name, path in given.items() if path is not None}
