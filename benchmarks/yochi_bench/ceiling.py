@@ -83,12 +83,13 @@ def copy_rate(threads: int, copied: int) -> float:
 def _best(work: Callable[[], object]) -> float:
     """Seconds of the fastest try; the first warms up."""
     work()
-    tries: list[float] = []
-    while len(tries) < LEAST_TRIES or sum(tries) < SECONDS:
+    best, tries, spent = float("inf"), 0, 0.0
+    while tries < LEAST_TRIES or spent < SECONDS:
         start = time.perf_counter()
         work()
-        tries.append(time.perf_counter() - start)
-    return min(tries)
+        took = time.perf_counter() - start
+        best, tries, spent = min(best, took), tries + 1, spent + took
+    return best
 
 
 def main() -> None:
