@@ -115,7 +115,7 @@ def test_failures_are_not_timed() -> None:
 
 def test_a_row_that_is_not_durable_is_a_failure(tmp_path: Path) -> None:
     lost = AuditLog(tmp_path / "no folder" / "audit.db")
-    with pytest.raises(CannotJudge, match="add this judgement's row"):
+    with pytest.raises(CannotJudge, match="expected to add a row to"):
         measure(Box(FakeJudge(), lost), asked(), Plan(0, 1, 1.0))
 
 
