@@ -174,7 +174,7 @@ def test_enforce_refuses_what_is_not_proved(
         code, out, err = yochi(*command, "--mode", "enforce", "--bundle", made.folder)
         assert (code, out, len(err.splitlines())) == (2, "", 1)
         assert "expected a proved bundle for --mode enforce" in err
-        assert "which this Yochi does not trust" in err
+        assert "unproved/bundle, not signed; give another" in err
     monkeypatch.setattr(trust, "SHIPPED_MANIFEST_SHA256", made.sha256)
     assert "which failed its proof" in yochi("serve", "--mode", "enforce", "--bundle", made.folder)[2]
     flip(made.folder / "lora.gguf")  # unreadable: cannot_judge as in any mode, and a hold

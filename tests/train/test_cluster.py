@@ -166,7 +166,7 @@ def test_a_node_with_another_yochi_is_refused(
     nodes: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "VERSION", 99)
-    with pytest.raises(UsageError, match="expected scenes of version 99 on every node of the cluster, got 1"):
+    with pytest.raises(UsageError, match="expected scenes of version 99 on every node of the cluster, got 2"):
         render_pairs(tmp_path / "out", PAIRS, SMALL, fake(tmp_path / "state"), nodes)
 
 
