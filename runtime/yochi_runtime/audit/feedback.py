@@ -13,6 +13,7 @@ from pydantic import StringConstraints, model_validator
 
 from ..errors import UsageError
 from ..factors import quote
+from ..record import Truth
 from ..taxonomy import Frozen
 from .chain import Row, canonical, following
 
@@ -24,7 +25,7 @@ class Feedback(Frozen):
     """`verdict` is what it should have been; a correction has it, nothing else has."""
 
     says: Literal["right", "wrong", "correction"]
-    verdict: Literal["proceed", "caution", "stop"] | None = None
+    verdict: Truth | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT)] | None = None
 
     @model_validator(mode="after")
