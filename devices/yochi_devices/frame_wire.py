@@ -18,6 +18,7 @@ import numpy as np
 from .camera import CameraError
 from .decode import MAX_PIXELS
 from .frame import CameraFrame, Rgb
+from .whole import limit, read_whole
 
 MAX_HEAD = 1 << 14  # bytes
 _MAGIC = b"YOCAM"
@@ -46,16 +47,16 @@ class FrameWire:
         shape = [] if rgb is None else rgb.shape[:2]
         text = json.dumps({**head, "shape": shape}).encode()
         pixels = b"" if rgb is None else np.ascontiguousarray(rgb).reshape(-1).data
-        self._limit(until)
+        limit(self._end, until)
         self._end.sendall(_LENGTHS.pack(_MAGIC, len(text), len(pixels)) + text)
-        self._limit(until)
+        limit(self._end, until)
         self._end.sendall(pixels)
 
     def receive(self, until: float | None = None) -> tuple[Head, Rgb | None]:
-        magic, head, pixels = _LENGTHS.unpack(self._read(_LENGTHS.size, until).data)
+        magic, head, pixels = _LENGTHS.unpack(read_whole(self._end, _LENGTHS.size, until).data)
         if magic != _MAGIC or head > MAX_HEAD or pixels > 3 * MAX_PIXELS:
             raise ValueError(f"{magic!r}, {head} and {pixels} bytes")
-        said = json.loads(bytes(self._read(head, until)))
+        said = json.loads(bytes(read_whole(self._end, head, until)))
         if not isinstance(said, dict):
             raise ValueError("a head that is none")
         shape = said.pop("shape", None)
@@ -63,27 +64,10 @@ class FrameWire:
             return said, None
         if not _is_shape(shape) or 3 * shape[0] * shape[1] != pixels:
             raise ValueError(f"{pixels} bytes for a picture of {shape}")
-        return said, self._read(pixels, until).reshape(shape[0], shape[1], 3)
+        return said, read_whole(self._end, pixels, until).reshape(shape[0], shape[1], 3)
 
     def close(self) -> None:
         self._end.close()
-
-    def _read(self, count: int, until: float | None) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-        data = np.empty(count, dtype=np.uint8)
-        rest = data.data
-        while rest:
-            self._limit(until)
-            got = self._end.recv_into(rest)
-            if not got:
-                raise ConnectionError("the other end is closed")
-            rest = rest[got:]
-        return data
-
-    def _limit(self, until: float | None) -> None:
-        left = None if until is None else until - time.monotonic()
-        if left is not None and left <= 0:
-            raise TimeoutError
-        self._end.settimeout(left)
 
 
 def head_of(frame: CameraFrame) -> Head:

@@ -10,13 +10,13 @@ import json
 import math
 import socket
 import struct
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from yochi_devices.whole import limit, read_whole
 
 from .errors import EngineError, Reason
 
@@ -60,34 +60,17 @@ class Wire:
         start = _LENGTHS.pack(_MAGIC, len(head), sum(part.nbytes for part in body)) + head
         parts: list[bytes | memoryview] = [start, *(part.view(np.uint8).data for part in body)]
         for data in parts:
-            self._limit(until)
+            limit(self._end, until)
             self._end.sendall(data)
 
     def receive(self, until: float | None = None) -> Message:
-        magic, head, body = _LENGTHS.unpack(self._read(_LENGTHS.size, until).data)
+        magic, head, body = _LENGTHS.unpack(read_whole(self._end, _LENGTHS.size, until).data)
         if magic != _MAGIC or head > MAX_HEAD or body > MAX_BODY:
             raise _rubbish(f"{magic!r}, {head} and {body} bytes")
-        return _message(bytes(self._read(head, until)), self._read(body, until))
+        return _message(bytes(read_whole(self._end, head, until)), read_whole(self._end, body, until))
 
     def close(self) -> None:
         self._end.close()
-
-    def _read(self, count: int, until: float | None) -> NDArray[np.uint8]:
-        data = np.empty(count, dtype=np.uint8)
-        rest = data.data
-        while rest:
-            self._limit(until)
-            got = self._end.recv_into(rest)
-            if not got:
-                raise ConnectionError("the other end is closed")
-            rest = rest[got:]
-        return data
-
-    def _limit(self, until: float | None) -> None:
-        left = None if until is None else until - time.monotonic()
-        if left is not None and left <= 0:
-            raise TimeoutError
-        self._end.settimeout(left)
 
 
 def _message(text: bytes, body: NDArray[np.uint8]) -> Message:
