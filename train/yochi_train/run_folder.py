@@ -11,7 +11,7 @@ import torch
 import transformers
 from yochi_runtime.errors import UsageError
 
-from .model_folder import ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from .model_folder import ADAPTER_WEIGHTS, ENCODER, MODEL, PROJECTOR
 from .policy import precision_of
 from .settings import PolicySettings
 from .slot_model import SlotModel
@@ -28,7 +28,7 @@ def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files:
         name: hashlib.sha256((settings.records / name).read_bytes()).hexdigest() for name in record_files
     }
     if settings.start is not None:
-        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
+        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR, ENCODER))
         data |= {
             f"start/{f.name}": hashlib.sha256(f.read_bytes()).hexdigest() for f in weights if f.is_file()
         }
