@@ -1,12 +1,12 @@
 """The encoder's last stages opened: a finished run learns to see the cues of its pictures better.
 
-Stages 6, 7 and the head convolution of the encoder learn with the cue heads, from boxes and from what is known
-of whole pictures; what lies below stays pretrained, and batch-norm statistics stay as they are. The projector
-learns along, and is held to the image embeddings that the run had (feature distillation, Romero et al. 2015),
-so that the language model goes on reading them. Half of the pictures are shown mirrored.
+Stages 6, 7 and the head convolution of the encoder learn with the cue heads, from boxes and from what is
+known of whole pictures; what lies below stays pretrained, and batch-norm statistics stay as they are. The
+projector learns along, and is held to the image embeddings that the run had (feature distillation, Romero et
+al. 2015), so that the language model goes on reading them. Half of the pictures are shown mirrored.
 
-A killed run goes on from its checkpoint. The maps under the opened stages are kept beside it meanwhile, 351 kB
-a picture.
+A killed run goes on from its checkpoint. The maps under the opened stages are kept beside it meanwhile, 351
+kB a picture.
 """
 
 import copy
