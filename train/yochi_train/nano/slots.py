@@ -87,10 +87,15 @@ class NanoSlots:
         gray: Tensor = self.tower(torch.from_numpy(prepare(GRAY)))[0]
         return gray  # (1, 49, H)
 
-    def read(self, images: Tensor, notes: Sequence[Sequence[str]]) -> Logits:
+    def read(
+        self, images: Tensor, notes: Sequence[Sequence[str]], signs: Sequence[Sequence[str | None]]
+    ) -> Logits:
         owner = torch.tensor([i for i, of_picture in enumerate(notes) for _ in of_picture])
-        said = [self.processor.prompt.note(Note(text).text) for of_picture in notes for text in of_picture]
-        return self.reader.read(images, said, owner)
+        seen = [sign for of_picture in signs for sign in of_picture]
+        texts = (text for of_picture in notes for text in of_picture)
+        prompt = self.processor.prompt
+        said = [prompt.note(Note(text).text, sign) for text, sign in zip(texts, seen, strict=True)]
+        return self.reader.read(images, said, owner, seen)
 
     def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
         p = self.processor.prompt

@@ -82,11 +82,16 @@ class VlmSlots:
         made: Inputs = self._hub.pictures(images=[frame.rgb], return_tensors="pt", **self._options)
         return {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
 
-    def read(self, images: Sequence[Inputs], notes: Sequence[Sequence[str]]) -> Logits:
+    def read(
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+    ) -> Logits:
         """Picture by picture: each may have a size of its own, and so a length of its own."""
         parts = [
-            self.reader.read_picture(inputs, [self.chat.note(Note(text).text) for text in of_picture])
-            for inputs, of_picture in zip(images, notes, strict=True)
+            self.reader.read_picture(inputs, [self.chat.note(Note(text).text) for text in of_picture], seen)
+            for inputs, of_picture, seen in zip(images, notes, signs, strict=True)
         ]
         return Logits(
             *(torch.cat([getattr(p, name) for p in parts]) for name in ("cues", "risks", "verdict"))
