@@ -75,7 +75,7 @@ def _write_adapter(
 
 
 def read_vision(graph: Path, tower: VisionTower) -> tuple[State, State | None]:
-    """The states of projector and encoder in `graph`, float16 storage; None for an encoder that was not tuned.
+    """The states of projector and encoder in `graph`, float16 storage; None for one that was not tuned.
 
     `tower`, of the same shapes and with the pretrained encoder, is overwritten.
     """

@@ -59,7 +59,7 @@ def encode_folder(root: Path, images: Sequence[str], cache: Path, model: Path | 
         return lite0.fold(maps).half().numpy(), pooled.numpy()
 
     tokens, pooled = _filled(root, images, cache, shapes, features, model)
-    return Features(tuple(images), tokens, np.asarray(pooled))
+    return Features(tuple(images), tokens, np.array(pooled))
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def encoded(images: Sequence[str], cache: Path, made_by: str = "") -> int:
     if held != _index(images[: len(held["images"])], made_by):
         raise UsageError(
             f"expected the feature cache {cache} to hold these {len(images)} pictures by this encoder, it "
-            "holds others; delete it, or name another"
+            "holds others; delete it"
         )
     return int((cache / DONE).read_text()) if (cache / DONE).exists() else 0
 
