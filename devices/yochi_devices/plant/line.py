@@ -19,7 +19,7 @@ PACKAGE = "pip install 'yochi[plant]'"
 
 
 class Line:
-    """A context manager. `tell` gets a line when something fails, is full, or works again; from any thread."""
+    """A context manager. `tell` gets a line when something fails, is full or works again, from any thread."""
 
     def __init__(
         self, sinks: Sequence[Sink], outputs: Sequence[Output], outbox: Outbox | None, tell: Tell

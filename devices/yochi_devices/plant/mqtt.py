@@ -2,7 +2,7 @@
 
 Each has a connection of its own, so that a backlog of messages never delays the state. paho's own queue is
 not used: one message at a time is given to it, and after any fault a new client begins with the oldest that
-the outbox has. With MQTT 5 the broker also says when it may not be published; 3.1.1 acknowledges that in silence.
+the outbox has. With MQTT 5 the broker says when it may not be published; 3.1.1 is silent there.
 """
 
 import json
@@ -83,7 +83,7 @@ class Connection:
         client.loop_start()
         self._wait(lambda: bool(self._answers), "answer as MQTT")
         if (answer := self._answers[0]).is_failure:
-            raise SignalError(f"{self._where}: the broker refuses: {answer}; check user and password")
+            raise SignalError(f"{self._where}: the broker refuses: {answer}; check user, password, version")
         return client
 
     def _wait(self, holds: Callable[[], bool], what: str) -> None:

@@ -41,6 +41,8 @@ class Webhook:
                 connection.request("POST", self._target, body, self._headers(message.id, body))
                 status = connection.getresponse().status
             except http.client.HTTPException as e:
+                if isinstance(e, OSError):  # RemoteDisconnected is both
+                    raise
                 raise SignalError(
                     f"{self._host}:{self._port}: no HTTP ({type(e).__name__}); check the port"
                 ) from e
