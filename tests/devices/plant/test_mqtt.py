@@ -132,14 +132,15 @@ def test_what_is_wrong_is_said(port: int, monkeypatch: pytest.MonkeyPatch) -> No
     fails(settings(free_port()), "refused, nothing listens there; check the port")
     fails(settings(port, version="5"), "the broker refuses: Unsupported protocol version; check user")
     fails(settings(port, host="nowhere.invalid"), "no such host")
-    with Receiver() as receiver:
-        fails(settings(receiver.server_address[1]), "closed the connection|no answer as MQTT")
     monkeypatch.setenv("MQTT", "wrong")
     port = free_port()
     with broker(port, {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": False}}):
         fails(settings(port), "the broker refuses: (Not authorized|Bad user name or password)")
         said = settings(port, user="yochi", password=Secret(env="MQTT"))
         assert "wrong" not in repr(said)
+    monkeypatch.setattr("yochi_devices.plant.mqtt.TIMEOUT", 0.2)
+    with Receiver() as receiver:
+        fails(settings(receiver.server_address[1]), "closed the connection|no answer as MQTT within")
 
 
 def test_a_connection_that_was_lost_is_made_again() -> None:
