@@ -12,7 +12,8 @@ from .signal import Newest, Output, SignalError, Sink
 
 FIRST_PAUSE, LAST_PAUSE = 0.5, 60.0  # seconds before a sink is tried again; doubled from one to the other
 OUTPUT_PAUSE = 1.0  # seconds before an output is tried again
-CLOSING = 6.0  # seconds for what is on its way when the process ends
+FLUSHING = 3.0  # seconds in which what waits is still sent when the process ends
+CLOSING = 6.0  # seconds for a turn that is under way by then
 Tell = Callable[[str], object]
 _LOG = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class Worker:
     def __init__(self, name: str, tell: Tell) -> None:
         self.state = State(name)
         self._tell = tell
+        self._more = False  # see `_turn`
+        self._until = 0.0  # time.monotonic(), once it is to end
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"yochi signal {name}", daemon=True)
@@ -44,7 +47,9 @@ class Worker:
 
     def end(self) -> None:
         """Asks it to; `close` waits."""
-        self._closed.set()
+        if not self._closed.is_set():
+            self._until = time.monotonic() + FLUSHING
+            self._closed.set()
         self._wake.set()
 
     def close(self) -> None:
@@ -55,15 +60,23 @@ class Worker:
     def _run(self) -> None:
         try:
             while not self._closed.is_set():
-                self._wake.clear()
-                try:
-                    pause = self._turn()
-                except Exception as e:  # noqa: BLE001 -- a thread that ended would be a sink that is dead in silence
-                    _LOG.debug("%s", self.state.name, exc_info=e)
-                    pause = self._failed(e)
-                self._pause(pause)
+                self._pause(self._try())
+            self._more = self.state.fault is None
+            while self._more and time.monotonic() < self._until:
+                self._try()
         finally:
             self._end()
+
+    def _try(self) -> float | None:
+        """Seconds until the next turn."""
+        self._wake.clear()
+        try:
+            self._more = False
+            return self._turn()
+        except Exception as e:  # noqa: BLE001 -- a thread that ended would be a sink that is dead in silence
+            _LOG.debug("%s", self.state.name, exc_info=e)
+            self._more = False
+            return self._failed(e)
 
     def _pause(self, seconds: float | None) -> None:
         """None: until there is something to do."""
@@ -73,7 +86,7 @@ class Worker:
             self._closed.wait(seconds)
 
     def _turn(self) -> float | None:
-        """Try; seconds until the next turn."""
+        """Try, and say in `_more` whether there may be more to do at once; seconds until the next turn."""
         raise NotImplementedError
 
     def _failed(self, error: Exception) -> float:
@@ -107,6 +120,7 @@ class Sender(Worker):
 
     def _turn(self) -> float | None:
         message = self._outbox.first(self._sink.name)
+        self._more = message is not None
         if message is None:
             return None
         self._sink.send(message)
