@@ -1,0 +1,146 @@
+"""Mosquitto: TLS, passwords and rights in words, and 1,000 judgements while broker and sender are killed."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from yochi_devices.plant.mqtt import MqttMessages, MqttState
+from yochi_devices.plant.settings import MqttSettings
+from yochi_devices.plant.signal import Message, SignalError
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = 1000
+INSTALL = "apt-get install -y --no-install-recommends $(grep -v '^#' tests/system/apt.txt)"
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def start(tmp_path: Path, port: int) -> Iterator[Start]:
+    """Run the broker with more lines of settings; it is killed at the end."""
+    program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    assert program, f"expected mosquitto, found none; {INSTALL}"
+    running: list[subprocess.Popen[bytes]] = []
+
+    def started(*lines: str) -> "subprocess.Popen[bytes]":
+        file = tmp_path / "mosquitto.conf"
+        file.write_text("\n".join([f"listener {port} 127.0.0.1", "user root", *lines, ""]), encoding="utf-8")
+        broker = subprocess.Popen([program, "-c", str(file)], stderr=subprocess.DEVNULL)
+        running.append(broker)
+        until(lambda: listens(port))
+        return broker
+
+    yield started
+    for broker in running:
+        broker.kill()
+        broker.wait()
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def until(holds: Callable[[], bool], seconds: float = 240.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+class Receiver:
+    """A subscriber whom the broker remembers; `rows` counts the ids of each row."""
+
+    def __init__(self, port: int) -> None:
+        self.order: list[int] = []
+        self.ids: dict[int, set[str]] = {}
+        self.came: Counter[str] = Counter()
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="receiver", clean_session=False)
+        self.client.reconnect_delay_set(0.05, 0.2)
+        subscribed = threading.Event()
+        self.client.on_connect = lambda client, *_: client.subscribe("hall/3/judgements", 1)
+        self.client.on_subscribe = lambda *_: subscribed.set()
+        self.client.on_message = self._on_message
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert subscribed.wait(30)
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        said = json.loads(message.payload)
+        self.came[said["id"]] += 1
+        self.ids.setdefault(said["row"], set()).add(said["id"])
+        self.order.append(said["row"])
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def accepted(outbox: Path) -> int:
+    """How many judgements the outbox has ever taken."""
+    db = sqlite3.connect(outbox)
+    (last,) = db.execute("SELECT last FROM sinks").fetchone()
+    db.close()
+    return int(last)
+
+
+def test_1000_judgements_arrive_while_broker_and_sender_are_killed(
+    start: Start, port: int, tmp_path: Path
+) -> None:
+    lines = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/")
+    lines += ("autosave_on_changes true", "autosave_interval 1", "max_queued_messages 0")
+    settings, outbox = tmp_path / "signals.toml", tmp_path / "outbox.db"
+    settings.write_text(
+        'outbox = "outbox.db"\n[[mqtt]]\nname = "broker"\nhost = "127.0.0.1"\ntopic = "hall/3"\n'
+        f"port = {port}\n",
+        encoding="utf-8",
+    )
+
+    def send(first: int) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "tests.system.killed_sender", str(settings), str(first), str(COUNT)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+    broker, receiver = start(*lines), Receiver(port)
+    sender, begun = send(1), time.monotonic()
+    for kills, rows in enumerate((100, 250, 400, 550, 700), 1):
+        until(lambda rows=rows: len(receiver.ids) >= rows)  # type: ignore[misc]
+        broker.send_signal(signal.SIGKILL)
+        broker.wait()
+        if kills in (2, 4):
+            sender.send_signal(signal.SIGKILL)
+            sender.wait()
+            sender = send(accepted(outbox) + 1)
+        time.sleep(0.5)  # out of order for a while
+        broker = start(*lines)
+    assert sender.wait(240) == 0
+    until(lambda: len(receiver.ids) == COUNT, 30)
+    receiver.close()
+    doubles = sum(count - 1 for count in receiver.came.values())
+    print(
+        f"\n{COUNT} judgements, broker killed 5 times, sender twice: {len(receiver.ids)} delivered, "
+        f"{doubles} came twice with their id, in {time.monotonic() - begun:.0f} s"
+    )
+    assert sorted(receiver.ids) == list(range(1, COUNT + 1))
+    assert {len(ids) for ids in receiver.ids.values()} == {1}  # a double is known by its id
+    assert list(dict.fromkeys(receiver.order)) == sorted(receiver.ids)  # in order
