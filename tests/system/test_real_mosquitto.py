@@ -17,9 +17,8 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from yochi_devices.plant.mqtt import MqttMessages, MqttState
-from yochi_devices.plant.settings import MqttSettings
-from yochi_devices.plant.signal import Message, SignalError
+
+from tests.runtime.serve.test_state import self_signed
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 1000
@@ -144,3 +143,46 @@ def test_1000_judgements_arrive_while_broker_and_sender_are_killed(
     assert sorted(receiver.ids) == list(range(1, COUNT + 1))
     assert {len(ids) for ids in receiver.ids.values()} == {1}  # a double is known by its id
     assert list(dict.fromkeys(receiver.order)) == sorted(receiver.ids)  # in order
+
+
+SETTINGS = """
+[[mqtt]]
+name = "broker"
+host = "{host}"
+port = {port}
+topic = "{topic}"
+user = "yochi"
+password = {{ env = "WORD" }}
+tls = {{ ca = "{ca}" }}
+"""
+
+
+def test_tls_passwords_and_rights_are_said_in_words(start: Start, port: int, tmp_path: Path) -> None:
+    for name in ("ours", "other"):
+        (tmp_path / name).mkdir()
+    ours, key = self_signed(tmp_path / "ours")
+    other, _ = self_signed(tmp_path / "other")
+    words, rights, file = tmp_path / "words", tmp_path / "rights", tmp_path / "signals.toml"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(words), "yochi", "hush"], check=True)
+    rights.write_text("user yochi\ntopic write hall/3/judgements\ntopic write free/#\n", encoding="utf-8")
+    lines = (f"cafile {ours}", f"certfile {ours}", f"keyfile {key}")
+    start(*lines, "allow_anonymous false", f"password_file {words}", f"acl_file {rights}")
+
+    def said(host: str = "127.0.0.1", topic: str = "free", ca: Path = ours, word: str = "hush") -> str:
+        file.write_text(SETTINGS.format(host=host, port=port, topic=topic, ca=ca), encoding="utf-8")
+        command = [sys.executable, "-m", "yochi_runtime.cli", "signals", "test", str(file)]
+        done = subprocess.run(
+            command, env={**os.environ, "WORD": word}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == (3 if "FAIL" in done.stdout else 0), done.stderr
+        assert "hush" not in done.stdout + done.stderr
+        return done.stdout
+
+    assert "FAIL" not in said()
+    assert "FAIL broker: " + f"127.0.0.1:{port}: its certificate is not trusted" in said(ca=other)
+    assert "certificate is not trusted (Hostname mismatch" in said(host="localhost")
+    assert "the broker refuses: Not authorized; check user, password" in said(word="wrong")
+    state, messages = said(topic="hall/3").splitlines()
+    assert state.startswith("FAIL broker (state): ")
+    assert "Not authorized for topic hall/3/state; check the broker's rights" in state
+    assert messages.startswith("ok   broker: took a message marked as a test")

@@ -15,8 +15,6 @@ from .signal import Output, SettingsError, Signal, Sink
 from .webhook import Webhook
 from .workers import Driver, Sender, State, Tell, Worker
 
-PACKAGE = "pip install 'yochi[plant]'"
-
 
 class Line:
     """A context manager. `tell` gets a line when something fails, is full or works again, from any thread."""
@@ -119,7 +117,7 @@ def sinks_of(settings: SignalSettings, columns: tuple[str, ...], role: str = "me
         try:
             from .mqtt import MqttMessages
         except ImportError as e:
-            raise SettingsError(f"expected paho-mqtt for [[mqtt]], got: {e}; {PACKAGE}") from e
+            raise SettingsError(f"expected paho-mqtt for [[mqtt]], got: {e}; pip install paho-mqtt") from e
         found += [MqttMessages(one, role) for one in settings.mqtt]
     return found
 
@@ -131,14 +129,14 @@ def outputs_of(settings: SignalSettings, *, driving: bool) -> list[Output]:
         try:
             from .mqtt import MqttState
         except ImportError as e:
-            raise SettingsError(f"expected paho-mqtt for [[mqtt]], got: {e}; {PACKAGE}") from e
+            raise SettingsError(f"expected paho-mqtt for [[mqtt]], got: {e}; pip install paho-mqtt") from e
         found += map(MqttState, settings.mqtt)
     if settings.stack_light or settings.plc:
         try:
             from .modbus import Plc, StackLight
         except ImportError as e:
             raise SettingsError(
-                f"expected pymodbus for [[stack_light]] and [[plc]], got: {e}; {PACKAGE}"
+                f"expected pymodbus for [[stack_light]] and [[plc]], got: {e}; pip install pymodbus"
             ) from e
         found += [StackLight(one, driving=driving) for one in settings.stack_light]
         found += map(Plc, settings.plc)
