@@ -23,7 +23,7 @@ def plan(file: Path) -> Iterator[str]:
     for sink in sinks:
         yield f"{sink.name}: every judgement, kept until it arrives (at most {settings.limit} wait)"
     for output in outputs:
-        yield f"{output.name}: driven every {output.period:g} s, a release ends {settings.release_s:g} s later"
+        yield f"{output.name}: every {output.period:g} s, a release ends after {settings.release_s:g} s"
     for name in (one.name for one in settings.mqtt if one.password is not None and one.tls is None):
         yield f"{name}: without tls everybody in the network can read the password; give tls"
 
