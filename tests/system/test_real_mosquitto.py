@@ -76,7 +76,7 @@ class Receiver:
         self.ids: dict[int, set[str]] = {}
         self.came: Counter[str] = Counter()
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="receiver", clean_session=False)
-        self.client.reconnect_delay_set(0.05, 0.2)
+        self.client.reconnect_delay_set(1, 1)
         subscribed = threading.Event()
         self.client.on_connect = lambda client, *_: client.subscribe("hall/3/judgements", 1)
         self.client.on_subscribe = lambda *_: subscribed.set()
@@ -107,8 +107,10 @@ def accepted(outbox: Path) -> int:
 def test_1000_judgements_arrive_while_broker_and_sender_are_killed(
     start: Start, port: int, tmp_path: Path
 ) -> None:
-    lines = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/")
-    lines += ("autosave_on_changes true", "autosave_interval 1", "max_queued_messages 0")
+    lines = [
+        *("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/"),
+        *("autosave_on_changes true", "autosave_interval 1", "max_queued_messages 0"),
+    ]
     settings, outbox = tmp_path / "signals.toml", tmp_path / "outbox.db"
     settings.write_text(
         'outbox = "outbox.db"\n[[mqtt]]\nname = "broker"\nhost = "127.0.0.1"\ntopic = "hall/3"\n'

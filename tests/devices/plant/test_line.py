@@ -161,7 +161,7 @@ def test_an_output_that_fails_is_told_of_its_fault_each_time(told: list[str]) ->
 def test_an_outbox_that_cannot_be_written_is_told_and_releases_nothing(box: Outbox, told: list[str]) -> None:
     well, ill, shown = Kept("well"), Kept("ill"), Shown()
 
-    def full(*_: object) -> tuple[str, ...]:
+    def full(id: str, body: str) -> tuple[str, ...]:  # noqa: ARG001
         raise sqlite3.OperationalError("database or disk is full")
 
     with Line([well, ill], [shown], box, told.append) as line:
@@ -171,7 +171,7 @@ def test_an_outbox_that_cannot_be_written_is_told_and_releases_nothing(box: Outb
         until(lambda: shown.signal is not None)
         assert shown.signal is not None
         assert shown.signal.release is False
-        del box.put  # type: ignore[method-assign]
+        del box.put
         line.give(now(False))
     assert [said.partition(",")[0] for said in told] == [
         "outbox of well: database or disk is full",

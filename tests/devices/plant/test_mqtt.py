@@ -1,6 +1,7 @@
 """MQTT by a real broker: acknowledged, retained, the last will, and every refusal in words."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class Subscriber:
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         with self.changed:
-            came = (message.topic, message.payload, message.retain)
+            came = (message.topic, bytes(message.payload), message.retain)
             if self.got[-1:] != [came]:
                 self.got.append(came)
                 self.changed.notify()
@@ -90,9 +91,9 @@ def test_the_state_is_retained_and_holds_when_yochi_is_gone(port: int) -> None:
         output.drive(lambda: None)  # nothing new: not said again so soon
         client = output._connection._client
         assert client is not None
-        socket = client.socket()
-        assert socket is not None
-        socket.shutdown(2)  # as when the process is killed: the broker says it
+        connection = client.socket()
+        assert isinstance(connection, socket.socket)
+        connection.shutdown(2)  # as when the process is killed: the broker says it
         assert json.loads(seen.after(2)[1][1]) == GONE
         output.fault()
         output.close()

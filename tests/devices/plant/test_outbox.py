@@ -56,8 +56,8 @@ def unsynced(path: Path, limit: int) -> Outbox:
     return box
 
 
-@settings(max_examples=20)
-@given(st.lists(st.sampled_from(["put", "put", "done", "again"]), max_size=12), st.integers(1, 4))
+@settings(max_examples=10)
+@given(st.lists(st.sampled_from(["put", "put", "done", "again"]), max_size=10), st.integers(1, 4))
 def test_what_was_accepted_comes_out_once_in_order(
     tmp_path_factory: pytest.TempPathFactory, work: list[str], limit: int
 ) -> None:
