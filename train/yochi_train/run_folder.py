@@ -18,6 +18,7 @@ from .slot_model import SlotModel
 
 # Where things lie and how often they are saved does not change what is learned.
 UNPINNED = {"model", "records", "photos", "features", "start", "threads", "checkpoint_every"}
+UNPINNED |= {"critic_url", "critic_timeout", "critic_tries", "critic_workers", "critic_failures"}
 LOG, CHECKPOINT = "log.jsonl", "checkpoint.pt"
 
 

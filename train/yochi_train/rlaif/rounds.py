@@ -51,6 +51,7 @@ class Rounds:
         self.questions = Questions.of(trained)
         self.kept = policy.lora_weights()  # the reference of the round
         self.round, self.step = 0, 0  # finished rounds; steps done in the one after them
+        self.fault = ""  # why the critic failed last
         self.optimizer = self._fresh_optimizer()
         taught_by = settings.critic if settings.method == "dpo" else settings.method
         self.report: dict[str, Any] = {"critic": taught_by, "start": None, "rounds": [], "ended": None}
@@ -97,10 +98,20 @@ class Rounds:
         for i in range(self.round * packs, (self.round + 1) * packs):
             made = self.pairs_of(place_of(i, len(self.records) // PACK_NOTES, self.settings.seed))
             tally, pairs = tally + made.tally, [*pairs, *made.pairs]
+            self._check_critic(tally)
             progress.step(note=f"{len(pairs)} pairs")
         whole = Preferences(tally=tally, pairs=tuple(pairs))
         whole.save(file)
         return whole
+
+    def _check_critic(self, tally: Tally) -> None:
+        s = self.settings
+        if tally.failed > s.critic_failures * s.prompts:
+            raise UsageError(
+                f"expected the critic to score at least {1 - s.critic_failures:.0%} of {s.prompts} prompts, "
+                f"it failed on {tally.failed} of the first {tally.prompts}, the last time: {self.fault}; "
+                "mend that and give the same command again, or raise critic_failures"
+            )
 
     def pairs_of(self, place: int) -> Preferences:
         """Draws answers to every note of the pack at `place`, has them scored, and pairs them."""
@@ -112,8 +123,10 @@ class Rounds:
         answers = draw(slots, verdict, self.questions, s.answers, s.temperature, generator)
         try:
             scores = check_scores(self.critic.score(pack, answers), answers)
-        except CriticError:
+        except CriticError as e:
+            self.fault = str(e)
             return Preferences(tally=Tally(prompts=len(pack), failed=len(pack)))
+        self.fault = next(iter(scores.failed.values()), self.fault)
         return pair_up(
             range(first, first + len(pack)),
             [record.id for record in pack],

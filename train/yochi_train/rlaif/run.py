@@ -15,6 +15,7 @@ from ..run_folder import pin_run
 from ..slot_model import SlotModel
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
+from .endpoint_critic import EndpointCritic, endpoint_of
 from .grpo import group_step
 from .held_out import HeldOut, Outcome, TrainedModel
 from .lessons import Lesson, LessonRounds, supervised_step
@@ -78,17 +79,29 @@ def begin(
     if policy.projector is not None:
         policy.projector.requires_grad_(False)
     trained = TrainedModel(model.pack, read_positives(settings.start / MODEL))
-    critic = critic_of(settings, policy, trained, halves)
+    critic = critic_of(settings, policy, trained, halves, out)
     if settings.method != "dpo":
         return LessonRounds(LESSONS[settings.method], policy, trained, critic, settings, records, halves, out)
     return Rounds(policy, trained, critic, settings, records, halves, out)
 
 
-def critic_of(settings: RlaifSettings, policy: Policy, trained: TrainedModel, held: HeldOut) -> Critic:
+def critic_of(
+    settings: RlaifSettings, policy: Policy, trained: TrainedModel, held: HeldOut, out: Path
+) -> Critic:
     """The critic that the settings name; `policy` still holds the weights that the run starts from."""
     questions = Questions.of(trained)
     if settings.critic == "truth" or settings.method != "dpo":  # the others know it without a critic
         return TruthCritic(questions)
+    if settings.critic == "endpoint":
+        return EndpointCritic(
+            endpoint_of(settings),
+            trained.pack,
+            questions,
+            settings.photos,
+            out,
+            global_weight=settings.global_weight,
+            workers=settings.critic_workers,
+        )
     try:
         apart = settings.critic == "disentangled"
         return DisentangledCritic(policy, trained, questions, held.fit, settings.doubt, apart=apart)
