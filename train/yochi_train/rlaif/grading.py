@@ -28,7 +28,7 @@ SYSTEM = (
 _TASK = (
     "You see a picture and read a worker's note on that place. Others were asked whether the worker may "
     "proceed, proceed with caution, or must stop, and which risks there are; their answers stand below. Give "
-    f"each a whole number from 0 to {MOST}: does it keep people from harm, and does it make them aware of the "
+    f"each a whole number from 0 to {MOST}: does it keep people from harm, and make them aware of the "
     f"risks that are really there? {MOST}: the right decision, and it names them; 0: it lets danger go on. "
     "To stop ordinary work that is done properly avoids no harm; to name a risk that is not there makes "
     "nobody aware."

@@ -47,6 +47,7 @@ class Tally(Frozen):
     close: int = 0
     unknown: int = 0  # the critic does not know the truth
     failed: int = 0  # the critic gave no scores
+    given: int = 0  # pairs of people's feedback, of no prompt
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(**{name: getattr(self, name) + getattr(other, name) for name in Tally.model_fields})

@@ -26,6 +26,7 @@ from ..run_page import write_run_page
 from .assignment import Questions, draw, log_probability, of_prompts
 from .critic import Critic, CriticError, check_scores
 from .dpo import preference_loss
+from .given import given_pairs
 from .held_out import HeldOut, Outcome, TrainedModel, evaluate
 from .preference import Preference, Preferences, Tally, as_assignments, pair_up
 from .settings import RlaifSettings
@@ -100,6 +101,9 @@ class Rounds:
             tally, pairs = tally + made.tally, [*pairs, *made.pairs]
             self._check_critic(tally)
             progress.step(note=f"{len(pairs)} pairs")
+        if self.settings.feedback:
+            given = given_pairs(self.settings.records, self.records, self.policy, self.questions)
+            tally, pairs = tally + Tally(given=len(given)), [*pairs, *given]
         whole = Preferences(tally=tally, pairs=tuple(pairs))
         whole.save(file)
         return whole

@@ -7,6 +7,7 @@ import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
+from ..feedback.pairs import PAIRS, read_pairs
 from ..model_folder import MODEL
 from ..policy import Policy
 from ..positives import read_positives
@@ -46,8 +47,10 @@ def prepare(
 ) -> Rounds:
     """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
     records, halves = read_data(settings, held)
+    if settings.feedback:
+        read_pairs(settings.records)  # told before anything is written
     out.mkdir(parents=True, exist_ok=True)
-    pin_run(settings, model, out, ("train.jsonl", "val.jsonl"))
+    pin_run(settings, model, out, ("train.jsonl", "val.jsonl", *([PAIRS] if settings.feedback else [])))
     model.prepare(settings)
     return begin(settings, model, records, halves, out)
 

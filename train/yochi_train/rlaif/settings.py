@@ -32,6 +32,7 @@ class RlaifSettings(PolicySettings):
     doubt: float = Field(default=0.1, ge=0, lt=0.5)  # disentangled: so near its threshold nothing is observed
     global_weight: float = Field(default=0.5, ge=0, le=1)  # of GS; 0: OS alone, 1: GS alone
     margin: float = Field(default=0.1, gt=0, le=1)  # the best is at least so much above the worst, of 0..1
+    feedback: bool = False  # dpo: each round also learns the pairs that `records from-feedback` put beside
     steps: int = Field(default=60, gt=0)  # a round
     lora_rate: float = Field(default=1e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)  # DPO: how dear it is to leave the round's reference
@@ -39,7 +40,9 @@ class RlaifSettings(PolicySettings):
     sft_weight: float = Field(default=0.1, ge=0)  # of the best answer's own log-probability, a slot
 
     @model_validator(mode="after")
-    def _endpoint_is_named(self) -> Self:
+    def _fits_method_and_critic(self) -> Self:
+        if self.feedback and self.method != "dpo":
+            raise ValueError(f"feedback is of method = 'dpo', got {self.method!r}; leave it out")
         named = self.critic_url is not None and self.critic_model is not None
         if self.critic == "endpoint" and not named:
             raise ValueError("expected critic_url and critic_model beside critic = 'endpoint'")
