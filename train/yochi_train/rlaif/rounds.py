@@ -21,7 +21,8 @@ from yochi_runtime.record import Record
 from ..policy import Policy, check_finite, descend
 from ..progress import Progress
 from ..records import PACK_NOTES
-from ..run_folder import CHECKPOINT, LOG, cut_log, save_checkpoint
+from ..run_folder import CHECKPOINT, cut_log, save_checkpoint
+from ..run_log import RunLog
 from ..run_page import write_run_page
 from .assignment import Questions, draw, log_probability, of_prompts
 from .critic import Critic, CriticError, check_scores
@@ -32,6 +33,7 @@ from .preference import Preference, Preferences, Tally, as_assignments, pair_up
 from .settings import RlaifSettings
 
 REPORT = "report.json"
+RATES = ("safe_effective", "miss", "oversafety")  # of a round, for TensorBoard
 
 
 class Rounds:
@@ -154,13 +156,12 @@ class Rounds:
         """The round's steps that are left, each on some of `count` things; a line of the log each."""
         steps, width = self.settings.steps, min(self.settings.packs, count)
         progress = Progress(f"round {self.round + 1}, steps", steps, self.step)
-        with (self.out / LOG).open("a", encoding="utf-8") as log:
+        with RunLog(self.out, self.round * steps + self.step) as log:
             while self.step < steps:
                 at = range(self.step * width, (self.step + 1) * width)
                 seed = f"{self.settings.seed}-{self.round}"
                 line = learn([place_of(i, count, seed) for i in at])
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+                log.add(line)
                 if self.step % self.settings.checkpoint_every == 0 or self.step == steps:
                     self._save()
                 progress.step(note=f"loss {line['loss']:.3f}")
@@ -190,6 +191,12 @@ class Rounds:
         """Keep the round, or go back to its reference; `of_round` is told beside what it reached."""
         outcome = evaluate(self.policy, self.trained, self.held)
         kept = outcome.better_than(self._best())
+        done = self.round * self.settings.steps + self.step
+        reached = {name: _share(outcome.verdicts.get(name)) for name in RATES}
+        with RunLog(self.out, done) as log:
+            log.scalars(
+                {f"round/{name}": share for name, share in reached.items() if share is not None}, done
+            )
         self.report["rounds"].append({**of_round, **asdict(outcome), "kept": kept})
         if kept:
             self.kept = self.policy.lora_weights()
@@ -232,6 +239,11 @@ class Rounds:
             self.optimizer.load_state_dict(state["optimizer"])
             self.report = json.loads(state["report"])
         cut_log(self.out, self.round * self.settings.steps + self.step)
+
+
+def _share(of: Mapping[str, object] | None) -> float | None:
+    value = of["value"] if of else None
+    return value if isinstance(value, float) else None
 
 
 def _told(preferences: Preferences) -> dict[str, object]:

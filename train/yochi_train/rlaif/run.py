@@ -12,7 +12,7 @@ from ..model_folder import MODEL
 from ..policy import Policy
 from ..positives import read_positives
 from ..records import PACK_NOTES, read_records
-from ..run_folder import pin_run
+from ..run_folder import pin_run, room_on_disk
 from ..slot_model import SlotModel
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
@@ -34,8 +34,9 @@ def improve(
 ) -> str:
     """All rounds, and the finished model in `out/model`; returns lines for the screen."""
     made = prepare(settings, model, out)
-    made.run()
-    made.policy.save(out / MODEL, made.trained.positives)
+    with room_on_disk(out):
+        made.run()
+        made.policy.save(out / MODEL, made.trained.positives)
     return f"{told(made)}\nmodel: {out / MODEL}"
 
 
