@@ -16,9 +16,9 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import Summary
 
 from .run_folder import LOG
+from .run_page import COUNTERS
 
 SCALARS = "tensorboard"
-COUNTERS = {"round", "step"}  # of a line; they place its numbers and are none
 
 
 class RunLog:
