@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from yochi_runtime.bundle import Bundle
 from yochi_runtime.command_line import run_app, show_details
+from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.plant_rules import PlantRules, plant_rules
 
@@ -23,7 +25,7 @@ from .peer_settings import PeerName, PeerSettings
 from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .timed import Box
-from .workload import Asked, read_asked
+from .workload import SHIPPED_PACK, SHIPPED_RECORDS, Asked, given
 
 app = typer.Typer(
     help="Measure a bundle on this device, and the gates on photos.",
@@ -32,8 +34,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html and report.txt.")]
-Images = Annotated[list[Path], typer.Option("--image", help="A picture to judge; several: a fair mixture.")]
-Notes = Annotated[list[str], typer.Option("--note", help="A note; two or more are needed to time a new one.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option("--image", help="A picture; several: in turn. The shipped 100 if left out."),
+]
+Notes = Annotated[
+    list[str] | None, typer.Option("--note", help="A note; two or more are needed to time a new one.")
+]
 BundleOption = Annotated[
     Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
 ]
@@ -45,8 +52,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors
 def latency(
     ctx: typer.Context,
     out: Out,
-    image: Images,
-    note: Notes,
+    image: Images = None,
+    note: Notes = None,
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements of each case; 64 carry p90, 662 p99.")] = 64,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
@@ -58,7 +65,7 @@ def latency(
     """Time judgements by stage: a new frame, a new note, the same again, a camera; memory and energy."""
     if debug:
         show_details()
-    asked = read_asked(image, note)
+    asked = given(image, note, bundle).read()
     plan = Plan(warmup, count, rate)
     plant = plant_rules(rules, None, bundle)
     make_folder(out)
@@ -95,8 +102,14 @@ def _latency(
 @app.command()
 def quality(
     ctx: typer.Context,
-    records: Annotated[Path, typer.Argument(help="Records, one JSON object a line.", show_default=False)],
-    out: Out,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[RECORDS] OUT",
+            help="Records, one JSON object a line (the shipped ones if left out); folder for the report.",
+            show_default=False,
+        ),
+    ],
     photos: Annotated[Path | None, typer.Option(help="Folder of their pictures (default: theirs).")] = None,
     bundle: BundleOption = None,
     seed: Annotated[int, typer.Option(help="For the bootstrap.")] = 0,
@@ -113,9 +126,10 @@ def quality(
     # Loads both engines' libraries: not for --help.
     from .quality import Judges, Settings, measure, read_workload
 
+    opened = read_bundle(bundle)
+    records, out = _records_and_out(folders, opened)
     folder = photos or records.parent
     asked, workload = read_workload(records, folder)
-    opened = read_bundle(bundle)
     make_folder(out)
     count = engine_threads(threads)
     found = measure(Judges(opened, folder, count), asked, Settings(seed, resamples, changed))
@@ -133,12 +147,26 @@ def quality(
     write_report(report, out)
 
 
+def _records_and_out(folders: list[Path], bundle: Bundle) -> tuple[Path, Path]:
+    """UsageError for more or fewer, and where the shipped records do not know the bundle's slots."""
+    if len(folders) == 2:
+        return folders[0], folders[1]
+    if len(folders) > 2:
+        raise UsageError(f"expected [RECORDS] OUT, got {len(folders)} paths; give the report's folder last")
+    if bundle.pack.id != SHIPPED_PACK:
+        raise UsageError(
+            f"expected a bundle of the pack {SHIPPED_PACK} for the shipped records, got {bundle.pack.id}; "
+            "give records of your own"
+        )
+    return SHIPPED_RECORDS, folders[0]
+
+
 @app.command()
 def peers(
     ctx: typer.Context,
     out: Out,
-    image: Images,
-    note: Notes,
+    image: Images = None,
+    note: Notes = None,
     bundle: BundleOption = None,
     peer: Annotated[
         list[PeerName] | None, typer.Option(help="One of yochi, json, token; several. All if left out.")
@@ -151,15 +179,16 @@ def peers(
     """The same weights asked in several ways, in turn: slots read, JSON written, one token written."""
     if debug:
         show_details()
-    asked, opened, workers = read_asked(image, note), read_bundle(bundle), engine_threads(threads)
+    words, opened, workers = given(image, note, bundle), read_bundle(bundle), engine_threads(threads)
+    asked = words.read()
     make_folder(out)
     # Loads both engines' libraries: not for --help.
     from .peers import FEWER, LATER, interleaved, peers_table, started
 
     names = list(dict.fromkeys(peer or PeerName))
     common: dict[str, Any] = {
-        "images": tuple(map(str, image)),
-        "notes": tuple(note),
+        "images": tuple(map(str, words.images)),
+        "notes": words.notes,
         "bundle": None if bundle is None else str(bundle),
         "threads": workers,
     }
@@ -167,9 +196,9 @@ def peers(
         answers = interleaved(running, warmup, count)
         peaks = {str(process.name): process.peak() for process in running}
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
-    words, tables = command_words(ctx), [peers_table(answers, peaks)]
+    line, tables = command_words(ctx), [peers_table(answers, peaks)]
     write_report(
-        new_report("peers", words, opened, asked.identity, workers, settings, tables, notes=(FEWER, LATER)),
+        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(FEWER, LATER)),
         out,
     )
 
@@ -178,8 +207,8 @@ def peers(
 def roofline(
     ctx: typer.Context,
     out: Out,
-    image: Images,
-    note: Notes,
+    image: Images = None,
+    note: Notes = None,
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements that count; 11 carry p50.")] = 20,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
@@ -189,7 +218,7 @@ def roofline(
     """How far each stage is from this machine's limits, and what bounds it."""
     if debug:
         show_details()
-    asked = read_asked(image, note)
+    asked = given(image, note, bundle).read()
     make_folder(out)
     # Loads both engines' libraries: not for --help.
     from yochi_runtime.judge import Judge

@@ -32,7 +32,7 @@ from yochi_runtime.verdict import JUDGED
 from .memory import memory_table
 from .peer_settings import PeerName, PeerSettings
 from .timed import check_judged
-from .workload import read_asked
+from .workload import Given
 
 ASK, END = "ask", "end"
 CONTEXT, MOST_TOKENS = 512, 64
@@ -140,7 +140,7 @@ def _path(bundle: str | None) -> Path | None:
 
 def serve(settings: PeerSettings, lines: TextIO, out: TextIO) -> None:
     """READY, then a line for every ASK, and the memory at END."""
-    asked = read_asked([Path(image) for image in settings.images], settings.notes)
+    asked = Given("", tuple(map(Path, settings.images)), settings.notes).read()
     new = asked.new_frames()
     with opened(settings) as answer:
         _say(out, {"ready": True})
