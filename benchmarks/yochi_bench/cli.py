@@ -24,6 +24,7 @@ from .latency import measure as measure_latency
 from .peer_settings import PeerName, PeerSettings
 from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
+from .suites.items import SuiteName
 from .timed import Box
 from .workload import SHIPPED_PACK, SHIPPED_RECORDS, Asked, given
 
@@ -237,6 +238,56 @@ def roofline(
     write_report(
         new_report("roofline", words, opened, asked.identity, workers, settings, *found.parts()), out
     )
+
+
+@app.command()
+def suite(
+    ctx: typer.Context,
+    name: Annotated[SuiteName, typer.Argument(help="siuo, figstep-benign, mossbench, or jsonl: your own.")],
+    folder: Annotated[Path, typer.Argument(help="The suite as you have it; nothing is downloaded.")],
+    out: Out,
+    bundle: BundleOption = None,
+    answers: Annotated[
+        str | None, typer.Option(metavar="MODEL@URL", help="A model to ask beside the box; URL as .../v1.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(metavar="MODEL@URL", help="A model that scores what it writes.")
+    ] = None,
+    second_judge: Annotated[
+        str | None, typer.Option(metavar="MODEL@URL", help="Another, to see whether they agree.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Questions; all if left out.")] = None,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """A public suite of safety or oversafety: the box's verdicts, and a model's answers by the suite's rule.
+
+    Keys: YOCHI_ANSWERS_KEY, YOCHI_JUDGE_KEY, YOCHI_SECOND_JUDGE_KEY.
+    """
+    if debug:
+        show_details()
+    from .suites.items import SUITES, read_items
+    from .suites.models import Models
+
+    models = Models(answers, judge, second_judge)
+    asked = SUITES[name]
+    items, workload = read_items(asked, folder, count)
+    rules = models.rules(asked, folder)
+    make_folder(out)
+    said = models.ask(items, rules, out)
+    # Starts the engines: not for a wrong path or an endpoint that is not there.
+    from yochi_runtime.judge import Judge
+
+    from .suites.run import ask_box
+    from .suites.tables import suite_notes, suite_tables
+
+    with Judge.open(bundle, threads=threads) as box:
+        rows = [ask_box(box, items), *said]
+        opened = box.bundle
+    settings: dict[str, Setting] = {"answers": answers, "judge": judge, "second_judge": second_judge}
+    tables, notes = suite_tables(asked, items, rows), suite_notes(asked)
+    workers, line = engine_threads(threads), command_words(ctx)
+    write_report(new_report("suite", line, opened, workload, workers, settings, tables, notes=notes), out)
 
 
 @app.command()
