@@ -22,6 +22,7 @@ from .compare import compare as compared
 from .latency import Plan, log_beside, reading_notes
 from .latency import measure as measure_latency
 from .peer_settings import PeerName, PeerSettings
+from .quantization import quantization as fronts_of
 from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .suites.items import SuiteName
@@ -288,6 +289,18 @@ def suite(
     tables, notes = suite_tables(asked, items, rows), suite_notes(asked)
     workers, line = engine_threads(threads), command_words(ctx)
     write_report(new_report("suite", line, opened, workload, workers, settings, tables, notes=notes), out)
+
+
+@app.command()
+def quantization(
+    ctx: typer.Context,
+    sweep: Annotated[Path, typer.Argument(help="report.json of yochi-export sweep.", show_default=False)],
+    out: Out,
+) -> None:
+    """The rungs of an export sweep on latency, size and quality, and which of them no other beats."""
+    found = fronts_of(read_report(sweep), command_words(ctx))
+    make_folder(out)
+    write_report(found, out)
 
 
 @app.command()
