@@ -292,6 +292,38 @@ def suite(
 
 
 @app.command()
+def endurance(
+    ctx: typer.Context,
+    out: Out,
+    image: Images = None,
+    note: Notes = None,
+    bundle: BundleOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Judgements in a row, every tenth of a fault.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="For the faults.")] = 0,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Thousands of judgements with camera faults: memory, descriptors, drift, faults that slip through."""
+    if debug:
+        show_details()
+    asked = given(image, note, bundle).read()
+    make_folder(out)
+    # Starts the engines: not for --help, not for a wrong path.
+    from yochi_runtime.judge import Judge
+
+    from .endurance import endure
+
+    settings: dict[str, Setting] = {"count": count, "seed": seed}
+    with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
+        tables, plots = endure(Box(judge, log), asked, count, seed)
+        opened = judge.bundle
+    words, workers = command_words(ctx), engine_threads(threads)
+    write_report(
+        new_report("endurance", words, opened, asked.identity, workers, settings, tables, plots), out
+    )
+
+
+@app.command()
 def quantization(
     ctx: typer.Context,
     sweep: Annotated[Path, typer.Argument(help="report.json of yochi-export sweep.", show_default=False)],
