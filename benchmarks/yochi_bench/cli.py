@@ -171,7 +171,7 @@ def peers(
     note: Notes = None,
     bundle: BundleOption = None,
     peer: Annotated[
-        list[PeerName] | None, typer.Option(help="One of yochi, json, token; several. All if left out.")
+        list[PeerName] | None, typer.Option(help="One way to ask; several. All if left out.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Questions that count; 11 carry p50, 64 p90.")] = 20,
     warmup: Annotated[int, typer.Option(min=0, help="Questions before them, not counted.")] = 2,
@@ -185,9 +185,10 @@ def peers(
     asked = words.read()
     make_folder(out)
     # Loads both engines' libraries: not for --help.
-    from .peers import FEWER, LATER, interleaved, peers_table, started
+    from .peers import FEWER, interleaved, missing, peers_table, started
 
-    names = list(dict.fromkeys(peer or PeerName))
+    absent = missing(peer or list(PeerName))
+    names = [name for name in dict.fromkeys(peer or PeerName) if name not in absent]
     common: dict[str, Any] = {
         "images": tuple(map(str, words.images)),
         "notes": words.notes,
@@ -198,9 +199,9 @@ def peers(
         answers = interleaved(running, warmup, count)
         peaks = {str(process.name): process.peak() for process in running}
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
-    line, tables = command_words(ctx), [peers_table(answers, peaks)]
+    line, tables = command_words(ctx), [peers_table(answers, peaks, absent)]
     write_report(
-        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(FEWER, LATER)),
+        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(FEWER,)),
         out,
     )
 
