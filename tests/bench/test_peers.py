@@ -57,9 +57,10 @@ def test_the_table_by_hand() -> None:
 
 def test_torch_agrees_where_it_says_the_same() -> None:
     ms, tokens = [10.0] * 4, [0] * 4
+    said: list[str | None] = ["stop", "stop", "stop", "caution"]
     answers = {
         "yochi": Answers(ms, tokens, ["stop"] * 4),
-        "torch": Answers(ms, tokens, ["stop"] * 3 + ["caution"]),
+        "torch": Answers(ms, tokens, said),
     }
     peaks = dict.fromkeys(answers, Number(value=1e6))
     assert peers_table(answers, peaks, {}).rows[1].cells["agreement"].value == 0.75
