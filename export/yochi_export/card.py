@@ -67,10 +67,7 @@ def _signs(manifest: Manifest) -> str:
     signs = [slot for slot in manifest.slots if slot.startswith(f"{Source.IMAGE_TEXT}:")]
     if all(manifest.positives.get(slot, 0) < MIN_POSITIVES for slot in signs):
         return "It does not read signs."
-    return (
-        "Words in it are\n  judged where the box reads signs (extra `ocr`), and no more of them than fit into "
-        f"{MAX_SIGN_TOKENS} tokens."
-    )
+    return f"Words in it\n  are judged where the box reads signs (`ocr`), {MAX_SIGN_TOKENS} tokens of them."
 
 
 def _slots(manifest: Manifest) -> Iterator[str]:

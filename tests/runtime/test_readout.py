@@ -59,7 +59,7 @@ def test_platt_by_hand(tmp_path: Path) -> None:
 def test_words_in_the_picture_are_judged_where_they_were_read(
     tmp_path: Path, read: bool, untrained: list[str], coverage: Coverage
 ) -> None:
-    bundle = open_bundle(make_bundle(tmp_path, untrained=untrained).folder)
+    bundle = open_bundle(make_bundle(tmp_path, untrained=untrained, signs=True).folder)
     assert read_out(bundle, *flat(bundle), signs_read=read).of(SIGN).coverage is coverage
 
 

@@ -41,7 +41,9 @@ PER_SET = 8
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
-    return make_bundle(tmp_path_factory.mktemp("evaluated"), untrained=["combination:load", "cue:fire"])
+    return make_bundle(
+        tmp_path_factory.mktemp("evaluated"), untrained=["combination:load", "cue:fire"], signs=True
+    )
 
 
 @pytest.fixture
