@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from yochi_runtime.bundle import MIN_POSITIVES, Manifest
+from yochi_runtime.prompt import MAX_SIGN_TOKENS
+from yochi_runtime.taxonomy import Source
 
 LANGUAGES = {"en": "English", "ja": "Japanese"}
 _ABOUT = """\
@@ -30,7 +32,7 @@ _LIMITS = """\
 - Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires) and
   on notes made from a phrase grammar and public accident narratives. Your plant looks and writes otherwise:
   try it there first.
-- It sees 448 x 448 pixels: small or distant things are missed. It does not read signs.
+- It sees 448 x 448 pixels: small or distant things are missed. {signs}
 - Slots listed as not trained have no probability and are never read as safe.
 - Notes in a language that is not listed as proved are not judged.
 - Probabilities are calibrated on validation records of the same kind as the training records."""
@@ -47,7 +49,7 @@ def render(manifest: Manifest, evaluation: Mapping[str, Any] | None, parity: Map
         "## Slots\n\n" + "\n".join(_slots(manifest)),
         "## Quality\n\n" + "\n\n".join(_quality(evaluation)),
         "## The shipped engines against torch\n\n" + "\n".join(_parity(parity)),
-        "## Limits\n\n" + _LIMITS,
+        "## Limits\n\n" + _LIMITS.format(signs=_signs(manifest)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -59,6 +61,13 @@ def _languages(manifest: Manifest) -> str:
         if proved
         else "None is proved: every note gives `language_not_proved`."
     )
+
+
+def _signs(manifest: Manifest) -> str:
+    signs = [slot for slot in manifest.slots if slot.startswith(f"{Source.IMAGE_TEXT}:")]
+    if all(manifest.positives.get(slot, 0) < MIN_POSITIVES for slot in signs):
+        return "It does not read signs."
+    return f"Words in it\n  are judged where the box reads signs (`ocr`), {MAX_SIGN_TOKENS} tokens of them."
 
 
 def _slots(manifest: Manifest) -> Iterator[str]:

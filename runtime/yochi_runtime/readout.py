@@ -7,7 +7,7 @@ probability.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,13 @@ class Readout:
     slots: tuple[SlotResult, ...]
     caution: float
     stop: float
+
+    def unlooked(self, why: str | None) -> "Readout":
+        """With the reason why there are slots that nobody looked at."""
+        told = (
+            s.model_copy(update={"why": why}) if s.coverage is Coverage.NOT_LOOKED else s for s in self.slots
+        )
+        return replace(self, slots=tuple(told))
 
     def of(self, slot: str) -> SlotResult:
         return next(result for result in self.slots if result.id == slot)

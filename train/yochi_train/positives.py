@@ -16,7 +16,7 @@ def count_positives(records: Sequence[Record]) -> dict[str, int]:
     seen: dict[str, set[str]] = {}
     for record in records:
         for slot, value in record.slots.items():
-            what = record.note
+            what: str | None = record.note
             if slot.startswith((CUE, SIGN)):
                 what = record.image if slot.startswith(CUE) else record.sign
             if value and what is not None:  # of words that nobody read nothing is learned

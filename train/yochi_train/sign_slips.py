@@ -48,7 +48,7 @@ def _printed(line: str, lang: Lang, rng: random.Random) -> list[str]:
     if not places:
         return [line]
     at = rng.choice(list(places))
-    return [line[:at].strip(), line[at:].strip()]
+    return [part for part in (line[:at].strip(), line[at:].strip()) if part]
 
 
 def _slip(row: str, rate: float, rng: random.Random) -> str:

@@ -203,14 +203,14 @@ class TestSet:
 def steered(records: Sequence[Record], pack: Pack, seed: int) -> tuple[list[Record], list[Record]]:
     """The dangerous ones of `records`, read to the end without words, and with a sign that tries to steer.
 
-    Nothing else is in the signs. Empty where `pack` has no such category.
+    Nothing else is in the signs. UsageError where `pack` has no such category.
     """
     dealer = SignDealer(pack, "test", seed)
     dangerous = [r for r in records if r.verdict in ("stop", "caution")]
     before = [r.model_copy(update={"sign": ""}) for r in dangerous]
     risky = [read.text for sign, read in dealer.every(0) if sign and sign.category == STEERING]
     if not risky:
-        return [], []
+        raise UsageError(f"expected a pack with {STEERING} among its image_text, got {pack.id}")
     texts = (risky[i % len(risky)] for i in range(len(dangerous)))
     return before, [r.model_copy(update={"sign": text}) for r, text in zip(dangerous, texts, strict=True)]
 
