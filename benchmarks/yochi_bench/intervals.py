@@ -161,6 +161,16 @@ def upper_limit(successes: int, trials: int, confidence: float = 0.95) -> float:
     return high
 
 
+def binomial_tail(successes: int, trials: int, share: float) -> float:
+    """P(X <= successes) of X ~ Bin(trials, share), 0 < share < 1."""
+    if not 0 <= successes <= trials or not 0 < share < 1:
+        raise ValueError(
+            f"expected 0 <= successes <= trials, 0 < share < 1, got {successes}, {trials}, {share}"
+        )
+    logs = [_log_choose(trials, k) for k in range(successes + 1)]
+    return min(1.0, math.fsum(_terms(logs, trials, share)))
+
+
 def lower_limit(successes: int, trials: int, confidence: float = 0.95) -> float:
     """Exact one-sided lower limit: failures seen from the other side. Clopper and Pearson (1934)."""
     return 1.0 - upper_limit(trials - successes, trials, confidence)
