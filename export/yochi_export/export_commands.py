@@ -96,6 +96,7 @@ def sweep(
     """Every rung as a bundle, and one table and plot of what each costs and loses. Exit 4: none is proved."""
     from yochi_bench.command_words import command_words
     from yochi_bench.quality import read_workload
+    from yochi_bench.report import Setting
     from yochi_bench.report_files import make_folder, new_report, write_report
 
     from .doctor import require
@@ -106,12 +107,11 @@ def sweep(
     make_folder(out / "sweep")
     found = sweep_rungs(order, lambda text: typer.echo(f"sweep: {text}", err=True))
     _, workload = read_workload(records / "val.jsonl", photos)
-    settings = {"count": count, "target": str(target), "fit": fit, "miss": miss}
-    shown = found.shown
+    settings: dict[str, Setting] = {"count": count, "target": str(target), "fit": fit, "miss": miss}
     report = new_report(
         "ladder",
         command_words(ctx),
-        shown,
+        found.shown,
         workload,
         threads,
         settings,

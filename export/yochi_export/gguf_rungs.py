@@ -50,7 +50,7 @@ def quantize_gguf(source: Path, out: Path, rung: LanguageRung, threads: int) -> 
 
 
 def check_whole(source: Path) -> None:
-    """UsageError unless `source` is a GGUF file of F32, F16 or BF16 weights: what is rounded twice is another."""
+    """UsageError unless `source` is a GGUF file of F32, F16 or BF16 weights; nothing is rounded twice."""
     try:
         tensors = gguf.GGUFReader(source).tensors
     except (OSError, ValueError, IndexError) as e:
