@@ -33,7 +33,7 @@ def test_each_language_rung_is_smaller_and_reads_nearly_alike(tiny_run: TinyRun,
         assert str(rung) in kinds
         sizes.append(made.stat().st_size)
     assert sizes == sorted(sizes, reverse=True)
-    with pytest.raises(UsageError, match="expected F16 weights in Q4_0.gguf, got Q4_0"):
+    with pytest.raises(UsageError, match=r"expected F16 weights in Q4_0\.gguf, got Q4_0"):
         quantize_gguf(tmp_path / "Q4_0.gguf", tmp_path / "twice.gguf", LanguageRung.F16, threads=1)
     assert not (tmp_path / "twice.gguf").exists()
 
