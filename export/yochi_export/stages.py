@@ -21,6 +21,7 @@ from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_train.calibrate import calibrate, draft
+from yochi_train.calibration_error import calibration_errors
 from yochi_train.learn_then_test import calibrate_tested
 from yochi_train.pictures import read_pictures
 
@@ -138,7 +139,9 @@ def proved(order: Order, rung: VisionRung, report: Report, say: Say) -> Proved:
     parity = compare(bundle, asked, box, _reference(order))
     parity = replace(parity, layers=layers_of(order, rung, bundle, report))
     tested = {"test": calibrated.calibration.test.model_dump()} if calibrated.calibration.test else {}
-    report.put(f"{rung}:calibration", asdict(calibrated.chosen) | {"shared": calibrated.shared} | tested)
+    errors = {"ece": calibration_errors(bundle, calibrated.calibration, known, of_known)}
+    said = asdict(calibrated.chosen) | {"shared": calibrated.shared}
+    report.put(f"{rung}:calibration", said | errors | tested)
     report.put(f"{rung}:parity", parity.as_json())
     parts = replace(parts, parity=parity.as_json())
     return Proved(rung, parts, bundle, parity, score(bundle, asked, box))
