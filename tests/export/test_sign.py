@@ -110,13 +110,18 @@ def test_all_signs_at_its_end_and_looks_at_the_key_before_its_beginning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The steps between are others' tests; here they give a bundle that is proved, and one that is not."""
-    began = []
+    began: list[bool] = []
 
     def exported(passed: bool) -> Callable[..., Bundle]:
         opened = open_bundle(bundle)
         proof = opened.manifest.proof.model_copy(update={"passed": passed})
         manifest = opened.manifest.model_copy(update={"proof": proof})
-        return lambda *_: began.append(passed) or replace(opened, manifest=manifest)
+
+        def export(*_: object) -> Bundle:
+            began.append(passed)
+            return replace(opened, manifest=manifest)
+
+        return export
 
     call = ["all", str(tiny_run.folder), str(tmp_path / "out"), "--records", "r", "--photos", "p", "--key"]
     monkeypatch.setattr(stages, "export_all", exported(passed=True))

@@ -9,6 +9,8 @@ from yochi_bench.noninferiority import NonInferiority
 from yochi_bench.report import Number, read_report
 from yochi_bench.verdicts import Rate
 from yochi_export import cli, sweep
+from yochi_export.options import NOT_PROVED
+from yochi_export.order import Order
 from yochi_export.parity import Parity
 from yochi_export.rung_cost import RungCost
 from yochi_export.rungs import VisionRung
@@ -18,7 +20,7 @@ from yochi_runtime.bundle import Bundle, open_bundle
 
 from tests.fixtures.tiny_bundle import make_bundle
 
-from .test_stages import COUNT, Order, order  # noqa: F401 -- a fixture
+from .conftest import COUNT
 
 LIMITS = Interval(0.0, 0.0, 0.0, 0.9, 100, 0, {"pictures": 9})
 PASSED = Parity(
@@ -92,7 +94,7 @@ def test_the_table_marks_it_and_the_notes_say_what_failed(ladder: list[Swept]) -
 
 
 def test_two_rungs_of_a_tiny_run(
-    order: Order,  # noqa: F811
+    order: Order,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -100,7 +102,7 @@ def test_two_rungs_of_a_tiny_run(
     monkeypatch.setattr(sweep, "TIMED", 1)
     words = ["sweep", order.run.path, order.out, "--records", order.records, "--photos", order.photos]
     call = [str(word) for word in (*words, "--threads", 1, "--count", COUNT)]
-    assert cli.command(call) == cli.NOT_PROVED, "six records prove nothing"
+    assert cli.command(call) == NOT_PROVED, "six records prove nothing"
     report = read_report(order.out / "sweep" / "report.json")
     rows = {row.id: row.cells for row in report.table("ladder").rows}
     assert list(rows) == ["fp16", "nbits-8"]
@@ -111,7 +113,7 @@ def test_two_rungs_of_a_tiny_run(
     bundles = [json.loads((order.out / r / "bundle" / "manifest.json").read_text()) for r in rows]
     assert bundles[0]["files"]["vision.onnx"] != bundles[1]["files"]["vision.onnx"]
     capsys.readouterr()
-    assert cli.command(call) == cli.NOT_PROVED
+    assert cli.command(call) == NOT_PROVED
     again = capsys.readouterr().err
     assert "time and memory" not in again, "what was measured is not measured again"
     assert "vision as" not in again

@@ -91,18 +91,15 @@ def test_too_few_pictures_are_uncalibrated_and_change_nothing(bundle: Bundle) ->
     assert "test" not in alone.text(), "a calibration that nobody tested is the bytes that it was"
 
 
-def test_answers_that_say_nothing_hold_nothing(bundle: Bundle) -> None:
-    """Every answer is a sure no: no threshold of the family catches the dangerous."""
+def test_a_judge_that_knows_nothing_holds_it_by_stopping_everything(bundle: Bundle) -> None:
+    """All answers are alike, so every record has the same probability: a threshold takes all or none."""
     records = of_pictures(bundle, 600, 300)
     plain = drawn.answers(bundle.pack, records)
-    deaf = Answers(
-        np.tile(np.array([20.0, -20.0], np.float32), (*plain.cues.shape[:2], 1)),
-        np.tile(np.array([20.0, -20.0], np.float32), (*plain.risks.shape[:2], 1)),
-        np.tile(np.array([20.0, 0.0, 0.0], np.float32), (len(records), 1)),
-    )
-    test = calibrate_tested(bundle, records, deaf, 0.05).calibration.test
-    assert test is not None
-    assert (test.status, test.missed > 0 or test.pictures < 59) == ("uncalibrated", True)
+    deaf = Answers(np.ones_like(plain.cues), np.ones_like(plain.risks), np.ones_like(plain.verdict))
+    found = calibrate_tested(bundle, records, deaf, 0.05)
+    assert found.calibration.test is not None
+    assert (found.calibration.test.status, found.calibration.test.missed) == ("held", 0)
+    assert found.chosen.rates["proceed_recall"] == 0.0
 
 
 def _with(bundle: Bundle, calibration: Calibration) -> Bundle:
