@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from yochi_bench.intervals import Interval, Resamples, bootstrap
+from numpy.typing import NDArray
+from yochi_bench.intervals import Interval, Resamples, bootstrap_means
 from yochi_bench.scored import Scored
-from yochi_bench.scores import weighted_ratio
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,17 @@ def drifts_of(was: Scored, now: Scored, shared: Sequence[str], draws: Resamples)
         for group in ("all", f"source {slot.source}", f"category {slot.category or 'none (cues)'}"):
             groups.setdefault(group, []).append(slot.id)
     kinds = ("all", "source", "category")
-    for group in sorted(groups, key=lambda name: (kinds.index(name.split()[0]), name)):
-        yield _drift(group, was, now, groups[group], draws)
+    names = sorted(groups, key=lambda name: (kinds.index(name.split()[0]), name))
+    moved = [_moved(was, now, groups[name]) for name in names]
+    if not moved:
+        return
+    distances = bootstrap_means(np.stack([np.abs(m).mean(axis=1) for m in moved], axis=1), draws)
+    for name, m, distance in zip(names, moved, distances, strict=True):
+        yield Drift(name, m.shape[1], distance, float(m.mean()), float(np.abs(m).max()))
 
 
-def _drift(group: str, was: Scored, now: Scored, slots: Sequence[str], draws: Resamples) -> Drift:
-    moved = (
-        now.probability[:, [now.column(s) for s in slots]]
-        - was.probability[:, [was.column(s) for s in slots]]
-    )
-    each = np.abs(moved).mean(axis=1)  # (N,)
-    distance = bootstrap(weighted_ratio(each, np.ones(len(each))), draws)
-    return Drift(group, len(slots), distance, float(moved.mean()), float(np.abs(moved).max()))
+def _moved(was: Scored, now: Scored, slots: Sequence[str]) -> NDArray[np.float64]:
+    """(N, k) how much higher `now` has these slots."""
+    before = was.probability[:, [was.column(s) for s in slots]]
+    after = now.probability[:, [now.column(s) for s in slots]]
+    return np.asarray(after - before)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from yochi_bench.intervals import binomial_tail, resample
+from yochi_bench.intervals import binomial_tail, bootstrap, bootstrap_means, resample
 from yochi_bench.noninferiority import NonInferiority, non_inferiority
+from yochi_bench.scores import weighted_ratio
 
 MARGIN = 0.01
 
@@ -70,3 +71,14 @@ def test_records_of_one_picture_are_one() -> None:
     found = non_inferiority(old, new, of, draws, MARGIN)
     assert found.difference.point == pytest.approx(0.01)
     assert found.limit == found.difference.high > 0.015, "the exact limit alone would say 0.0136"
+
+
+def test_many_means_are_each_the_bootstrap_of_one() -> None:
+    columns = np.random.default_rng(0).random((40, 3))
+    draws = resample({"pictures": [i % 7 for i in range(40)]}, seed=1, count=300)
+    together = bootstrap_means(columns, draws)
+    for found, column in zip(together, columns.T, strict=True):
+        alone = bootstrap(weighted_ratio(column, np.ones(40)), draws)
+        assert found.point == pytest.approx(alone.point)
+        assert (found.low, found.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+        assert found.clusters == alone.clusters
