@@ -54,7 +54,7 @@ def _root(
 @app.command("onnx")
 def onnx_command(
     checkpoint: Checkpoint,
-    out: Annotated[Path, typer.Argument(help="Folder for vision.onnx, or of the three files; goes on in it.")],
+    out: Annotated[Path, typer.Argument(help="Folder for vision.onnx, or for the three files.")],
     half: Annotated[
         bool, typer.Option("--half", help="Of three files: a second set with float16 storage.")
     ] = False,
@@ -69,7 +69,9 @@ def onnx_command(
         from .vision import export_vision
 
         if half:
-            raise UsageError("expected --half with a model of three files; of yochi-nano: yochi-export quantize")
+            raise UsageError(
+                "expected --half with another model than yochi-nano; of its graph: yochi-export quantize"
+            )
         require(checkpoint, Form.BUNDLE)
         export_vision(RunFolder(checkpoint).tower(), out / "vision.onnx")
         typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")

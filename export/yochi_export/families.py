@@ -33,10 +33,8 @@ class Cell:
 _LATER = "the design has it, this version does not make it yet"
 _OWN = "an assembled model of our own: no other program knows its encoder, projector and slots"
 _MROPE = "M-RoPE: a picture's tokens have positions of three axes, which the joining by embeddings cannot say"
-_DEEPSTACK = (
-    "DeepStack: a picture enters several layers of the decoder, and Transformers.js carries it to the first alone"
-)
-_THREE = Cell("vision_encoder, embed_tokens and decoder_model_merged, for Transformers.js", "yochi-export onnx")
+_DEEPSTACK = "DeepStack: a picture enters several decoder layers, Transformers.js takes it to the first alone"
+_THREE = Cell("vision_encoder, embed_tokens, decoder_model_merged: for Transformers.js", "yochi-export onnx")
 
 TABLE: dict[Family, dict[Form, Cell]] = {
     Family.NANO: {

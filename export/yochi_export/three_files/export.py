@@ -1,8 +1,8 @@
 """`yochi-export onnx` on a vision-language model: graphs, settings, and a comparison with torch.
 
-    OUT/onnx/{vision_encoder,embed_tokens,decoder_model_merged}.onnx    float32; with --half *_fp16.onnx beside
-    OUT/config.json, preprocessor_config.json, tokenizer.json ...       as Transformers.js looks for them
-    OUT/export.json                                                     what it was made of, and how near it is
+    onnx/{vision_encoder,embed_tokens,decoder_model_merged}.onnx    float32; with --half *_fp16.onnx beside
+    config.json, preprocessor_config.json, tokenizer.json ...       as Transformers.js looks for them
+    export.json                                                     what it was made of, and how near it is
 
 A graph that is there is not made again, so a killed export goes on; another model needs another folder.
 """
@@ -34,7 +34,7 @@ Report = dict[str, Any]
 
 
 def export_three_files(checkpoint: Path, out: Path, say: Callable[[str], None], half: bool = False) -> Report:
-    """What export.json says. UsageError where `out` holds another model, or the files do not read as torch does."""
+    """What export.json says. UsageError where `out` holds another model, or the files read unlike torch."""
     hub = open_vlm(str(checkpoint))
     refuse_what_is_not_static(hub.vlm)
     report = _begun(out, pinned(str(checkpoint), hub.vlm))
@@ -81,7 +81,9 @@ def compared(folder: Path, hub: Hub, pack: str, dtypes: dict[Graph, str], thread
 def _halve(out: Path, graph: Graph) -> None:
     source, made = graph_file(out, graph), graph_file(out, graph, HALF)
     if weights_file(source).exists():
-        raise UsageError(f"expected {source.name} in one file for float16, it has weights beside it; leave out --half")
+        raise UsageError(
+            f"expected {source.name} in one file for float16, its weights are beside it; leave out --half"
+        )
     partial = made.with_name(f".partial-{made.name}")
     to_half(source, partial)
     partial.replace(made)

@@ -1,8 +1,8 @@
 """Settings, tokenizer and chat template beside the graphs, as Transformers.js looks for them.
 
-transformers 5 writes a processor's settings in one file and the chat template in another; Transformers.js reads
-`preprocessor_config.json`, and the template in `tokenizer_config.json`. Pictures are set to be prepared as the
-trainer prepares them: the whole of it, bounded.
+transformers 5 writes a processor's settings in one file and the chat template in another; Transformers.js
+reads `preprocessor_config.json`, and the template in `tokenizer_config.json`. Pictures are prepared as the
+trainer prepares them: the whole of each, bounded.
 """
 
 import json
@@ -29,7 +29,10 @@ def write_settings(hub: Hub, checkpoint: Path, out: Path) -> None:
     _change(out / "tokenizer_config.json", {"chat_template": hub.template})
     large = [graph_file(out, graph).name for graph in Graph if weights_file(graph_file(out, graph)).exists()]
     if large:
-        _change(out / "config.json", {"transformers.js_config": {"use_external_data_format": dict.fromkeys(large, 1)}})
+        _change(
+            out / "config.json",
+            {"transformers.js_config": {"use_external_data_format": dict.fromkeys(large, 1)}},
+        )
     name, more = _PROCESSORS[hub.family.model_type]
     options = hub.family.options(hub.vlm.config)
     pictures: Settings = {**hub.pictures.to_dict(), **options, "processor_class": name}
@@ -46,8 +49,8 @@ def _idefics(hub: Hub) -> Settings:
 
 
 def _llava(hub: Hub) -> Settings:
-    """transformers takes one token away where the strategy here is "default", Transformers.js never does: said in
-    the way in which both count as many tokens as the vision half gives."""
+    """transformers takes a token away where the strategy is "default", Transformers.js never does: said so
+    that both count as many tokens as the vision half gives."""
     config = hub.vlm.config
     return {
         "image_token": hub.tokenizer.convert_ids_to_tokens(config.image_token_id),
@@ -74,4 +77,5 @@ def _change(file: Path, more: Settings) -> None:
 
 
 def _write(file: Path, settings: Settings) -> None:
-    file.write_text(json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True)
+    file.write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """One torch module as one ONNX file: which axes may vary, and what they are called.
 
-Transformers.js makes the empty cache of a first pass from the names of the decoder's axes: an axis that is not
+Transformers.js makes the empty cache of a first pass from the names of the decoder's axes: one that is not
 called `batch_size` has the length 0 there. The exporter's own names would give it an empty batch.
 """
 
@@ -61,7 +61,10 @@ def write_graph(traced: Traced, out: Path, large: int = LARGE) -> None:
     model = program.model
     weights = weights_file(out)
     weights.unlink(missing_ok=True)
-    if sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value) > large:
+    if (
+        sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
+        > large
+    ):
         onnx_ir.external_data.unload_from_model(model, out.parent, weights.name)
     proto = clean(onnx_ir.to_proto(model), out.stem)
     _name_axes(proto, traced)

@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         """
         before, length = past[0][0].shape[2], inputs_embeds.shape[1]
         total = attention_mask.shape[1]
-        torch._check(total == before + length)
+        torch._check(total == before + length)  # type: ignore[no-untyped-call]
         asking = torch.arange(length, device=inputs_embeds.device)[:, None] + before
         asked = torch.arange(total, device=inputs_embeds.device)[None, :]
         seen = (asked <= asking)[None, None] & attention_mask[:, None, None, :].bool()
@@ -87,7 +87,9 @@ def decoder_graph(vlm: Any) -> Traced:
     batch, length, before = 2, 3, 4
     heads, size = text.num_key_value_heads, head_size(text)
     layers = range(text.num_hidden_layers)
-    past = [(torch.zeros(batch, heads, before, size), torch.zeros(batch, heads, before, size)) for _ in layers]
+    past = [
+        (torch.zeros(batch, heads, before, size), torch.zeros(batch, heads, before, size)) for _ in layers
+    ]
     position = torch.arange(before, before + length).expand(batch, -1)
     position_names: Axes = (BATCH, LENGTH)
     if "mrope_section" in (text.rope_parameters or {}):  # a token has a time, a height and a width

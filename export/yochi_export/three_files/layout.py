@@ -1,6 +1,6 @@
 """The folder that Transformers.js loads: settings at the top, graphs in `onnx/`.
 
-A storage is told by the name: `decoder_model_merged.onnx` is float32, `decoder_model_merged_fp16.onnx` float16.
+A name tells the storage: `decoder_model_merged.onnx` is float32, `decoder_model_merged_fp16.onnx` float16.
 A graph that is too large for one file has its weights beside it, in `NAME.onnx_data`.
 """
 

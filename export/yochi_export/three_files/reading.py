@@ -1,4 +1,4 @@
-"""Slots read with the three files, in the segments in which torch reads them, and how far they are from it."""
+"""Slots read with the three files, in the segments in which torch reads them, and how far off they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

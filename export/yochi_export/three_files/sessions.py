@@ -40,8 +40,14 @@ class ThreeFiles:
 
     def see(self, inputs: Mapping[str, NDArray[Any]]) -> Floats:
         """What an image processor makes of pictures -> one row for every image token."""
-        kinds = {"tensor(float)": np.float32, "tensor(bool)": np.bool_, "tensor(int64)": np.int64}
-        given = {name: inputs[name].astype(kinds[kind]) for name, kind in self._asked.items()}
+        kinds: dict[str, Any] = {
+            "tensor(float)": np.float32,
+            "tensor(bool)": np.bool_,
+            "tensor(int64)": np.int64,
+        }
+        given: dict[str, NDArray[Any]] = {
+            name: inputs[name].astype(kinds[kind]) for name, kind in self._asked.items()
+        }
         features = np.asarray(self._vision.run([FEATURES], given)[0], np.float32)
         return features.reshape(-1, features.shape[-1])
 
@@ -50,7 +56,7 @@ class ThreeFiles:
         return np.asarray(self._embed.run(None, {"input_ids": ids})[0], np.float32)
 
     def embed_picture(self, ids: Ids, image: int, features: Floats) -> Floats:
-        """As `embed`, with `features` where `ids` are the id `image`; ValueError where their numbers differ."""
+        """As `embed`, with `features` where `ids` are `image`; ValueError where their numbers differ."""
         embeds = self.embed(ids).copy()
         embeds[ids == image] = features
         return embeds
@@ -64,14 +70,16 @@ class ThreeFiles:
         """One pass. `positions` (B, T) or (3, B, T); `seen` (B, P + T), 0 for padding (default: none is)."""
         batch, length = embeds.shape[:2]
         total = next(iter(cache.values())).shape[2] + length
-        given = {
+        given: dict[str, NDArray[Any]] = {
             "inputs_embeds": embeds,
             "position_ids": positions,
             "attention_mask": np.ones((batch, total), np.int64) if seen is None else seen,
             **cache,
         }
         logits, *present = self._decoder.run(None, given)
-        names = [output.name.replace("present.", "past_key_values.") for output in self._decoder.get_outputs()]
+        names = [
+            output.name.replace("present.", "past_key_values.") for output in self._decoder.get_outputs()
+        ]
         return Passed(logits, dict(zip(names[1:], present, strict=True)))
 
 
@@ -86,7 +94,7 @@ def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # noqa: BLE001 -- its errors have no common class; said again in a line
+    except Exception as e:
         raise UsageError(
             f"expected a graph that ONNX Runtime loads in {file}, got: {one_line(e)}; export it again"
         ) from e

@@ -1,7 +1,7 @@
-"""The picture half of Qwen2.5-VL: any number of patches, most layers seeing a window alone (arXiv 2502.13923).
+"""The picture half of Qwen2.5-VL (arXiv 2502.13923): any number of patches, most layers see a window alone.
 
-transformers sorts the patches by window and cuts them there, in Python, so that a graph would hold the windows of
-one size of picture. Here they stay in their order and a mask says who sees whom: the same sums, any size.
+transformers sorts the patches by window and cuts them there, in Python, so that a graph would hold the windows
+of one size of picture. Here they stay in their order and a mask says who sees whom: the same sums, any size.
 """
 
 from typing import Any
@@ -63,8 +63,10 @@ def _attend(attention: Any, hidden: Tensor, turned: tuple[Tensor, Tensor], seen:
     length = hidden.shape[0]
     query, key, value = attention.qkv(hidden).reshape(length, 3, attention.num_heads, -1).unbind(1)
     query, key = apply_rotary_pos_emb_vision(query, key, *turned)
-    heads = [part.transpose(0, 1)[None] for part in (query, key, value)]  # (1, heads, P, D)
-    mixed = scaled_dot_product_attention(*heads, attn_mask=seen[None, None], scale=attention.scaling)
+    query, key, value = (part.transpose(0, 1)[None] for part in (query, key, value))  # (1, heads, P, D)
+    mixed = scaled_dot_product_attention(
+        query, key, value, attn_mask=seen[None, None], scale=attention.scaling
+    )
     out: Tensor = attention.proj(mixed[0].transpose(0, 1).reshape(length, -1))
     return out
 
