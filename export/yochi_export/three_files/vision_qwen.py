@@ -1,7 +1,7 @@
 """The picture half of Qwen2.5-VL (arXiv 2502.13923): any number of patches, most layers see a window alone.
 
-transformers sorts the patches by window and cuts them there, in Python, so that a graph would hold the windows
-of one size of picture. Here they stay in their order and a mask says who sees whom: the same sums, any size.
+transformers sorts the patches by window and cuts them there, in Python: a graph would hold the windows of one
+size of picture. Here they stay in their order and a mask says who sees whom: the same sums, any size.
 """
 
 from typing import Any
