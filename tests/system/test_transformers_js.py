@@ -25,7 +25,7 @@ HERE = Path(__file__).with_name("transformers_js")
 INSTALL = "make test-system installs it; it needs Node 20.9 or newer (tests/system/apt.txt)"
 CLASSES = {
     "idefics3": ("Idefics3ForConditionalGeneration", "Idefics3Processor"),
-    "smolvlm": ("SmolVLMForConditionalGeneration", "SmolVLMProcessor"),
+    "smolvlm": ("SmolVLMForConditionalGeneration", "Idefics3Processor"),  # there one is the other
     "llava": ("LlavaForConditionalGeneration", "LlavaProcessor"),
     "qwen2_5_vl": ("Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLProcessor"),
 }
