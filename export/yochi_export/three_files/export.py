@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from yochi_runtime.bundle import PACK
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import pack_text
@@ -48,6 +49,9 @@ def export_three_files(checkpoint: Path, out: Path, say: Callable[[str], None], 
         if not file.exists():
             say(f"{graph}: a graph")
             write_graph(traced(hub.vlm), file)
+            graph_file(out, graph, HALF).unlink(missing_ok=True)
+            report["storage"] = {}  # what was compared is no longer what is there
+            _write(out, report)
         if half and not graph_file(out, graph, HALF).exists():
             say(f"{graph}: float16 storage")
             _halve(out, graph)
@@ -92,21 +96,25 @@ def _halve(out: Path, graph: Graph) -> None:
 def _begun(out: Path, model: str) -> Report:
     """export.json as it is, or a new one. UsageError where it is of another model."""
     file = out / EXPORT
-    versions = {"torch": torch.__version__, "model": model}
+    made_of = {"model": model, "torch": torch.__version__, "transformers": transformers.__version__}
     if file.exists():
         report: Report = json.loads(file.read_text(encoding="utf-8"))
-        if report["made_of"] != versions:
+        if report["made_of"] != made_of:
             raise UsageError(
-                f"expected {out} to be new or of this model, it holds {report['made_of']['model']}; "
-                "choose another folder"
+                f"expected {out} to be new or of {_line(made_of)}, it holds {_line(report['made_of'])}; choose "
+                "another folder"
             )
         return report
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"expected {out} to be new or empty, it is not; choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    report = {"made_of": versions, "storage": {}}
+    report = {"made_of": made_of, "storage": {}}
     _write(out, report)
     return report
+
+
+def _line(made_of: dict[str, str]) -> str:
+    return "{model} by torch {torch}, transformers {transformers}".format(**made_of)
 
 
 def _write(out: Path, report: Report) -> None:
