@@ -101,8 +101,8 @@ def _begun(out: Path, model: str) -> Report:
         report: Report = json.loads(file.read_text(encoding="utf-8"))
         if report["made_of"] != made_of:
             raise UsageError(
-                f"expected {out} to be new or of {_line(made_of)}, it holds {_line(report['made_of'])}; choose "
-                "another folder"
+                f"expected {out} to be new or of {_line(made_of)}, it holds {_line(report['made_of'])}; "
+                "choose another folder"
             )
         return report
     if out.exists() and any(out.iterdir()):
