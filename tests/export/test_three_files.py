@@ -104,9 +104,10 @@ def test_no_graph_tells_of_the_machine(folder: Path) -> None:
 def test_slots_are_torchs_and_a_prefix_is_used_again(
     files: ThreeFiles, hub: Hub, slots: VlmSlots, folder: Path
 ) -> None:
-    assert difference(files, hub, slots) <= 1e-3
+    far = difference(files, hub, slots)
+    assert far <= 1e-3
     report = json.loads((folder / "export.json").read_text(encoding="utf-8"))["storage"]
-    assert report["fp32"]["max_logit_difference"] == pytest.approx(difference(files, hub, slots), abs=1e-5)
+    assert report["fp32"]["max_logit_difference"] == pytest.approx(far, abs=1e-5)
     reader = OnnxReader(files, hub, slots)
     shown = reader.show(made_picture())
     both = reader.answer(shown, NOTES)
@@ -175,10 +176,8 @@ def test_a_killed_export_goes_on_and_another_model_is_refused(
     made = file.read_bytes()
     file.unlink()
     assert command(["onnx", str(model), str(folder)]) == 0
-    assert capsys.readouterr().err.splitlines() == [
-        "onnx: embed_tokens: a graph",
-        "onnx: fp32: slots against torch",
-    ]
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("onnx: ")]
+    assert said == ["onnx: embed_tokens: a graph", "onnx: fp32: slots against torch"]
     assert file.read_bytes() == made, "the same bytes for the same weights"
     config = folder / "export.json"
     mine = config.read_text(encoding="utf-8")
