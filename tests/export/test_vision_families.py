@@ -33,7 +33,8 @@ def test_qwens_windows_are_kept_in_any_size(grids: list[list[int]]) -> None:
         window_size=56,
         fullatt_block_indexes=[2],
     )
-    tower = Qwen2_5_VisionTransformerPretrainedModel._from_config(config).eval()
+    tower: Any = Qwen2_5_VisionTransformerPretrainedModel._from_config(config)  # type: ignore[no-untyped-call]
+    tower.eval()
     for weight in tower.parameters():
         if weight.dim() > 1:
             torch.nn.init.normal_(weight, 0, 0.3)
@@ -48,7 +49,7 @@ def test_qwens_windows_are_kept_in_any_size(grids: list[list[int]]) -> None:
 
 
 @pytest.mark.parametrize(("layers", "strategy"), [(-2, "default"), (-1, "full"), ([-2, -1], "default")])
-def test_llavas_layers_are_chosen_as_its_settings_say(layers: Any, strategy: str) -> None:
+def test_llavas_layers_are_chosen_as_its_settings_say(layers: Any, strategy: Any) -> None:
     torch.manual_seed(0)
     size: dict[str, Any] = {
         "hidden_size": 16,
@@ -63,7 +64,8 @@ def test_llavas_layers_are_chosen_as_its_settings_say(layers: Any, strategy: str
         vision_feature_select_strategy=strategy,
         image_token_index=3,
     )
-    vlm = LlavaForConditionalGeneration(config).eval()
+    vlm: Any = LlavaForConditionalGeneration(config)
+    vlm.eval()
     pixels = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         wanted = torch.stack(list(vlm.model.get_image_features(pixels).pooler_output))
