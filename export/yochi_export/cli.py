@@ -12,12 +12,14 @@ from typing import Annotated
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
+from yochi_runtime.errors import UsageError
 
 from .export_commands import all_command, quantize, sweep
-from .families import Form
+from .families import Family, Form
 from .options import (
     NOT_PROVED,
     BundleFolder,
+    Checkpoint,
     Count,
     Evaluation,
     Languages,
@@ -52,16 +54,34 @@ def _root(
 
 @app.command("onnx")
 def onnx_command(
-    run: Run, out: Annotated[Path, typer.Argument(help="Folder for vision.onnx (float32).")]
+    checkpoint: Checkpoint,
+    out: Annotated[Path, typer.Argument(help="Folder for vision.onnx, or for the three files.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Of three files: a second set with float16 storage.")
+    ] = False,
 ) -> None:
-    """Export the vision tower as one ONNX graph, batch norms folded."""
-    from .doctor import require
-    from .trained import RunFolder
-    from .vision import export_vision
+    """A run of yochi-nano: its vision tower as one ONNX graph, batch norms folded. Another vision-language
+    model: three graphs with settings and tokenizer, as Transformers.js loads them, compared with torch.
+    """
+    from .doctor import examine, require
 
-    require(run, Form.BUNDLE)
-    export_vision(RunFolder(run).tower(), out / "vision.onnx")
-    typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
+    if examine(checkpoint).family is Family.NANO:
+        from .trained import RunFolder
+        from .vision import export_vision
+
+        if half:
+            raise UsageError(
+                "expected --half with another model than yochi-nano; of its graph: yochi-export quantize"
+            )
+        require(checkpoint, Form.BUNDLE)
+        export_vision(RunFolder(checkpoint).tower(), out / "vision.onnx")
+        typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
+        return
+    from .three_files.export import export_three_files
+
+    require(checkpoint, Form.ONNX)
+    report = export_three_files(checkpoint, out, lambda text: typer.echo(f"onnx: {text}", err=True), half)
+    typer.echo(json.dumps(report["storage"], indent=1, sort_keys=True))
 
 
 @app.command()
@@ -161,7 +181,7 @@ def compare_command(
 
 @app.command()
 def doctor(
-    checkpoint: Annotated[Path, typer.Argument(help="Run folder, or a folder in Hugging Face's form.")],
+    checkpoint: Checkpoint,
     form: Annotated[
         Form | None, typer.Option(help="Refuse, with the reason, if this cannot be made.")
     ] = None,

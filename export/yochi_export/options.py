@@ -14,6 +14,7 @@ VERSION = "0.1.0"
 NOT_PROVED = 4  # exit code; a fault's 1 must not look like it
 
 Run = Annotated[Path, typer.Argument(help="Run folder of `yochi-train sft`, finished.")]
+Checkpoint = Annotated[Path, typer.Argument(help="Run folder, or a folder in Hugging Face's form.")]
 BundleFolder = Annotated[Path, typer.Argument(help="Bundle folder.")]
 Records = Annotated[Path, typer.Argument(help="Folder from `yochi-train records photos`.")]
 Photos = Annotated[Path, typer.Option(help="Folder the records' pictures are relative to.")]

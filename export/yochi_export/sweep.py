@@ -75,8 +75,8 @@ class Sweep:
                 "with their exact 95 % upper limit. Factor error: mean difference of a slot's probability. "
                 "More misses: than torch, of the dangerous records, with their one-sided 95 % upper limit. "
                 "Miss and oversafety with 95 % intervals over pictures and templates. Size: of the bundle, "
-                "without the base language model. Latency: p50 of a new frame; it and memory are of both engines, "
-                f"without camera and page. {self.why}"
+                "without the base language model. Latency: p50 of a new frame; it and memory are "
+                f"of both engines, without camera and page. {self.why}"
             ),
         )
 

@@ -29,7 +29,7 @@ def export_vision(tower: VisionTower, out: Path) -> None:
     """Write `tower` as float32 ONNX with its weights inside the file."""
     folded = fold_norms(tower)
     pixels = torch.zeros(1, 3, SIDE, SIDE)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             folded,
             (pixels,),
@@ -74,7 +74,7 @@ def _fold(owner: Lite0 | Block, conv_name: str, norm_name: str) -> None:
     setattr(owner, norm_name, nn.Identity())
 
 
-def clean(model: ModelProto) -> ModelProto:
+def clean(model: ModelProto, name: str = "vision") -> ModelProto:
     """Without doc strings and metadata: the exporter writes stack traces, and with them paths, into both."""
     copied = ModelProto()
     copied.CopyFrom(model)
@@ -82,7 +82,7 @@ def clean(model: ModelProto) -> ModelProto:
     copied.producer_name = "yochi"
     _strip(copied)
     graph = copied.graph
-    graph.name, graph.doc_string = "vision", ""
+    graph.name, graph.doc_string = name, ""
     del graph.value_info[:]  # shapes are inferred again; the exporter's names follow its own modules
     for items in (graph.node, graph.initializer, graph.input, graph.output):
         for item in items:
@@ -121,7 +121,7 @@ def save(model: ModelProto, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The exporter talks on stdout, in its log and in deprecation warnings of its own."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
