@@ -68,9 +68,11 @@ def sft(
 ) -> None:
     """Fine-tune the slot readout of yochi-nano or a vision-language model on records and their pack."""
     from .open_model import open_model
+    from .processes import Processes
     from .settings import SftSettings, read_settings
     from .sft import train
 
+    Processes.launched()  # before the model is opened: it takes the GPU of its process
     chosen = read_settings(settings, SftSettings)
     model = open_model(chosen)
     if dry_run:
@@ -93,10 +95,12 @@ def rlaif(
 ) -> None:
     """Improve a finished run in rounds: its drawn answers, the best against the worst (DPO), or GRPO."""
     from .open_model import open_model
+    from .processes import refuse_several
     from .rlaif.run import improve
     from .rlaif.settings import RlaifSettings
     from .settings import read_settings
 
+    refuse_several("rlaif")
     chosen = read_settings(settings, RlaifSettings)
     model = open_model(chosen)
     if dry_run:

@@ -6,6 +6,7 @@ category of fourteen; the bias this puts on the probabilities is taken out again
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
 
+from .processes import ALONE, Processes
 from .readout import Logits
 from .truth import NOTE_SOURCES
 
@@ -39,38 +41,72 @@ def targets(records: Sequence[Record], first_of_pack: Sequence[Record], pack: Pa
     )
 
 
+class Part(NamedTuple):
+    """A part's loss summed over what is known, and how much is known: its mean is a quotient of the two."""
+
+    total: Tensor
+    known: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.total / self.known.clamp(min=1)
+
+
 def readout_loss(
-    logits: Logits, target: Targets, pack: Pack, risk_weight: float
+    logits: Logits, target: Targets, pack: Pack, risk_weight: float, processes: Processes = ALONE
 ) -> tuple[Tensor, dict[str, float]]:
-    """Weighted sum over the parts that have known slots, and each part's mean for the log."""
+    """Weighted sum over the parts that have known slots, and each part's mean for the log.
+
+    Of several `processes` each gets its share: all of them together are the loss of everything at once.
+    """
+    parts = readout_parts(logits, target, pack, risk_weight)
+    counts = processes.sum(torch.stack([part.known for part in parts.values()]))
+    means = {
+        name: Part(part.total, count).mean for (name, part), count in zip(parts.items(), counts, strict=True)
+    }
+    total = torch.stack([PART_WEIGHT[name] * mean for name, mean in means.items()]).sum()
+    told = processes.sum(torch.stack(list(means.values())))
+    return total, dict(zip(means, told.tolist(), strict=True))
+
+
+def readout_parts(logits: Logits, target: Targets, pack: Pack, risk_weight: float) -> dict[str, Part]:
+    """The parts by name, on their own."""
     combination = torch.tensor([s.source is Source.COMBINATION for s in pack.risk_slots])
     sign = torch.tensor([s.source is Source.IMAGE_TEXT for s in pack.risk_slots])
     of_note = torch.tensor([s.source in NOTE_SOURCES for s in pack.risk_slots])
     note_target = target.risks[:, of_note]
-    parts = {
-        "cues": binary(logits.cues, target.cues, CUE_POSITIVE_WEIGHT),
-        "notes": binary(logits.risks[:, of_note], note_target, risk_weight),
-        "which": listwise(logits.risks[:, of_note], note_target),
-        "combinations": binary(
+    verdict = functional.cross_entropy(logits.verdict, target.verdict, ignore_index=-1, reduction="sum")
+    return {
+        "cues": binary_part(logits.cues, target.cues, CUE_POSITIVE_WEIGHT),
+        "notes": binary_part(logits.risks[:, of_note], note_target, risk_weight),
+        "which": listwise_part(logits.risks[:, of_note], note_target),
+        "combinations": binary_part(
             logits.risks[:, combination], target.risks[:, combination], COMBINATION_POSITIVE_WEIGHT
         ),
-        "signs": binary(logits.risks[:, sign], target.risks[:, sign], SIGN_POSITIVE_WEIGHT),
-        "verdict": functional.cross_entropy(logits.verdict, target.verdict, ignore_index=-1, reduction="sum")
-        / (target.verdict >= 0).sum().clamp(min=1),
+        "signs": binary_part(logits.risks[:, sign], target.risks[:, sign], SIGN_POSITIVE_WEIGHT),
+        "verdict": Part(verdict, (target.verdict >= 0).sum()),
     }
-    total = torch.stack([PART_WEIGHT[name] * part for name, part in parts.items()]).sum()
-    return total, {name: float(part.detach()) for name, part in parts.items()}
 
 
 def binary(logits: Tensor, target: Tensor, positive_weight: float) -> Tensor:
     """Mean over known slots of the two-way cross-entropy; 0 where none is known."""
+    return binary_part(logits, target, positive_weight).mean
+
+
+def binary_part(logits: Tensor, target: Tensor, positive_weight: float) -> Part:
+    """The same, not yet divided by how many slots are known."""
     known = target >= 0
     weights = torch.tensor([1.0, positive_weight], dtype=logits.dtype)
     losses = functional.cross_entropy(logits[known], target[known], weight=weights, reduction="sum")
-    return losses / known.sum().clamp(min=1)
+    return Part(losses, known.sum())
 
 
 def listwise(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean over the notes of `listwise_part`."""
+    return listwise_part(logits, target).mean
+
+
+def listwise_part(logits: Tensor, target: Tensor) -> Part:
     """Which slot of the note's, or none: cross-entropy of a softmax over the margins and a 0 for "none".
 
     Beside fourteen categories' separate yes or no, this one says which is *more* true, as ListNet does for
@@ -84,4 +120,5 @@ def listwise(logits: Tensor, target: Tensor) -> Tensor:
     none = (true.sum(1, keepdim=True) == 0).to(margins.dtype)
     wanted = torch.cat([true, none], 1)
     logs = torch.cat([margins, null], 1).log_softmax(1).masked_fill(wanted == 0, 0.0)
-    return -(wanted * logs / wanted.sum(1, keepdim=True)).sum(1).mean()
+    losses = -(wanted * logs / wanted.sum(1, keepdim=True)).sum(1)
+    return Part(losses.sum(), torch.tensor(len(losses)))

@@ -19,6 +19,7 @@ from yochi_runtime.record import Record
 
 from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL
 from .positives import POSITIVES, write_positives
+from .processes import ALONE, Processes
 from .readout import Logits
 from .settings import PolicySettings
 from .slot_model import Images, SlotModel
@@ -105,11 +106,16 @@ def check_finite(loss: Tensor, step: int) -> None:
         )
 
 
-def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
-    """One step of `optimizer`; the gradient of all its parameters together is at most 1 long."""
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer, processes: Processes = ALONE) -> None:
+    """One step of `optimizer`; the gradient of all its parameters together is at most 1 long.
+
+    Of several `processes` each has its share of the loss, and all make the same step.
+    """
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    processes.sum_gradients(parameters)
+    nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from yochi_runtime.record import Record
 
 from .loss import readout_loss, targets
@@ -18,6 +19,7 @@ from .model_folder import MODEL
 from .pictures import read_pictures
 from .policy import Policy, check_finite, descend
 from .positives import count_positives, larger_counts, read_positives
+from .processes import ALONE, Processes
 from .progress import Progress
 from .records import PACK_NOTES, read_records
 from .run_folder import CHECKPOINT, cut_log, pin_run, room_on_disk, save_checkpoint
@@ -36,8 +38,10 @@ class Trainer(Policy):
         settings: SftSettings,
         records: Sequence[Record],
         out: Path,
+        processes: Processes = ALONE,
     ) -> None:
         super().__init__(model, settings)
+        self.processes = processes
         self.settings, self.records, self.out = settings, records, out
         groups: list[dict[str, Any]] = [{"params": self.lora, "peak": settings.lora_rate}]
         if self.projector is not None:
@@ -47,6 +51,11 @@ class Trainer(Policy):
 
     def run(self) -> None:
         self._resume()
+        self.processes.take_firsts(self.moving)
+        if not self.processes.first:
+            while self.step < self.settings.steps:
+                self.train_step()
+            return
         total = self.settings.steps
         progress = Progress("sft", total, self.step)
         with RunLog(self.out, self.step) as log:
@@ -57,19 +66,26 @@ class Trainer(Policy):
                     self._save()
                 progress.step(note=f"loss {line['loss']:.3f}")
 
+    @property
+    def moving(self) -> list[Tensor]:
+        """Whatever a step changes."""
+        return [*self.lora, *(self.projector.parameters() if self.projector is not None else ())]
+
     def train_step(self) -> dict[str, Any]:
-        packs = self._packs(self.step)
+        packs = self.processes.share(self._packs(self.step))
         with torch.set_grad_enabled(self.step < self.settings.projector_steps):  # while the projector learns
             images = self.images(packs)
         logits = self.read(packs, images)
         records = [record for pack in packs for record in pack]
         target = targets(records, [pack[0] for pack in packs], self.pack)
-        loss, parts = readout_loss(logits, target, self.pack, self.settings.risk_positive_weight)
-        check_finite(loss, self.step)
+        weight = self.settings.risk_positive_weight
+        loss, parts = readout_loss(logits, target, self.pack, weight, self.processes)
+        whole = self.processes.sum(loss)
+        check_finite(whole, self.step)
         self._schedule()
-        descend(loss, self.optimizer)
+        descend(loss, self.optimizer, self.processes)
         self.step += 1
-        return {"step": self.step, "loss": float(loss.detach()), **parts}
+        return {"step": self.step, "loss": float(whole), **parts}
 
     def _packs(self, step: int) -> list[list[Record]]:
         """The packs of a step: the file's order in the first pass, a seeded shuffle in later ones."""
@@ -109,21 +125,28 @@ class Trainer(Policy):
             if self.projector is not None:
                 self.projector.load_state_dict(state["projector"])
             self.optimizer.load_state_dict(state["optimizer"])
-        cut_log(self.out, self.step)
+        if self.processes.first:
+            cut_log(self.out, self.step)
 
 
 def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
-    """Align, fine-tune, save; returns the folder of the finished model (projector, LoRA adapter)."""
+    """Align, fine-tune, save; returns the folder of the finished model (projector, LoRA adapter).
+
+    Under `accelerate launch` every process calls it, and the first one writes.
+    """
+    processes = Processes.launched()
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     pictures = read_pictures(settings.records / "pictures.jsonl")
     records = read_records(settings.records / "train.jsonl")
-    pin_run(settings, model, out, ("pictures.jsonl", "train.jsonl"))
-    model.prepare(settings)
+    with processes.first_goes_first():
+        if processes.first:
+            pin_run(settings, model, out, ("pictures.jsonl", "train.jsonl"))
+        model.prepare(settings)
     if settings.start is None and not (out / CHECKPOINT).exists():
         model.align([p for p in pictures if p.split == "train"], settings.seed)
-    trainer = Trainer(model, settings, records, out)
+    trainer = Trainer(model, settings, records, out, processes)
     if settings.start is not None:
         trainer.start_from(settings.start)
     counts = count_positives(records)
@@ -131,5 +154,7 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
         counts = larger_counts(counts, read_positives(settings.start / MODEL))
     with room_on_disk(out):
         trainer.run()
+        if not processes.first:
+            return out / MODEL
         write_run_page(out)
         return trainer.save(out / MODEL, counts)
