@@ -13,6 +13,7 @@ from yochi_train.loss import (
     binary,
     listwise,
     readout_loss,
+    readout_parts,
     targets,
 )
 from yochi_train.readout import Logits
@@ -110,6 +111,29 @@ def test_the_whole_is_the_weighted_sum_of_its_parts(pack: Pack) -> None:
     target.risks[0, where["combination:load"]] = 1
     _, parts = readout_loss(logits, target, pack, 5.0)
     assert parts["combinations"] == pytest.approx(COMBINATION_POSITIVE_WEIGHT * log(2))
+
+
+def test_shares_of_a_step_add_up_to_the_whole(pack: Pack) -> None:
+    """Every part's sum and count, signs too, with shares that know unlike much."""
+    seeded = torch.Generator().manual_seed(0)
+    cues, risks, notes = len(pack.cue_slots), len(pack.risk_slots), 5
+    logits = Logits(
+        *(torch.randn(*s, generator=seeded) for s in ((2, cues, 2), (notes, risks, 2), (notes, 3)))
+    )
+    shapes = ((2, cues), (notes, risks), (notes,))
+    target = Targets(*(torch.randint(-1, 2, shape, generator=seeded) for shape in shapes))
+    shares = [
+        readout_parts(
+            Logits(logits.cues[picture], logits.risks[of], logits.verdict[of]),
+            Targets(target.cues[picture], target.risks[of], target.verdict[of]),
+            pack,
+            5.0,
+        )
+        for picture, of in ((slice(0, 1), slice(0, 4)), (slice(1, 2), slice(4, 5)))
+    ]
+    for name, part in readout_parts(logits, target, pack, 5.0).items():
+        assert int(part.known) == sum(int(share[name].known) for share in shares) > 0, name
+        assert float(part.total) == pytest.approx(sum(float(share[name].total) for share in shares)), name
 
 
 def test_targets_of_records(pack: Pack) -> None:

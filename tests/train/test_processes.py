@@ -27,20 +27,19 @@ def test_two_processes_reach_what_one_reaches(tmp_path: Path, pack: Pack) -> Non
     data = write_sft_data(tmp_path / "data", pack)
     config = ROOT / "train" / "recipes" / "ddp-cpu.yaml"
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    launched = subprocess.run(
-        [
-            *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)),
-            *("--main_process_port", "0", "-m", "tests.train.ddp_run"),
-            *(str(data), str(tmp_path / "two"), str(LIMIT)),
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT + 30,
-    )
-    assert launched.returncode == 0, launched.stderr[-2000:]
-    train(settings_of(data, packs=2, precision="fp32"), tiny_slots(), tmp_path / "one")
+    command = [
+        *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)),
+        *("--main_process_port", "0", "-m", "tests.train.ddp_run"),
+        *(str(data), str(tmp_path / "two"), str(LIMIT)),
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "ACCELERATE_USE_CPU": "true"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as launched:
+        try:
+            train(settings_of(data, packs=2, precision="fp32"), tiny_slots(), tmp_path / "one")
+            _, said = launched.communicate(timeout=LIMIT + 20)
+        finally:
+            launched.kill()
+    assert launched.returncode == 0, said[-2000:]
     one, two = (scalars(tmp_path / name / "tensorboard") for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name, expected in one.items():

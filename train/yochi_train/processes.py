@@ -62,8 +62,8 @@ class Processes:
         state = PartialState(cpu=cpu, timeout=PATIENCE)
         if state.num_processes != _launched():  # each would train alone, and write into the same folder
             raise UsageError(
-                f"expected {_launched()} processes to find each other, got {state.num_processes}; start them with "
-                "accelerate launch --config_file train/recipes/ddp.yaml"
+                f"expected {_launched()} processes to find each other, got {state.num_processes}; start them "
+                "with accelerate launch --config_file train/recipes/ddp.yaml"
             )
         return cls(state.process_index, state.num_processes, state.device)
 
