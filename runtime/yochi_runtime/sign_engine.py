@@ -58,7 +58,7 @@ def _height(box: NDArray[np.float32]) -> float:
 
 def largest(lines: list[str], heights: list[float]) -> list[str]:
     """The lines of the largest print that fit into ROOM, in the order in which they came."""
-    room, kept = ROOM, set()
+    room, kept = ROOM, set[int]()
     for i in sorted(range(len(lines)), key=lambda i: -heights[i]):
         room -= sum(ASCII if c.isascii() else OTHER for c in lines[i])
         if kept and room < 0:

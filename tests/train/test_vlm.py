@@ -67,7 +67,7 @@ def test_a_picture_shown_once_and_its_notes_are_the_models_own_passes(model: Pat
     slots = opened(model, data)
     notes = [["Note one", "Fall two three four"], ["Stop."]]
     with torch.no_grad():
-        read = slots.read(slots.images(list(SHAPES)), notes)
+        read = slots.read(slots.images(list(SHAPES)), notes, [[None, None], [None]])
         plain = [
             whole_pass(slots, slots.language, image, note)
             for image, of_picture in zip(SHAPES, notes, strict=True)
@@ -123,7 +123,9 @@ def test_the_loss_falls_and_the_merged_model_says_the_same(model: Path, data: Pa
     folder = merge(tmp_path / "run", str(model), tmp_path / "merged")
     again = VlmSlots.open(str(folder), folder / "pack.toml")
     again.prepare(settings)
-    asked = slots.images(list(SHAPES)), [[r.note for r in records[:2]], [r.note for r in records[8:10]]]
+    shown = [records[:2], records[8:10]]
+    notes, signs = ([[getattr(r, of) for r in part] for part in shown] for of in ("note", "sign"))
+    asked = slots.images(list(SHAPES)), notes, signs
     with torch.no_grad():
         before, after = slots.read(*asked), again.read(*asked)
         untrained = opened(model, data).read(*asked)
@@ -194,7 +196,8 @@ def test_a_note_is_text_whatever_it_says(llava: Path) -> None:
 def test_the_cues_never_see_the_note(llava: Path, data: Path) -> None:
     slots = opened(llava, data)
     with torch.no_grad():
-        one, other = (slots.read(slots.images(["wide.png"]), [[note]]) for note in ("Note", "Fire and smoke"))
+        shown = slots.images(["wide.png"])
+        one, other = (slots.read(shown, [[note]], [[None]]) for note in ("Note", "Fire and smoke"))
     assert torch.equal(one.cues, other.cues)
     assert not torch.equal(one.verdict, other.verdict)
 

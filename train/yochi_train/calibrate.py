@@ -21,10 +21,10 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Slot, Source
 from yochi_runtime.verdict import JUDGED
 
-from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
+from .thresholds import CAUTION, GRID, STOP, UNFITTED, Chosen, Validation, choose
 
 MIN_EXAMPLES = 30
-PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=0.5)
+PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=UNFITTED)
 DIGITS = 6
 Floats = NDArray[np.float64]
 
@@ -159,7 +159,7 @@ def _entry(fit: Platt | None) -> SlotCalibration:
 
 def _threshold(slot: Slot, probability: Floats, truth: NDArray[np.int8], chosen: Chosen) -> float:
     if slot.category is not None and slot.source is not None:
-        return chosen.values[str(slot.source)]
+        return chosen.values.get(str(slot.source), UNFITTED)
     if not (truth == 1).any():
         return PLAIN.threshold
     best = best_f_beta(probability, truth == 1, truth >= 0).value
