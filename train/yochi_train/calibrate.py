@@ -21,10 +21,10 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Slot, Source
 from yochi_runtime.verdict import JUDGED
 
-from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
+from .thresholds import CAUTION, GRID, STOP, UNFITTED, Chosen, Validation, choose
 
 MIN_EXAMPLES = 30
-PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=0.5)
+PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=UNFITTED)
 DIGITS = 6
 Floats = NDArray[np.float64]
 
