@@ -11,7 +11,7 @@ from yochi_bench.scored import score
 from yochi_bench.verdicts import row
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.taxonomy import Slot, Source
-from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
+from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, applied, calibrate, draft
 from yochi_train.calibration_error import calibration_errors
 from yochi_train.thresholds import (
     CAUTION,
