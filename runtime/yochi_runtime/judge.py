@@ -94,6 +94,16 @@ class Judge:
         """Whether a verdict may be given: a trusted bundle whose exporter's checks all passed."""
         return self.standing.trusted and self.bundle.manifest.proof.passed
 
+    @property
+    def versions(self) -> str:
+        """Of both engines' libraries."""
+        return f"{self._vision.version} / {self._language.version}"
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """How often each engine was started."""
+        return {"vision": self._vision.starts, "language": self._language.starts}
+
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
         stages, self._loading = self._loading, Stages()
@@ -196,7 +206,7 @@ class Judge:
             prompt=manifest.prompt.sha256,
             frame=inspection.frame.sha256,
             note=inspection.note.sha256,
-            engine=f"{self._vision.version} / {self._language.version}",
+            engine=self.versions,
         )
 
     def _unproved(self) -> str:
