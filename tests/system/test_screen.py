@@ -15,6 +15,7 @@ from tests.fixtures.tiny_bundle import TinyBundle
 from tests.runtime.processes import pid_of
 from tests.runtime.serve.conftest import Running, opens, running
 
+from .cable import Cable
 from .conftest import ROOT, WAIT_MS, Eye, seen
 
 NOTES = ("床の清掃（プレス3号機の横）", "Change the die of press 3.")
@@ -135,13 +136,16 @@ def test_a_dead_engine_is_cannot_judge(
 
 
 def test_a_cut_network_is_cannot_judge(watching: Running, page: Page) -> None:
-    page.goto(watching.url)
-    says(page, WORDS["en"][0])
-    page.context.set_offline(True)
-    says(page, WORDS["en"][1])
-    expect(page.locator("body")).to_have_attribute("data-stale", "true")
-    page.context.set_offline(False)
-    says(page, WORDS["en"][0])
+    with Cable(watching.url) as cable:
+        page.goto(cable.url)
+        says(page, WORDS["en"][0])
+        cable.plugged.clear()
+        says(page, WORDS["en"][1])
+        expect(page.locator("body")).to_have_attribute("data-stale", "true")
+        expect(page.locator("#reasons")).to_have_text("The box does not answer.")
+        seen(page, "worker-cut-en")
+        cable.plugged.set()
+        says(page, WORDS["en"][0])
 
 
 def test_a_box_that_ends_is_cannot_judge(

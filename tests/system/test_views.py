@@ -50,7 +50,7 @@ def rows(page: Page) -> list[str]:
     return [button.inner_text() for button in page.locator("#rows button").all()]
 
 
-def test_an_auditor_finds_reads_and_proves(server: Running, page: Page, log: Path, tmp_path: Path) -> None:
+def test_an_auditor_finds_reads_and_proves(server: Running, page: Page, tmp_path: Path) -> None:
     page.goto(f"{server.url}/audit")
     expect(page.locator("#rows tr")).to_have_count(3)
     assert rows(page) == ["3", "2", "1"]

@@ -12,7 +12,8 @@ from ..taxonomy import Frozen
 from .chain import Broken, Row
 from .search import newest_first, parsed
 
-BUCKETS = 48  # points of a plot
+BUCKETS = 48  # points of a plot, at most
+PER_BUCKET = 8  # judgements of one, on average at least
 
 
 class Stage(Frozen):
@@ -75,7 +76,8 @@ def make_history(path: Path, last: int) -> History:
             gates=(),
         )  # fmt: skip
     since, until = min(each.time for each in made), max(each.time for each in made)
-    places = [_slice(each.time, since, until) for each in made]
+    parts = max(1, min(BUCKETS, len(made) // PER_BUCKET))
+    places = [_slice(each.time, since, until, parts) for each in made]
     slices = Counter(places)
 
     def plots(names: Sequence[Sequence[str]]) -> tuple[Plot, ...]:
@@ -84,7 +86,7 @@ def make_history(path: Path, last: int) -> History:
             for name in own:
                 counts[name][place] += 1
         found = (
-            Plot(id=name, count=sum(own.values()), shares=tuple(_share(own, slices)))
+            Plot(id=name, count=sum(own.values()), shares=tuple(_share(own, slices, parts)))
             for name, own in counts.items()
         )
         return tuple(sorted(found, key=lambda plot: (-plot.count, plot.id)))
@@ -93,7 +95,7 @@ def make_history(path: Path, last: int) -> History:
         judgements=len(made),
         since=_said(since),
         until=_said(until),
-        slices=tuple(slices[i] for i in range(BUCKETS)),
+        slices=tuple(slices[i] for i in range(parts)),
         verdicts=plots([[each.held["verdict"]] for each in made]),
         factors=plots([[factor["slot"] for factor in each.held["factors"]] for each in made]),
         reasons=plots([each.held["reasons"] for each in made]),
@@ -112,13 +114,13 @@ def _judgements(rows: Iterator[Row]) -> Iterator[_Made]:
                 raise Broken(f"row {row.sequence} has no time that can be read") from e
 
 
-def _slice(time: datetime, since: datetime, until: datetime) -> int:
+def _slice(time: datetime, since: datetime, until: datetime, parts: int) -> int:
     span = until - since
-    return 0 if span <= timedelta() else min(BUCKETS - 1, int((time - since) / span * BUCKETS))
+    return 0 if span <= timedelta() else min(parts - 1, int((time - since) / span * parts))
 
 
-def _share(own: Counter[int], slices: Counter[int]) -> Iterator[float | None]:
-    for i in range(BUCKETS):
+def _share(own: Counter[int], slices: Counter[int], parts: int) -> Iterator[float | None]:
+    for i in range(parts):
         yield own[i] / slices[i] if slices[i] else None
 
 

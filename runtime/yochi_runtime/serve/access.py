@@ -32,7 +32,7 @@ HEADERS = {
     "img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends a form with "Origin: null"
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }

@@ -38,6 +38,10 @@ _SHARED = {
     "probability": Text(en="Probability", ja="確率"),
     "row": Text(en="Row", ja="記録番号"),
 }
+_STAGES = {
+    "gates": Text(en="camera checks", ja="画像チェック"),
+    "judge": Text(en="to the verdict", ja="判定まで"),
+}
 _AUDIT = {
     "title": Text(en="Log of judgements", ja="判定の記録"),
     "any": Text(en="any", ja="すべて"),
@@ -177,7 +181,7 @@ def view_words(view: Literal["audit", "engineer"], lang: Literal["en", "ja"]) ->
         **{name: text.of(lang) for name, text in (_SHARED | own).items()},
         "verdicts": words.verdicts,
         "sources": words.sources,
-        "stages": words.stages,
+        "stages": words.stages | {name: text.of(lang) for name, text in _STAGES.items()},
         "comma": words.comma,
         "disclaimer": words.disclaimer,
     }

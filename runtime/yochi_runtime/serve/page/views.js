@@ -38,7 +38,8 @@ function facts(place, pairs) {
   swap(place, pairs.flatMap(([name, value]) => {
     const held = element("dd");
     held.append(value);
-    return [element("dt", name), held];
+    if (name === "") held.className = "alone";
+    return name === "" ? [held] : [element("dt", name), held];
   }));
 }
 
@@ -55,7 +56,6 @@ function table(heads, lines, name) {
   const cell = (tag, value) => {
     const own = element(tag);
     own.append(value);
-    if (typeof value === "number" || /^[\d.,]+( ?%)?$/.test(String(value.textContent ?? value))) own.className = "number";
     return own;
   };
   top.append(...heads.map((head) => { const own = cell("th", head); own.scope = "col"; return own; }));
@@ -64,13 +64,14 @@ function table(heads, lines, name) {
     own.append(...line.map((value) => cell("td", value)));
     body.append(own);
   }
-  lines[0]?.forEach((_, i) => {
-    if ([...body.rows].every((row) => row.cells[i].className === "number")) top.cells[i].className = "number";
+  heads.forEach((_, i) => {
+    const column = [...body.rows].map((row) => row.cells[i]);
+    if (column.every((own) => /^[\d.]+$/.test(own.textContent))) for (const own of [top.cells[i], ...column]) own.className = "number";
   });
   const head = element("thead");
   head.append(top);
   made.append(head, body);
-  Object.assign(wide, { tabIndex: 0 });
+  wide.tabIndex = 0;
   wide.setAttribute("role", "region");
   wide.setAttribute("aria-label", name);
   wide.append(made);
