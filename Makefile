@@ -50,7 +50,7 @@ demo: base
 test: $(VENV)/.dev base
 	@$(MAKE) --no-print-directory check
 
-test-system: $(VENV)/.dev $(VENV)/.project
+test-system: $(VENV)/.system $(VENV)/.project
 	$(BIN)/python -m pytest tests/system
 
 check: export PATH := $(abspath $(BIN)):$(PATH)
@@ -69,6 +69,7 @@ smoke: $(VENV)/.dev base
 lock: $(VENV)/.made
 	$(BIN)/python requirements/lock.py edge requirements/edge.lock
 	$(BIN)/python requirements/lock.py dev requirements/dev.lock requirements/edge.lock
+	$(BIN)/python requirements/lock.py system requirements/system.lock requirements/dev.lock
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -109,6 +110,10 @@ $(VENV)/.edge: requirements/edge.lock | $(VENV)/.made
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.edge
 	@echo "Installing trainer, exporter and test tools."
 	$(PIP) install --quiet $(PIP_ARGS) -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.system: requirements/system.lock $(VENV)/.dev
+	$(PIP) install --quiet $(PIP_ARGS) -r requirements/system.lock
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.edge

@@ -4,7 +4,7 @@
 const EVERY = 2000; // ms from one look at the state to the next
 const HISTORY_EVERY = 30000;
 const MAX_PLOTS = 24;
-const SVG = "http://www.w3.org/2000/svg";
+const SVG = $("svg").namespaceURI;
 
 let state = null;
 let past = null;
