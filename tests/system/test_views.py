@@ -1,12 +1,17 @@
 """The auditor's and the engineer's pages in a real browser, on a log with something to find."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 from playwright.sync_api import Page, expect
+from yochi_devices.plant.csv_file import CsvFile
 from yochi_devices.plant.line import Line
+from yochi_devices.plant.outbox import Outbox
+from yochi_devices.plant.settings import CsvSettings
+from yochi_runtime.rules_in_force import rules_in_force
 from yochi_runtime.serve.access import Access
 from yochi_runtime.signalling import Signals
 
@@ -14,6 +19,7 @@ from tests.fixtures.tiny_bundle import TinyBundle
 from tests.runtime.audit.conftest import forge
 from tests.runtime.serve.conftest import Running, opens, running, wait_until
 from tests.runtime.serve.test_access import TOKEN
+from tests.runtime.serve.test_audit_routes import EXAMPLE
 
 from .conftest import ROOT, WAIT_MS, Eye, seen
 
@@ -99,8 +105,16 @@ def test_an_engineer_sees_state_history_and_report(
 ) -> None:
     assert not eye.hangs
     monkeypatch.setenv("YOCHI_BASE", str(stopping.base))
-    line = Line([], [], None, lambda _: None)
-    with running(opens(stopping), log, camera="0", every=0.2, signals=Signals(line, 1.0)) as server:
+    rules = rules_in_force(EXAMPLE, None, stopping.folder, lambda _: None)
+    outbox = Outbox(log.with_name("outbox.db"), ["shift"], 100)
+    line = Line(
+        [CsvFile(CsvSettings(name="shift", path=log.with_name("shift.csv")), ("verdict",))],
+        [],
+        outbox,
+        lambda _: None,
+    )
+    opened = partial(running, opens(stopping), log, camera="0", every=0.2, rules=rules)
+    with line, opened(signals=Signals(line, 1.0)) as server:
         wait_until(lambda: server.service.live is not None and (server.service.live.shown.given.id or 0) > 30)
         page.goto(f"{server.url}/engineer")
         expect(page.locator("#ready")).to_have_text("Ready to judge")
@@ -108,6 +122,7 @@ def test_an_engineer_sees_state_history_and_report(
         expect(page.locator("#rates rect").first).to_be_attached()
         assert page.locator("#rates figure").count() == 2
         expect(page.locator("#stages")).to_contain_text("vision")
+        expect(page.locator("#signals")).to_contain_text("shift")
         expect(page.locator("#newest-gates")).to_contain_text("frame_dark")
         page.locator("#report-form button").click()
         expect(page.locator("#report-table")).to_contain_text("fire")

@@ -36,6 +36,7 @@ _SHARED = {
     "stage": Text(en="Stage", ja="段階"),
     "count": Text(en="Judgements", ja="判定数"),
     "probability": Text(en="Probability", ja="確率"),
+    "of_source": Text(en="{name} ({source})", ja="{name}（{source}）"),
     "row": Text(en="Row", ja="記録番号"),
 }
 _STAGES = {

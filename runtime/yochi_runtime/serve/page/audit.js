@@ -65,7 +65,6 @@ function drawOne() {
   $("one-title").textContent = one === null ? words().choose : fill(words().one, { id: one.id });
   if (one === null) return;
   const judgement = one.judgement, rules = judgement.rules;
-  const factorNames = new Map(judgement.factors.map((factor) => [factor.slot, text(factor.name)]));
   $("picture-state").textContent = one.picture === "kept" ? "" : fill(words()[one.picture], { row: one.deleted_in });
   $("picture").alt = words().picture;
   $("boxes").replaceChildren(...judgement.factors.filter((factor) => factor.evidence.box && one.picture === "kept").map((factor) => box(factor)));
@@ -81,11 +80,11 @@ function drawOne() {
   ]);
   $("one-factors").replaceChildren(judgement.factors.length === 0 ? element("p", words().no_factor) : table(
     [words().factor, words().probability, words().limit],
-    judgement.factors.map((factor) => [`${text(factor.name)} (${words().sources[factor.source]})`, factor.probability.toFixed(2), factor.threshold.toFixed(2)]),
+    judgement.factors.map((factor) => [fill(words().of_source, { name: text(factor.name), source: words().sources[factor.source] }), factor.probability.toFixed(2), factor.threshold.toFixed(2)]),
     words().factors));
   const clauses = [
     ...(rules?.applied ?? []).map((clause) => [clause.clause, clause.effect, text(clause.wording)]),
-    ...(rules?.open ?? []).map((clause) => [clause.clause, words().open, `${text(clause.wording)} (${clause.missing.map((id) => factorNames.get(id) ?? slotName(id)).join(words().comma)})`]),
+    ...(rules?.open ?? []).map((clause) => [clause.clause, words().open, fill(words().of_source, { name: text(clause.wording), source: clause.missing.map(slotName).join(words().comma) })]),
   ];
   $("one-clauses").replaceChildren(clauses.length ? table([words().rules, words().result, words().note], clauses, words().clauses) : element("p", words().no_clause));
   $("one-said").replaceChildren(...(one.feedback.length ? one.feedback.map(opinion) : [element("p", words().no_feedback)]));

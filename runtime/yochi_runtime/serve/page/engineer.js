@@ -19,14 +19,14 @@ function drawState() {
   $("fault").textContent = ready.fault ?? (age === null ? "" : fill(words().check_age, { seconds: Math.floor(age) }));
   facts($("facts"), [[words().mode, state.mode], [words().camera, state.camera ?? words().none], [words().waiting, String(state.seats_taken)]]);
   const bundle = state.bundle;
-  facts($("bundle"), bundle === null ? [["", element("span", words().no_bundle, "bad")]] : [
+  facts($("bundle"), bundle === null ? [[words().bundle, element("span", words().no_bundle, "bad")]] : [
     [words().bundle, `${bundle.name} ${bundle.version}`], ["sha256", element("code", bundle.sha256)],
     [words().base, bundle.base], [words().pack, bundle.pack], [words().languages, bundle.languages.join(words().comma) || words().none],
     [words().proof, element("span", bundle.proof_passed ? words().proved : words().unproved, bundle.proof_passed ? "good" : "bad")],
     [bundle.trusted ? words().standing : words().untrusted, bundle.standing],
   ]);
   const rules = state.rulebook;
-  facts($("rulebook"), rules === null ? [["", words().no_rules]] : [
+  facts($("rulebook"), rules === null ? [[words().rules, words().no_rules]] : [
     [words().rules, `${rules.id} ${rules.version}`], ["", fill(words().in_force, { clauses: rules.clauses })],
     ["sha256", element("code", rules.sha256)], [words().zone, rules.zone ?? words().none],
     ...(rules.not_taken ? [["", element("span", words().not_taken + rules.not_taken, "bad")]] : []),
@@ -44,7 +44,7 @@ function drawState() {
 function drawNewest() {
   const newest = state.newest;
   if (newest === null) {
-    facts($("newest"), [["", words().no_newest]]);
+    facts($("newest"), [[words().verdict, words().no_newest]]);
     $("newest-gates").replaceChildren();
     return;
   }

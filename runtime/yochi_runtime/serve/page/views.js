@@ -14,7 +14,7 @@ const fill = (form, values) => form.replace(/\{(\w+)\}/g, (_, name) => values[na
 const slotName = (id) => {
   const name = id === "verdict" ? words().verdict : slots[id] ? text(slots[id]) : id;
   const source = id.startsWith("cue:") ? "image_content" : id.split(":")[0];
-  return words().sources[source] ? `${name} (${words().sources[source]})` : name;
+  return words().sources[source] ? fill(words().of_source, { name, source: words().sources[source] }) : name;
 };
 const reasonText = (id) => (settings.reasons[id] ? text(settings.reasons[id]) : id);
 const moment = (iso) => new Date(iso).toLocaleString(lang === "ja" ? "ja-JP" : "en-GB", { dateStyle: "short", timeStyle: "medium" });
