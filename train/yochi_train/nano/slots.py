@@ -12,7 +12,8 @@ from yochi_bench.answers import GRAY
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import prepare
 from yochi_runtime.inspection import Note
-from yochi_runtime.prompt import IMAGE_TOKENS
+from yochi_runtime.prompt import BOS, IMAGE_TOKENS
+from yochi_runtime.tokens import TextTokenizer
 
 from ..align import align, speak_words
 from ..features import FOLDED, POOLED, TOKENS, Features, encode_folder
@@ -21,8 +22,11 @@ from ..pictures import Picture, read_photos
 from ..policy import lora_config
 from ..readout import Logits, SlotReader
 from ..settings import PolicySettings
+from ..speech import Drawn, Draws, Text
 from .model import YochiNanoForConditionalGeneration
 from .processor import YochiNanoProcessor
+
+TURN_END = 2  # `<|im_end|>` of SmolLM2; BOS begins a turn
 
 
 class NanoSlots:
@@ -82,9 +86,38 @@ class NanoSlots:
         return gray  # (1, 49, H)
 
     def read(self, images: Tensor, notes: Sequence[Sequence[str]]) -> Logits:
+        return self.reader.read(images, *self._segments(notes))
+
+    def read_on(
+        self, images: Tensor, notes: Sequence[Sequence[str]], texts: Sequence[Sequence[Text]]
+    ) -> tuple[Logits, list[list[Tensor]]]:
+        return self.reader.read_on(images, *self._segments(notes), texts)
+
+    def draw(self, images: Tensor, notes: Sequence[Sequence[str]], draws: Draws) -> list[list[Drawn]]:
+        return self.reader.draw(images, *self._segments(notes), draws)
+
+    def _segments(self, notes: Sequence[Sequence[str]]) -> tuple[list[tuple[int, ...]], Tensor]:
+        """Ids of every note, and which picture it is about."""
         owner = torch.tensor([i for i, of_picture in enumerate(notes) for _ in of_picture])
         said = [self.processor.prompt.note(Note(text).text) for of_picture in notes for text in of_picture]
-        return self.reader.read(images, said, owner)
+        return said, owner
+
+    def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:
+        return self.reader.speaker.alone(texts)
+
+    @property
+    def reads(self) -> TextTokenizer:
+        return self.processor.text_tokenizer
+
+    @property
+    def words(self) -> TextTokenizer:
+        return self.processor.text_tokenizer.as_written()
+
+    def instructed(self, instruction: str, reply: str) -> Text:
+        """ChatML as SmolLM2 was tuned with it, without the words of the system that its template adds."""
+        words = self.words.encode
+        user = (BOS, *words(f"user\n{instruction}"), TURN_END, *words("\n"))
+        return Text((*user, BOS, *words("assistant\n")), (*words(reply), TURN_END))
 
     def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
         p = self.processor.prompt
