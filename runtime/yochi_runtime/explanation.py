@@ -2,13 +2,12 @@
 
 It stands after the whole slot prompt, the shown verdict first, and never changes an answer that is read:
 
-    [... Verdict:] [ stop, In English:] [ note asks: "reach in past the guard"; picture: no guard
-    Why: caught in or struck by a machine
-    Do: Stop the machine and lock it out before anyone reaches in.]
+    [... Verdict:] [ stop / In English:] [ note asks: "reach past the guard"; picture: person Why: caught in
+    or struck by a machine Do: Stop the machine and lock it out before anyone reaches in. /]
 
-The first brackets are given, the second are said. An observation is a source and what is there: a cue's name,
-words of the note, or the name of a category. The first is the one that the rest is about, so it may be a
-source alone. Where tokens are short the advice is left out: the pack has it in any case.
+The middle is given, the last is said, on one line (/ are the ends of lines). An observation is a source and
+what is there: a cue's name, words of the note, or the name of a category. The first is what the rest is
+about, so it may be a source alone. Where tokens are short the advice is left out: the pack has it in any case.
 """
 
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from .verdict import Verdict
 
 FORM = "explain-1"
 OBSERVATIONS = 2  # at most, the most serious first
-WHY, DO, END, BETWEEN, CONTENT, NOTHING = "\nWhy:", "\nDo:", "\n", ";", ":", Text(en="nothing", ja="なし")
+WHY, DO, END, BETWEEN, CONTENT = " Why:", " Do:", "\n", ";", ":"
 OPEN, CLOSE = '"', '"'
+NOTHING = Text(en="nothing", ja="なし")
 SOURCES = {
     Source.IMAGE_CONTENT: Text(en="picture", ja="画像"),
     Source.IMAGE_TEXT: Text(en="sign", ja="掲示"),
@@ -85,9 +85,9 @@ def parse(text: str, lang: Lang, pack: Pack, note: str) -> Explanation | None:
     """What `text` says; None where it is not of the form, names nothing of the pack, or quotes no `note`."""
     if not text.endswith(END):
         return None
-    seen, because, rest = text[: -len(END)].partition(WHY)
+    seen, because, rest = text[: -len(END)].rpartition(WHY)  # the note's own words may have one too
     reason, _, advice = rest.partition(DO)
-    if not because or "\n" in seen + reason + advice:
+    if not because or END in text[: -len(END)]:
         return None
     told = advice.strip() or None
     if seen.strip() == NOTHING.of(lang):

@@ -1,8 +1,8 @@
 """The slot readout in torch: the same segments as the box, with gradients.
 
 A pack of notes shares one picture. Prefix, picture and cue slots run once; their keys and values are repeated
-for the notes, as the box reuses its cache. Answers are read from the hidden state before each placeholder. What is
-said after the slots goes on from the same cache in a pass of its own: no answer is read otherwise for it.
+for the notes, as the box reuses its cache. Answers are read from the hidden state before each placeholder.
+What is said after the slots goes on from that cache in a pass of its own, which changes no answer.
 """
 
 from collections.abc import Iterator, Sequence

@@ -31,14 +31,14 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Draws:
-    """For each note what is given before each of its texts; `limit` tokens at most, `end` the last ones.
+    """For each note what is given before each of its texts; `limit` tokens at most, `end` the last one.
 
     At a `temperature` of 0 the likeliest token is taken.
     """
 
     given: Sequence[Sequence[tuple[int, ...]]]
     limit: int
-    end: tuple[int, ...]
+    end: int
     temperature: float
     generator: torch.Generator
 
@@ -99,7 +99,7 @@ class Speaker:
             total += torch.where(open_, logs.gather(1, chosen)[:, 0], 0.0)
             for row in open_.nonzero()[:, 0].tolist():
                 said[row].append(int(chosen[row, 0]))
-                done = tuple(said[row][-len(draws.end) :]) == draws.end or len(said[row]) == draws.limit
+                done = said[row][-1] == draws.end or len(said[row]) == draws.limit
                 open_[row] = not done
             if not bool(open_.any()):
                 return [Drawn(tuple(ids), float(log)) for ids, log in zip(said, total, strict=True)]

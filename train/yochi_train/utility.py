@@ -1,8 +1,8 @@
-"""General instructions, text only, from a file that the user names: to keep ordinary skills, and to measure them.
+"""General instructions, text only, from a file the user names: to keep ordinary skills, and measure them.
 
-A line is a JSON object with `instruction` and `reply`. As anchors some are mixed into every step. As a set for
-utility they are measured before and after: the mean loss of a reply's token, its end among them, and the share
-of short replies that the model gives word for word when it always takes its likeliest token.
+A line is a JSON object with `instruction` and `reply`. As anchors some are mixed into every step. As a set
+for utility they are measured before and after: the mean loss of a reply's token, its end among them, and the
+share of short replies that the model gives word for word when it always takes its likeliest token.
 """
 
 import json
@@ -18,10 +18,10 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Frozen
 
 from .policy import Policy
+from .run_page import UTILITY
 from .slot_model import SlotModel
 from .speech import Text
 
-UTILITY = "utility.json"
 TOKENS = 1024  # of an instruction and its reply, at most
 SHORT = 16  # tokens of a reply that is compared word for word
 TOGETHER = 8  # texts that are read at a time
@@ -73,9 +73,7 @@ def measure(policy: Policy, texts: Sequence[Text]) -> dict[str, Any]:
         with torch.no_grad():
             made, likeliest = policy.alone(some)
         logs += made
-        whole = [
-            bool(top.all()) for text, top in zip(some, likeliest, strict=True) if len(text.said) <= SHORT
-        ]
+        whole = [bool(top.all()) for top in likeliest if len(top) <= SHORT]
         short, exact = short + len(whole), exact + sum(whole)
     tokens = torch.cat(logs)
     return {
@@ -99,7 +97,7 @@ class Utility:
         """UsageError where the run has `begun` without it: what it began with is gone."""
         if not self._texts:
             return
-        known = read_utility(self._out.parent)
+        known = self._read()
         if known is not None and known["set"]["sha256"] == self._set["sha256"]:
             return
         if begun:
@@ -111,19 +109,16 @@ class Utility:
 
     def after(self) -> None:
         if self._texts:
-            known = read_utility(self._out.parent) or {}
+            known = self._read() or {}
             self._write({**known, "after": measure(self._policy, self._texts)})
+
+    def _read(self) -> dict[str, Any] | None:
+        if not self._out.is_file():
+            return None
+        found: dict[str, Any] = json.loads(self._out.read_text(encoding="utf-8"))
+        return found
 
     def _write(self, what: Mapping[str, Any]) -> None:
         partial = self._out.with_suffix(".partial")
         partial.write_text(json.dumps(what, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         partial.replace(self._out)
-
-
-def read_utility(out: Path) -> dict[str, Any] | None:
-    """What was measured of the run in `out`; None of a run without a set."""
-    file = out / UTILITY
-    if not file.is_file():
-        return None
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
