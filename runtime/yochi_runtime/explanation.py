@@ -7,7 +7,7 @@ It stands after the whole slot prompt, the shown verdict first, and never change
 
 The middle is given, the last is said, on one line (/ are the ends of lines). An observation is a source and
 what is there: a cue's name, words of the note, or the name of a category. The first is what the rest is
-about, so it may be a source alone. Where tokens are short the advice is left out: the pack has it in any case.
+about, so it may be a source alone. Where tokens are short the advice is left out: the pack has it anyway.
 """
 
 from dataclasses import dataclass

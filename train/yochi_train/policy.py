@@ -75,7 +75,7 @@ class Policy:
 
     def draw(self, packs: Sequence[Sequence[Record]], images: Images, draws: Draws) -> list[list[Drawn]]:
         """Texts after each record's slots."""
-        with torch.no_grad(), self._in_precision():
+        with self._in_precision():
             return self.model.draw(images, _notes(packs), draws)
 
     def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:

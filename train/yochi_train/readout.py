@@ -80,7 +80,8 @@ class SlotReader:
         self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor, draws: Draws
     ) -> list[list[Drawn]]:
         """Texts after each note, as many as `draws.given` has for it."""
-        return self._draw_after(self._look(images), notes, owner, draws)
+        with torch.no_grad():
+            return self._draw_after(self._look(images), notes, owner, draws)
 
     def look(self, images: Tensor) -> Tensor:
         """Cue logits alone, (B, C, 2)."""

@@ -56,7 +56,7 @@ class SftSettings(PolicySettings):
     warmup: int = Field(default=40, ge=0)  # steps
     risk_positive_weight: float = Field(default=RISK_POSITIVE_WEIGHT, gt=0)
     explanation_weight: float = Field(default=0.2, ge=0)  # of the text's loss, a token; 0: none is learned
-    explained: int = Field(default=2, gt=0)  # notes of each picture whose explanation a step learns
+    explained: int = Field(default=1, gt=0)  # notes of each picture whose explanation a step learns
     anchors: Path | None = None  # JSON lines, instruction and reply: mixed in, so that ordinary skills stay
     anchors_a_step: int = Field(default=1, gt=0)
     anchor_weight: float = Field(default=0.2, gt=0)  # of their loss, a token

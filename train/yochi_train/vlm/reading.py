@@ -34,7 +34,8 @@ class ChatReader(SlotReader):
 
     def draw_picture(self, inputs: Inputs, notes: Sequence[Sequence[int]], draws: Draws) -> list[list[Drawn]]:
         """As `draw`, after the notes of one picture."""
-        return self._draw_after(self._show(inputs), notes, self._owner(notes), draws)
+        with torch.no_grad():
+            return self._draw_after(self._show(inputs), notes, self._owner(notes), draws)
 
     def _owner(self, notes: Sequence[Sequence[int]]) -> torch.Tensor:
         return torch.zeros(len(notes), dtype=torch.long, device=self._vlm.device)
