@@ -1,5 +1,6 @@
 """Text after the slots, on nano: to the bit no other slots, one plain pass, and draws of it."""
 
+import pytest
 import torch
 from yochi_runtime.inspection import Note
 from yochi_runtime.prompt import IMAGE_TOKENS
@@ -13,6 +14,11 @@ TEXTS = [[Text((3, 4), (5, 6, 7)), Text((8,), (9,))], [Text((3,), (30, 31))], []
 IMAGES = torch.randn(2, IMAGE_TOKENS, HIDDEN, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.fixture(scope="module")
+def slots() -> NanoSlots:
+    return NanoSlots(*tiny_nano())
+
+
 def plain(slots: NanoSlots, image: int, note: str, text: Text) -> torch.Tensor:
     """The whole prompt and the text at once: no cache, no batch, no padding."""
     p = slots.processor.prompt
@@ -24,8 +30,7 @@ def plain(slots: NanoSlots, image: int, note: str, text: Text) -> torch.Tensor:
     return logits[-len(text.said) - 1 : -1].log_softmax(-1)
 
 
-def test_what_is_said_after_the_slots_is_one_plain_pass_and_changes_no_slot() -> None:
-    slots = NanoSlots(*tiny_nano())
+def test_what_is_said_after_the_slots_is_one_plain_pass_and_changes_no_slot(slots: NanoSlots) -> None:
     with torch.no_grad():
         without = slots.read(IMAGES, NOTES)
         read, logs = slots.read_on(IMAGES, NOTES, TEXTS)
@@ -38,8 +43,8 @@ def test_what_is_said_after_the_slots_is_one_plain_pass_and_changes_no_slot() ->
         assert torch.equal(getattr(without, name), getattr(read, name)), name
 
 
-def test_its_gradient_reaches_the_picture() -> None:
-    slots, images = NanoSlots(*tiny_nano()), IMAGES.clone().requires_grad_()
+def test_its_gradient_reaches_the_picture(slots: NanoSlots) -> None:
+    images = IMAGES.clone().requires_grad_()
     _, logs = slots.read_on(images, NOTES, TEXTS)
     logs[0][0].sum().backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None
@@ -52,8 +57,7 @@ def draws(limit: int, temperature: float, end: int = 0, many: int = 1) -> Draws:
     return Draws(given, limit, end, temperature, torch.Generator().manual_seed(0))
 
 
-def test_the_likeliest_text_is_drawn_cold_and_costs_what_it_costs_to_read() -> None:
-    slots = NanoSlots(*tiny_nano())
+def test_the_likeliest_text_is_drawn_cold_and_costs_what_it_costs_to_read(slots: NanoSlots) -> None:
     drawn = slots.draw(IMAGES, NOTES, draws(5, 0.0))
     assert [len(of) for of in drawn] == [2, 0, 1]
     texts = [
@@ -70,15 +74,13 @@ def test_the_likeliest_text_is_drawn_cold_and_costs_what_it_costs_to_read() -> N
             assert abs(one.log_probability - float(log.sum())) < 1e-4
 
 
-def test_a_text_ends_with_its_end_and_no_later() -> None:
-    slots = NanoSlots(*tiny_nano())
+def test_a_text_ends_with_its_end_and_no_later(slots: NanoSlots) -> None:
     first = slots.draw(IMAGES, NOTES, draws(6, 0.0))[0][0].said
     cut = slots.draw(IMAGES, NOTES, draws(6, 0.0, end=first[2]))[0][0].said
     assert cut == first[: first.index(first[2]) + 1]
 
 
-def test_the_seed_repeats_warm_draws_and_they_differ() -> None:
-    slots = NanoSlots(*tiny_nano())
+def test_the_seed_repeats_warm_draws_and_they_differ(slots: NanoSlots) -> None:
     one, again = (slots.draw(IMAGES, NOTES, draws(4, 1.0, many=3)) for _ in range(2))
     assert one == again
     assert len({drawn.said for drawn in one[0][::2]}) > 1

@@ -9,6 +9,7 @@ import pytest
 import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.prompt import BOS
+from yochi_train.nano.slots import NanoSlots
 from yochi_train.settings import SftSettings
 from yochi_train.speech import Text
 from yochi_train.utility import Utility, anchor_loss, measure, read_instructions
@@ -37,8 +38,12 @@ def test_loss_and_exact_replies_by_hand() -> None:
     assert float(anchor_loss(policy, texts[:2])) == pytest.approx(6 * math.log(2) / 3)
 
 
-def test_nano_reads_an_instruction_as_chat(tmp_path: Path) -> None:
-    slots = tiny_slots()
+@pytest.fixture(scope="module")
+def slots() -> NanoSlots:
+    return tiny_slots()
+
+
+def test_nano_reads_an_instruction_as_chat(slots: NanoSlots, tmp_path: Path) -> None:
     first = read_instructions(write_instructions(tmp_path / "some.jsonl"), slots)[0]
     words = slots.words
     assert first.given[0] == BOS
@@ -58,27 +63,29 @@ def test_nano_reads_an_instruction_as_chat(tmp_path: Path) -> None:
         (json.dumps({"instruction": "word " * 999, "reply": "b"}), r"2: expected at most 1024 tokens, got"),
     ],
 )
-def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: str, said: str) -> None:
+def test_a_line_that_cannot_be_used_is_named(slots: NanoSlots, tmp_path: Path, line: str, said: str) -> None:
     file = tmp_path / "some.jsonl"
     file.write_text('{"instruction": "a", "reply": "b"}\n' + line, encoding="utf-8")
     with pytest.raises(UsageError, match=said):
-        read_instructions(file, tiny_slots())
+        read_instructions(file, slots)
 
 
-def test_no_file_and_no_line_are_named(tmp_path: Path) -> None:
+def test_no_file_and_no_line_are_named(slots: NanoSlots, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a file of instructions .*, found none"):
-        read_instructions(tmp_path / "none.jsonl", tiny_slots())
+        read_instructions(tmp_path / "none.jsonl", slots)
     (tmp_path / "empty.jsonl").write_text("\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"expected instructions in .*empty\.jsonl, found none"):
-        read_instructions(tmp_path / "empty.jsonl", tiny_slots())
+        read_instructions(tmp_path / "empty.jsonl", slots)
 
 
-def test_what_a_run_began_with_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_began_with_is_measured_once(
+    slots: NanoSlots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("yochi_train.utility.measure", lambda policy, _: {"loss": policy.loss})
     file = write_instructions(tmp_path / "some.jsonl")
 
     class Policy:
-        model, loss = tiny_slots(), 1.0
+        model, loss = slots, 1.0
 
     policy: Any = Policy()
     utility = Utility(file, policy, tmp_path)
