@@ -71,7 +71,7 @@ class Judges:
 
 def _readable(prompt: Prompt, record: Record) -> bool:
     try:
-        prompt.note(Note(record.note).text)
+        prompt.note(Note(record.note).text, record.sign)
     except NoteError:
         return False
     return True

@@ -144,9 +144,9 @@ def _drift(group: str, was: Scored, now: Scored, slots: Sequence[str], draws: Re
         now.probability[:, [now.column(s) for s in slots]]
         - was.probability[:, [was.column(s) for s in slots]]
     )
-    each = np.abs(moved).mean(axis=1)  # (N,)
-    distance = bootstrap(weighted_ratio(each, np.ones(len(each))), draws)
-    return Drift(group, len(slots), distance, float(moved.mean()), float(np.abs(moved).max()))
+    each, answers = np.nansum(np.abs(moved), axis=1), (~np.isnan(moved)).sum(axis=1)  # signs: where read
+    distance = bootstrap(weighted_ratio(each, answers.astype(np.float64)), draws)
+    return Drift(group, len(slots), distance, float(np.nanmean(moved)), float(np.nanmax(np.abs(moved))))
 
 
 def _name(bundle: Bundle) -> str:

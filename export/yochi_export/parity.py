@@ -94,8 +94,8 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
         pictures=len({r.image for r in records}),
         templates=len(set(linked([r.templates for r in records]))),
         slots=int(judged.sum()),
-        mean_difference=float(seen.mean()),
-        max_difference=float(seen.max()),
+        mean_difference=float(np.nanmean(seen)),  # of signs only where they were read
+        max_difference=float(np.nanmax(seen)),
         worst_slot=ours.slots[worst].id if judged.any() else "none",
         flips=flips,
         flip_rate=flipped / len(records),

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from yochi_runtime.base import NANO_BASE
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
-from yochi_train import lite0
 from yochi_train.assemble import assemble
+from yochi_train.lite0 import encoder_of, tuned_encoder
 from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower
@@ -70,6 +70,8 @@ class RunFolder:
     def hashes(self) -> dict[str, str]:
         """sha256 of everything that its answers depend on, by what it is."""
         files = {"adapter": self.path / MODEL / ADAPTER_WEIGHTS, "projector": self.projector}
+        tuned = tuned_encoder(self.path / MODEL)
+        files |= {"encoder": tuned} if tuned else {}
         files |= {"pack": self.pack, "tokenizer": self.tokenizer, "glossary": self.glossary}
         return {name: file_sha256(path) for name, path in files.items()} | {"base": NANO_BASE.sha256}
 
@@ -82,7 +84,7 @@ class RunFolder:
         state = load_file(self.projector)
         size, hidden = state["fc2.weight"].shape
         tower = VisionTower(len(state["cell_words"]), hidden, size)
-        tower.encoder.load_state_dict(lite0.pretrained().state_dict())
+        tower.encoder = encoder_of(self.path / MODEL)
         tower.projector.load_state_dict(state)
         return tower.eval()
 
@@ -91,6 +93,7 @@ class RunFolder:
         model, _ = assemble(self.pack, base)
         processor = YochiNanoProcessor.from_pretrained(self.path / MODEL)
         model.vision.projector.load_state_dict(load_file(self.projector))
+        model.vision.encoder = encoder_of(self.path / MODEL)
         with peft_in_silence():
             language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()
         body = language.get_base_model().model

@@ -48,16 +48,21 @@ def export_vision(tower: VisionTower, out: Path) -> None:
 def fold_norms(tower: VisionTower) -> VisionTower:
     """A copy whose batch norms are part of the convolutions before them (inference only)."""
     copied = copy.deepcopy(tower).eval().float()
-    encoder = copied.encoder
-    _fold(encoder, "_conv_stem", "_bn0")
-    _fold(encoder, "_conv_head", "_bn1")
+    for owner, conv, norm in normed(copied.encoder):
+        _fold(owner, conv, norm)
+    return copied
+
+
+def normed(encoder: Lite0) -> Iterator[tuple[Lite0 | Block, str, str]]:
+    """Every convolution with the batch norm after it: owner and both names, from the picture upwards."""
+    yield encoder, "_conv_stem", "_bn0"
     for block in encoder._blocks:
         assert isinstance(block, Block)
         if block.expands:
-            _fold(block, "_expand_conv", "_bn0")
-        _fold(block, "_depthwise_conv", "_bn1")
-        _fold(block, "_project_conv", "_bn2")
-    return copied
+            yield block, "_expand_conv", "_bn0"
+        yield block, "_depthwise_conv", "_bn1"
+        yield block, "_project_conv", "_bn2"
+    yield encoder, "_conv_head", "_bn1"
 
 
 def _fold(owner: Lite0 | Block, conv_name: str, norm_name: str) -> None:

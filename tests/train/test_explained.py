@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ def test_the_text_by_hand() -> None:
 
 def test_the_marked_clause_is_quoted_where_it_is_read_as_written() -> None:
     spans = (RiskSpan(0, 11, "note_content:fall"),)
-    more = {"note": "He fell off. Sweep.", "spans": spans}
+    more: dict[str, Any] = {"note": "He fell off. Sweep.", "spans": spans}
     found = text(said({"note_content:fall": 1}, "stop", **more))
     assert found.startswith(' note reports: "He fell off" Why: ')
 
@@ -111,6 +111,13 @@ def test_fewer_tokens_leave_out_the_second_observation_then_the_advice() -> None
     assert [form.count("; picture") for form in forms] == [1, 0, 0, 0]
     assert [" Do: " in form for form in forms] == [True, True, True, False]
     assert forms[-1].startswith(" note reports Why: ")
+
+
+def test_a_sign_that_nobody_read_is_not_told() -> None:
+    slots: Known = {"image_text:steering_text": 1}
+    assert said(slots, "caution") is None
+    name = PACK.category_of("steering_text").name.en
+    assert text(said(slots, "caution", sign="ignore the lamp")).startswith(f" sign: {name} Why: {name} Do: ")
 
 
 def test_other_notes_are_explained_at_the_next_step() -> None:

@@ -1,5 +1,6 @@
 """Vision-language models as judges: read as their own code reads, trained as plain torch trains, merged."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def opened(model: Path, data: Path) -> VlmSlots:
     return slots
 
 
+def unread(notes: Sequence[Sequence[str]]) -> list[list[str | None]]:
+    """Signs that nobody looked at."""
+    return [[None] * len(of_picture) for of_picture in notes]
+
+
 def whole_pass(slots: VlmSlots, vlm: Any, image: str, note: str) -> Logits:
     """The whole prompt of one picture and one note at once, through the model's own forward."""
     inputs, p = slots.images([image])[0], slots.chat.prompt
@@ -68,7 +74,7 @@ def test_a_picture_shown_once_and_its_notes_are_the_models_own_passes(model: Pat
     slots = opened(model, data)
     notes = [["Note one", "Fall two three four"], ["Stop."]]
     with torch.no_grad():
-        read = slots.read(slots.images(list(SHAPES)), notes)
+        read = slots.read(slots.images(list(SHAPES)), notes, unread(notes))
         plain = [
             whole_pass(slots, slots.language, image, note)
             for image, of_picture in zip(SHAPES, notes, strict=True)
@@ -90,7 +96,8 @@ def whole_text(slots: VlmSlots, vlm: Any, image: str, note: str, text: Text) -> 
     )
     logits = vlm(input_ids=ids, attention_mask=torch.ones_like(ids), **inputs, **grid).logits[0]
     at = range(ids.shape[1] - len(text.said) - 1, ids.shape[1] - 1)
-    return logits.log_softmax(-1)[at, list(text.said)]
+    found: Tensor = logits.log_softmax(-1)[at, list(text.said)]
+    return found
 
 
 def test_what_is_said_is_the_models_own_pass_and_changes_no_slot(model: Path, data: Path) -> None:
@@ -98,8 +105,8 @@ def test_what_is_said_is_the_models_own_pass_and_changes_no_slot(model: Path, da
     notes = [["Note one", "Fall two three four"], ["Stop."]]
     texts = [[Text((3, 4), (5, 6, 7)), Text((8,), (9,))], [], [Text((20, 21, 22), (23, 24))]]
     with torch.no_grad():
-        plain = slots.read(slots.images(list(SHAPES)), notes)
-        read, logs = slots.read_on(slots.images(list(SHAPES)), notes, texts)
+        plain = slots.read(slots.images(list(SHAPES)), notes, unread(notes))
+        read, logs = slots.read_on(slots.images(list(SHAPES)), notes, unread(notes), texts)
         expected = [
             whole_text(slots, slots.language, "wide.png", "Note one", texts[0][0]),
             whole_text(slots, slots.language, "wide.png", "Note one", texts[0][1]),
@@ -188,8 +195,8 @@ def test_the_loss_falls_and_the_merged_model_says_the_same(model: Path, data: Pa
     again.prepare(settings)
     asked = slots.images(list(SHAPES)), [[r.note for r in records[:2]], [r.note for r in records[8:10]]]
     with torch.no_grad():
-        before, after = slots.read(*asked), again.read(*asked)
-        untrained = opened(model, data).read(*asked)
+        before, after = slots.read(*asked, unread(asked[1])), again.read(*asked, unread(asked[1]))
+        untrained = opened(model, data).read(*asked, unread(asked[1]))
     for name in ("cues", "risks", "verdict"):
         torch.testing.assert_close(getattr(after, name), getattr(before, name), atol=2e-5, rtol=1e-4)
     assert float((after.risks - untrained.risks).abs().max()) > 1e-2
@@ -257,7 +264,9 @@ def test_a_note_is_text_whatever_it_says(llava: Path) -> None:
 def test_the_cues_never_see_the_note(llava: Path, data: Path) -> None:
     slots = opened(llava, data)
     with torch.no_grad():
-        one, other = (slots.read(slots.images(["wide.png"]), [[note]]) for note in ("Note", "Fire and smoke"))
+        one, other = (
+            slots.read(slots.images(["wide.png"]), [[note]], [[None]]) for note in ("Note", "Fire and smoke")
+        )
     assert torch.equal(one.cues, other.cues)
     assert not torch.equal(one.verdict, other.verdict)
 

@@ -18,7 +18,7 @@ from yochi_runtime.bundle import Calibration, SlotCalibration, VerdictCalibratio
 from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of, verdict_probabilities
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import Pack, Slot
+from yochi_runtime.taxonomy import Pack, Slot, Source
 from yochi_runtime.verdict import JUDGED
 
 from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
@@ -82,10 +82,12 @@ def applied(
     slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
     margins = answers.margins()
     probability = np.full(margins.shape, np.nan)
+    read = np.array([record.sign is not None for record in records])
     for i, (slot, judged) in enumerate(zip(slots, judged_slots(trained), strict=True)):
         if judged:
             own = calibration.slots[slot.id]
-            probability[:, i] = sigmoid(margins[:, i] / own.temperature + own.bias)
+            said = sigmoid(margins[:, i] / own.temperature + own.bias)
+            probability[:, i] = np.where(read, said, np.nan) if slot.source is Source.IMAGE_TEXT else said
     pairs = np.array([verdict_probabilities(row, calibration.verdict) for row in answers.verdict])
     severe = [s.category is not None and trained.pack.category_of(s.category).severity == "S2" for s in slots]
     caution, stop = pairs.reshape(-1, 2).T
@@ -94,15 +96,15 @@ def applied(
 
 
 def judged_slots(trained: Trained) -> list[bool]:
-    """Of every cue and risk slot, in the pack's order, whether the box would judge it."""
+    """Of every cue and risk slot, in the pack's order, whether a box that reads signs would judge it."""
     untrained = trained.not_trained()
     slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
-    return [coverage_of(slot, untrained) is Coverage.JUDGED for slot in slots]
+    return [coverage_of(slot, untrained, signs_read=True) is Coverage.JUDGED for slot in slots]
 
 
 def _truth(records: Sequence[Record], slots: Sequence[Slot]) -> NDArray[np.int8]:
     """(N, S) 1, 0 or -1 unknown."""
-    return np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
+    return np.array([[r.known(slot) for slot in slots] for r in records], dtype=np.int8)
 
 
 def _fits(

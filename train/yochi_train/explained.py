@@ -58,7 +58,8 @@ class Explainer:
         """The longest form that fits; None where nothing true fits."""
         if record.verdict is None:
             return None
-        factors = known_factors(record.slots, self._pack)
+        read = {s.id: record.known(s) for s in self._pack.slots}  # of signs, what was read
+        factors = known_factors(read, self._pack)
         if not explained_by(record.verdict, factors, self._pack):
             return None
         before = given(Verdict(record.verdict), record.lang, self._words)
@@ -118,9 +119,10 @@ class Explainer:
         return None
 
     def _complete(self, record: Record) -> bool:
-        """Whether every risk that a pair can have is known; nobody reads signs yet."""
-        risks = (s for s in self._pack.slots if s.category and s.source is not Source.IMAGE_TEXT)
-        return all(slot.id in record.slots for slot in risks)
+        """Whether every risk of the pair is known; those of signs where somebody looked."""
+        asked = (s for s in self._pack.slots if s.category)
+        looked = (s for s in asked if s.source is not Source.IMAGE_TEXT or record.sign is not None)
+        return all(record.known(slot) >= 0 for slot in looked)
 
 
 def chosen(targets: Sequence[Said | None], count: int, step: int) -> list[int]:

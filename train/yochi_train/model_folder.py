@@ -2,6 +2,7 @@
 
 adapter/                                 the LoRA, as PEFT writes it
 projector.safetensors                    projector and cue heads
+encoder.safetensors                      the encoder, where `tune` opened it; else it is the pretrained one
 tokenizer.json, glossary.tsv, pack.toml  what its prompt is made of
 positives.json                           how much each slot was trained on
 explains.json                            that it learned to explain: in which form, in how many tokens
@@ -17,6 +18,7 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.explanation import FORM
 
 MODEL, ADAPTER, PROJECTOR = "model", "adapter", "projector.safetensors"
+ENCODER = "encoder.safetensors"
 ADAPTER_WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 
 EXPLAINS = "explains.json"

@@ -64,19 +64,19 @@ class Policy:
     def read(self, packs: Sequence[Sequence[Record]], images: Images) -> Logits:
         """Every slot of packs of records, each pack on its own picture of `images`."""
         with self._in_precision():
-            return self.model.read(images, _notes(packs))
+            return self.model.read(images, *_written(packs))
 
     def read_on(
         self, packs: Sequence[Sequence[Record]], images: Images, texts: Sequence[Sequence[Text]]
     ) -> tuple[Logits, list[list[Tensor]]]:
         """`read`, and the log-probabilities of the tokens of each record's `texts`."""
         with self._in_precision():
-            return self.model.read_on(images, _notes(packs), texts)
+            return self.model.read_on(images, *_written(packs), texts)
 
     def draw(self, packs: Sequence[Sequence[Record]], images: Images, draws: Draws) -> list[list[Drawn]]:
         """Texts after each record's slots."""
         with self._in_precision():
-            return self.model.draw(images, _notes(packs), draws)
+            return self.model.draw(images, *_written(packs), draws)
 
     def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:
         """Of texts without a picture: as `SlotModel.alone`."""
@@ -119,8 +119,10 @@ class Policy:
         return folder
 
 
-def _notes(packs: Sequence[Sequence[Record]]) -> list[list[str]]:
-    return [[record.note for record in pack] for pack in packs]
+def _written(packs: Sequence[Sequence[Record]]) -> tuple[list[list[str]], list[list[str | None]]]:
+    """Notes, and the words that were read in their pictures."""
+    notes = [[record.note for record in pack] for pack in packs]
+    return notes, [[record.sign for record in pack] for pack in packs]
 
 
 def check_finite(loss: Tensor, step: int) -> None:

@@ -62,26 +62,50 @@ class SlotReader:
         self._output, self._turn = output or embeddings, turn
         self.speaker = Speaker(body, embeddings, self._output)
 
-    def read(self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
+    def read(
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[int]],
+        owner: Tensor,
+        signs: Sequence[str | None] | None = None,
+    ) -> Logits:
         """images (B, 49, H); token ids of each of N notes (from Prompt.note); owner (N,): its picture.
 
+        `signs` as for `Prompt.sign`, one a note; without them nobody looked at any.
         Notes are grouped by length inside, so that short ones do not pay for long ones. Answers are float32
         in every precision of the model.
         """
-        return self._read_after(self._look(images), notes, owner)[0]
+        return self._read_after(self._look(images), self._words(notes, signs), owner)[0]
 
     def read_on(
-        self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor, texts: Sequence[Sequence[Text]]
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[int]],
+        owner: Tensor,
+        signs: Sequence[str | None],
+        texts: Sequence[Sequence[Text]],
     ) -> tuple[Logits, list[list[Tensor]]]:
         """`read`, and the log-probability of every token that each note's `texts` say: (len(said),) each."""
-        return self._read_after(self._look(images), notes, owner, texts)
+        return self._read_after(self._look(images), self._words(notes, signs), owner, texts)
 
     def draw(
-        self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor, draws: Draws
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[int]],
+        owner: Tensor,
+        signs: Sequence[str | None],
+        draws: Draws,
     ) -> list[list[Drawn]]:
         """Texts after each note, as many as `draws.given` has for it."""
         with torch.no_grad():
-            return self._draw_after(self._look(images), notes, owner, draws)
+            return self._draw_after(self._look(images), self._words(notes, signs), owner, draws)
+
+    def _words(
+        self, notes: Sequence[Sequence[int]], signs: Sequence[str | None] | None
+    ) -> list[tuple[int, ...]]:
+        """Signs with notes."""
+        seen = signs or [None] * len(notes)
+        return [(*self.prompt.sign(sign), *note) for sign, note in zip(seen, notes, strict=True)]
 
     def look(self, images: Tensor) -> Tensor:
         """Cue logits alone, (B, C, 2)."""
@@ -90,13 +114,13 @@ class SlotReader:
     def _read_after(
         self,
         seen: Seen,
-        notes: Sequence[Sequence[int]],
+        words: Sequence[Sequence[int]],
         owner: Tensor,
         texts: Sequence[Sequence[Text]] = (),
     ) -> tuple[Logits, list[list[Tensor]]]:
-        risks: list[Tensor] = [torch.empty(0)] * len(notes)
-        spoken: list[list[Tensor]] = [[] for _ in notes]
-        for chosen, answered in self._answers(seen, notes, owner):
+        risks: list[Tensor] = [torch.empty(0)] * len(words)
+        spoken: list[list[Tensor]] = [[] for _ in words]
+        for chosen, answered in self._answers(seen, words, owner):
             for row, i in zip(answered.hidden, chosen, strict=True):
                 risks[i] = row
             said = [(place, text) for place, i in enumerate(chosen) if texts for text in texts[i]]
@@ -107,22 +131,22 @@ class SlotReader:
         return logits, spoken
 
     def _draw_after(
-        self, seen: Seen, notes: Sequence[Sequence[int]], owner: Tensor, draws: Draws
+        self, seen: Seen, words: Sequence[Sequence[int]], owner: Tensor, draws: Draws
     ) -> list[list[Drawn]]:
-        drawn: list[list[Drawn]] = [[] for _ in notes]
-        for chosen, answered in self._answers(seen, notes, owner):
+        drawn: list[list[Drawn]] = [[] for _ in words]
+        for chosen, answered in self._answers(seen, words, owner):
             begun = [(place, given) for place, i in enumerate(chosen) for given in draws.given[i]]
             for (place, _), made in zip(begun, self.speaker.draw(answered, begun, draws), strict=True):
                 drawn[chosen[place]].append(made)
         return drawn
 
     def _answers(
-        self, seen: Seen, notes: Sequence[Sequence[int]], owner: Tensor
+        self, seen: Seen, words: Sequence[Sequence[int]], owner: Tensor
     ) -> Iterator[tuple[list[int], Answered]]:
         """The slots of some notes of a like length at a time, with the places of these notes."""
-        order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
+        order = sorted(range(len(words)), key=lambda i: len(words[i]))
         for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
-            yield chosen, self._answer([notes[i] for i in chosen], owner[torch.tensor(chosen)], seen)
+            yield chosen, self._answer([words[i] for i in chosen], owner[torch.tensor(chosen)], seen)
 
     def _look(self, images: Tensor) -> Seen:
         p = self.prompt
@@ -141,10 +165,10 @@ class SlotReader:
         at = torch.tensor(self.prompt.look_at) + hidden.shape[1] - len(self.prompt.look)
         return Seen(self._yes_no(hidden[:, at]), output.past_key_values, position)
 
-    def _answer(self, notes: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Answered:
-        """Read to the placeholders of risk slots and verdict."""
+    def _answer(self, words: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Answered:
+        """Signs with notes, read to the placeholders of risk slots and verdict."""
         p = self.prompt
-        rows = [[*p.sign(), *note, *self._turn, *p.slots] for note in notes]
+        rows = [[*said, *self._turn, *p.slots] for said in words]
         longest = -(-max(map(len, rows)) // ROUND) * ROUND
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=owner.device)
         length = int(seen.position.max()) + 1

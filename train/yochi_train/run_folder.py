@@ -11,7 +11,7 @@ import torch
 import transformers
 from yochi_runtime.errors import UsageError
 
-from .model_folder import ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from .model_folder import ADAPTER_WEIGHTS, ENCODER, MODEL, PROJECTOR
 from .policy import precision_of
 from .settings import PATHS, PolicySettings, SftSettings
 from .slot_model import SlotModel
@@ -30,7 +30,7 @@ def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files:
     if isinstance(settings, SftSettings) and settings.anchors is not None:
         data["anchors"] = hashlib.sha256(settings.anchors.read_bytes()).hexdigest()
     if settings.start is not None:
-        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
+        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR, ENCODER))
         data |= {
             f"start/{f.name}": hashlib.sha256(f.read_bytes()).hexdigest() for f in weights if f.is_file()
         }

@@ -55,21 +55,34 @@ class SlotModel(Protocol):
     def gray(self) -> Images:
         """One picture with nothing on it."""
 
-    def read(self, images: Images, notes: Sequence[Sequence[str]]) -> Logits:
-        """Every slot: for each picture the notes that share it. Cues (B, C, 2), the rest in order of notes.
+    def read(
+        self, images: Images, notes: Sequence[Sequence[str]], signs: Sequence[Sequence[str | None]]
+    ) -> Logits:
+        """Every slot: for each picture the notes that share it, each with the words read in the picture.
 
+        Cues (B, C, 2), the rest in order of notes. A sign is None where nobody looked (`Prompt.sign`).
         NoteError for a note that is too long. The logits are on the CPU, float32, with gradients.
         """
 
     def read_on(
-        self, images: Images, notes: Sequence[Sequence[str]], texts: Sequence[Sequence[Text]]
+        self,
+        images: Images,
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        texts: Sequence[Sequence[Text]],
     ) -> tuple[Logits, list[list[Tensor]]]:
         """`read`, to the bit, and log-probabilities of what is said after the slots.
 
         `texts` has a list for each note, in their order; of each text a value for every token of `said`.
         """
 
-    def draw(self, images: Images, notes: Sequence[Sequence[str]], draws: Draws) -> list[list[Drawn]]:
+    def draw(
+        self,
+        images: Images,
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        draws: Draws,
+    ) -> list[list[Drawn]]:
         """Texts after the slots of each note; `draws` has the notes in their order."""
 
     def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:

@@ -130,7 +130,8 @@ class Speaker:
         ids = torch.tensor([i for text in texts for i in text.said])
         lengths = [len(text.said) for text in texts]
         likeliest = logs.argmax(-1) == ids
-        return list(logs.gather(1, ids[:, None])[:, 0].split(lengths)), list(likeliest.split(lengths))
+        found = logs.gather(1, ids[:, None])[:, 0]
+        return list(torch.split(found, lengths)), list(torch.split(likeliest, lengths))
 
     def _logits(self, hidden: Tensor) -> Tensor:
         weight = self._output.weight

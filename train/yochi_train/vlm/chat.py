@@ -76,20 +76,22 @@ def build_chat(tokenizer: PreTrainedTokenizerFast, template: str, image_id: int,
 
 def _around_note(tokenizer: PreTrainedTokenizerFast, template: str, shown: list[Any]) -> list[str]:
     """What the template writes before and after the words of a user who shows `shown` first."""
+    parts: Any = [*shown, {"type": "text", "text": _NOTE}]
     said: Any = tokenizer.apply_chat_template(
-        [{"role": "user", "content": [*shown, {"type": "text", "text": _NOTE}]}],
+        [{"role": "user", "content": parts}],
         chat_template=template,
         tokenize=False,
         add_generation_prompt=True,
     )
-    parts: list[str] = said.split(_NOTE)
-    return parts
+    around: list[str] = said.split(_NOTE)
+    return around
 
 
 def _begun(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     """Ids of a conversation's beginning, which has the token for it once."""
     begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
-    return tokenizer.encode(text, add_special_tokens=not begun)
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=not begun)
+    return ids
 
 
 def first_tokens(words: TextTokenizer) -> Answers:

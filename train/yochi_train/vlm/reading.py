@@ -27,15 +27,25 @@ class ChatReader(SlotReader):
         self._hub, self._chat = hub, chat
 
     def read_picture(
-        self, inputs: Inputs, notes: Sequence[Sequence[int]], texts: Sequence[Sequence[Text]] = ()
+        self,
+        inputs: Inputs,
+        notes: Sequence[Sequence[int]],
+        signs: Sequence[str | None],
+        texts: Sequence[Sequence[Text]] = (),
     ) -> tuple[Logits, list[list[torch.Tensor]]]:
-        """One picture's cues (1, C, 2), the rest of each of its notes, from `Chat.note`, and `read_on`'s."""
-        return self._read_after(self._show(inputs), notes, self._owner(notes), texts)
+        """One picture's cues (1, C, 2), the rest of each of its notes, from `Chat.note`, with signs.
 
-    def draw_picture(self, inputs: Inputs, notes: Sequence[Sequence[int]], draws: Draws) -> list[list[Drawn]]:
+        And what `read_on` gives.
+        """
+        return self._read_after(self._show(inputs), self._words(notes, signs), self._owner(notes), texts)
+
+    def draw_picture(
+        self, inputs: Inputs, notes: Sequence[Sequence[int]], signs: Sequence[str | None], draws: Draws
+    ) -> list[list[Drawn]]:
         """As `draw`, after the notes of one picture."""
         with torch.no_grad():
-            return self._draw_after(self._show(inputs), notes, self._owner(notes), draws)
+            words = self._words(notes, signs)
+            return self._draw_after(self._show(inputs), words, self._owner(notes), draws)
 
     def _owner(self, notes: Sequence[Sequence[int]]) -> torch.Tensor:
         return torch.zeros(len(notes), dtype=torch.long, device=self._vlm.device)

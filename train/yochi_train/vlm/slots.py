@@ -86,16 +86,27 @@ class VlmSlots:
         made: Inputs = self._hub.pictures(images=[frame.rgb], return_tensors="pt", **self._options)
         return {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
 
-    def read(self, images: Sequence[Inputs], notes: Sequence[Sequence[str]]) -> Logits:
+    def read(
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+    ) -> Logits:
         """Picture by picture: each may have a size of its own, and so a length of its own."""
-        return self.read_on(images, notes, [()] * sum(map(len, notes)))[0]
+        return self.read_on(images, notes, signs, [()] * sum(map(len, notes)))[0]
 
     def read_on(
-        self, images: Sequence[Inputs], notes: Sequence[Sequence[str]], texts: Sequence[Sequence[Text]]
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        texts: Sequence[Sequence[Text]],
     ) -> tuple[Logits, list[list[Tensor]]]:
         parts = [
-            self.reader.read_picture(inputs, self._segments(of_picture), texts[first:last])
-            for inputs, of_picture, (first, last) in zip(images, notes, _places(notes), strict=True)
+            self.reader.read_picture(inputs, self._segments(of_picture), seen, texts[first:last])
+            for inputs, of_picture, seen, (first, last) in zip(
+                images, notes, signs, _places(notes), strict=True
+            )
         ]
         logits = Logits(
             *(torch.cat([getattr(p, name) for p, _ in parts]) for name in ("cues", "risks", "verdict"))
@@ -103,13 +114,19 @@ class VlmSlots:
         return logits, [log for _, logs in parts for log in logs]
 
     def draw(
-        self, images: Sequence[Inputs], notes: Sequence[Sequence[str]], draws: Draws
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        draws: Draws,
     ) -> list[list[Drawn]]:
         return [
             drawn
-            for inputs, of_picture, (first, last) in zip(images, notes, _places(notes), strict=True)
+            for inputs, of_picture, seen, (first, last) in zip(
+                images, notes, signs, _places(notes), strict=True
+            )
             for drawn in self.reader.draw_picture(
-                inputs, self._segments(of_picture), replace(draws, given=draws.given[first:last])
+                inputs, self._segments(of_picture), seen, replace(draws, given=draws.given[first:last])
             )
         ]
 
