@@ -173,6 +173,15 @@ def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> No
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize("name", ["anchors", "utility"])
+def test_missing_instructions_are_named_before_anything_is_written(
+    data: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match=r"expected a file of instructions .*none\.jsonl, found none"):
+        run(data, tmp_path, **{name: tmp_path / "none.jsonl"})
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_records_are_named(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected .*pictures\.jsonl, found none"):
         run(data, tmp_path, records=tmp_path / "none")

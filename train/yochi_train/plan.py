@@ -20,6 +20,7 @@ from .records import PACK_NOTES, read_records
 from .settings import PolicySettings, SftSettings
 from .sft import Trainer
 from .slot_model import SlotModel
+from .utility import check_instructions
 
 TIMED = 3  # steps of each kind, after one that is not counted
 READ = 2000  # notes whose tokens are counted
@@ -30,6 +31,7 @@ def plan(settings: SftSettings, model: SlotModel, out: Path) -> str:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     records = read_records(settings.records / "train.jsonl")
+    check_instructions(settings, model)
     features = encoded_photos(settings)
     model.pretend(settings, sorted({r.image for r in records}))
     trainer = Trainer(model, settings, records, out)

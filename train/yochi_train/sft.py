@@ -31,7 +31,7 @@ from .run_page import write_run_page
 from .settings import SftSettings
 from .slot_model import Images, SlotModel
 from .speech import Text
-from .utility import Utility, anchor_loss, read_instructions
+from .utility import Utility, anchor_loss, check_instructions, read_instructions
 
 
 class Trainer(Policy):
@@ -159,6 +159,7 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     pictures = read_pictures(settings.records / "pictures.jsonl")
     records = read_records(settings.records / "train.jsonl")
+    check_instructions(settings, model)
     pin_run(settings, model, out, ("pictures.jsonl", "train.jsonl"))
     model.prepare(settings)
     if settings.start is None and not (out / CHECKPOINT).exists():

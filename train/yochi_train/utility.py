@@ -19,6 +19,7 @@ from yochi_runtime.taxonomy import Frozen
 
 from .policy import Policy
 from .run_page import UTILITY
+from .settings import PolicySettings
 from .slot_model import SlotModel
 from .speech import Text
 
@@ -56,6 +57,14 @@ def read_instructions(file: Path, model: SlotModel) -> list[Text]:
     if not texts:
         raise UsageError(f"expected instructions in {file}, found none")
     return texts
+
+
+def check_instructions(settings: PolicySettings, model: SlotModel) -> None:
+    """UsageError for a file of them that cannot be used: told before the long work."""
+    for name in ("anchors", "utility"):
+        file = getattr(settings, name, None)
+        if file is not None:
+            read_instructions(file, model)
 
 
 def anchor_loss(policy: Policy, texts: Sequence[Text]) -> Tensor:

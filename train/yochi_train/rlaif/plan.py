@@ -11,6 +11,7 @@ from yochi_runtime.verdict import Verdict
 from ..plan import encoded_photos, peak_gib, seconds_of
 from ..records import PACK_NOTES
 from ..slot_model import SlotModel
+from ..utility import check_instructions
 from .held_out import in_packs, read_answers
 from .lessons import LessonRounds
 from .preference import Answer, Preference
@@ -30,6 +31,7 @@ def plan(
 ) -> str:
     """Lines for the screen. UsageError for what would stop the run: records, photos, features, start."""
     records, halves = read_data(settings)
+    check_instructions(settings, model)
     features = encoded_photos(settings)
     images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
     model.pretend(settings, images)

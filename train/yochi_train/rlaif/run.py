@@ -15,7 +15,7 @@ from ..records import PACK_NOTES, read_records
 from ..run_folder import CHECKPOINT, pin_run
 from ..run_page import write_run_page
 from ..slot_model import SlotModel
-from ..utility import Utility
+from ..utility import Utility, check_instructions
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
 from .grpo import group_step
@@ -55,6 +55,7 @@ def prepare(
 ) -> Rounds:
     """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
     records, halves = read_data(settings, held)
+    check_instructions(settings, model)
     out.mkdir(parents=True, exist_ok=True)
     pin_run(settings, model, out, ("train.jsonl", "val.jsonl"))
     model.prepare(settings)
