@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft import PeftModel
-from safetensors.torch import load_file
 from yochi_runtime.base import NANO_BASE
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
-from yochi_train.lite0 import encoder_of, tuned_encoder
+from yochi_train.lite0 import tuned_encoder
 from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
-from yochi_train.nano.vision import VisionTower
+from yochi_train.nano.vision import VisionTower, read_tower
 from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
 
@@ -80,24 +79,18 @@ class RunFolder:
         return read_positives(self.path / MODEL)
 
     def tower(self) -> VisionTower:
-        """The unquantized vision half alone, evaluation mode: no language model is read for it."""
-        state = load_file(self.projector)
-        size, hidden = state["fc2.weight"].shape
-        tower = VisionTower(len(state["cell_words"]), hidden, size)
-        tower.encoder = encoder_of(self.path / MODEL)
-        tower.projector.load_state_dict(state)
-        return tower.eval()
+        """The unquantized vision half alone."""
+        return read_tower(self.path / MODEL)
 
     def load(self, base: Path | None = None) -> Trained:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""
         model, _ = assemble(self.pack, base)
         processor = YochiNanoProcessor.from_pretrained(self.path / MODEL)
-        model.vision.projector.load_state_dict(load_file(self.projector))
-        model.vision.encoder = encoder_of(self.path / MODEL)
+        tower = self.tower()
         with peft_in_silence():
             language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()
         body = language.get_base_model().model
-        return Trained(model.vision.eval(), SlotReader(body, body.embed_tokens, processor.prompt), processor)
+        return Trained(tower, SlotReader(body, body.embed_tokens, processor.prompt), processor)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 from yochi_runtime.bundle import PACK, file_sha256
@@ -27,9 +27,9 @@ from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
 
 from .align import cell_labels, cue_labels
 from .features import Ways, encode_lower
-from .lite0 import Lite0, encoder_of, fold
+from .lite0 import fold
 from .model_folder import ENCODER, MODEL, PROJECTOR, new_model
-from .nano.vision import CueProjector
+from .nano.vision import VisionTower, read_tower
 from .pictures import Picture, read_pictures
 from .policy import check_finite
 from .progress import Progress
@@ -44,27 +44,22 @@ EVERY = 20  # steps between checkpoints
 class Sight(torch.nn.Module):
     """What learns: the encoder's opened stages, and the projector with its heads."""
 
-    def __init__(self, encoder: Lite0, projector: CueProjector) -> None:
+    def __init__(self, tower: VisionTower) -> None:
         super().__init__()
-        self.encoder, self.projector = encoder, projector
-        self.encoder.requires_grad_(False)
-        for part in encoder.opened:
+        self.tower = tower.requires_grad_(False)
+        for part in (*tower.encoder.opened, tower.projector):
             part.requires_grad_(True)
-        projector.cell_words.requires_grad_(False)
-        projector.picture_words.requires_grad_(False)
+        for words in (tower.projector.cell_words, tower.projector.picture_words):
+            words.requires_grad_(False)  # what the language model reads a cue by
 
     def forward(self, lower: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, 112, 28, 28) -> embeddings without cue words (B, 49, H), cell and picture logits."""
         with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
-            maps = self.encoder.upper(lower)
-        return look(self.projector, maps.float())
-
-
-def look(projector: CueProjector, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, 1280, 14, 14) -> embeddings without cue words, cell logits, picture logits."""
-    pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
-    x, cells, picture = projector.heads(fold(maps), pooled)
-    return projector.fc2(functional.gelu(projector.fc1(x))), cells, picture
+            maps = self.tower.encoder.upper(lower)
+        maps, projector = maps.float(), self.tower.projector
+        pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+        x, cells, picture = projector.heads(fold(maps), pooled)
+        return projector.fc2(functional.gelu(projector.fc1(x))), cells, picture
 
 
 def tune(run: Path, records: Path, photos: Path, out: Path, seed: int, epochs: int) -> Path:
@@ -83,14 +78,16 @@ def tune(run: Path, records: Path, photos: Path, out: Path, seed: int, epochs: i
         )
     out.mkdir(parents=True, exist_ok=True)
     _pin(out, {"seed": seed, "epochs": epochs, "projector": file_sha256(start / PROJECTOR)}, records)
+    if (out / MODEL).exists():  # finished
+        return out / MODEL
     pictures = [p for p in read_pictures(records / "pictures.jsonl") if p.split == "train"]
-    encoder, projector = encoder_of(start), _projector(start)
+    tower = read_tower(start)
     lower = encode_lower(photos, [p.image for p in pictures], out / "lower", start)
-    sight = Sight(encoder, projector)
+    sight = Sight(tower)
     _learn(sight, copy.deepcopy(sight).eval().requires_grad_(False), lower, pictures, pack, out, seed, epochs)
     with new_model(out, start) as model:
-        save_file(encoder.state_dict(), model / ENCODER, metadata={"format": "pt"})
-        save_file(projector.state_dict(), model / PROJECTOR, metadata={"format": "pt"})
+        save_file(tower.encoder.state_dict(), model / ENCODER, metadata={"format": "pt"})
+        save_file(tower.projector.state_dict(), model / PROJECTOR, metadata={"format": "pt"})
     lower.forget()
     return out / MODEL
 
@@ -105,14 +102,6 @@ def _pin(out: Path, made_of: dict[str, object], records: Path) -> None:
             f"expected {out} to be empty or to hold this very run, it holds another; choose a new folder"
         )
     file.write_text(text, encoding="utf-8")
-
-
-def _projector(model: Path) -> CueProjector:
-    state = load_file(model / PROJECTOR)
-    size, hidden = state["fc2.weight"].shape
-    projector = CueProjector(len(state["cell_words"]), hidden, size)
-    projector.load_state_dict(state)
-    return projector
 
 
 def _learn(
