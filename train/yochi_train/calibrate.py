@@ -7,7 +7,7 @@ MIN_EXAMPLES known positives or negatives shares the fit of all cues. Thresholds
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +62,7 @@ def calibrate(trained: Trained, records: Sequence[Record], answers: Answers) -> 
     entries = {slot.id: _entry(fit) for slot, fit in zip(slots, fits, strict=True)}
     fitted = Calibration(slots=entries, verdict=_verdict(records, answers))
     data = applied(fitted, trained, records, answers)
-    chosen = choose(data)
+    chosen = _for_all_judged(choose(data), slots, fits)
     own = {
         slot.id: entries[slot.id].model_copy(
             update={"threshold": _threshold(slot, data.probability[:, i], data.truth[:, i], chosen)}
@@ -155,6 +155,12 @@ def _entry(fit: Platt | None) -> SlotCalibration:
     if fit is None:
         return PLAIN
     return SlotCalibration(temperature=fit.temperature, bias=fit.bias, threshold=PLAIN.threshold)
+
+
+def _for_all_judged(chosen: Chosen, slots: Sequence[Slot], fits: Sequence[Platt | None]) -> Chosen:
+    """A source of which validation has nothing to judge, signs that nobody read, gets the lowest threshold."""
+    judged = (slot for slot, fit in zip(slots, fits, strict=True) if fit is not None and slot.category)
+    return replace(chosen, values={str(slot.source): GRID[0] for slot in judged} | chosen.values)
 
 
 def _threshold(slot: Slot, probability: Floats, truth: NDArray[np.int8], chosen: Chosen) -> float:
