@@ -158,7 +158,7 @@ def _entry(fit: Platt | None) -> SlotCalibration:
 
 
 def _for_all_judged(chosen: Chosen, slots: Sequence[Slot], fits: Sequence[Platt | None]) -> Chosen:
-    """A source of which validation has nothing to judge, signs that nobody read, gets the lowest threshold."""
+    """A source that validation never judges, like signs that nobody read, gets the lowest threshold."""
     judged = (slot for slot, fit in zip(slots, fits, strict=True) if fit is not None and slot.category)
     return replace(chosen, values={str(slot.source): GRID[0] for slot in judged} | chosen.values)
 
