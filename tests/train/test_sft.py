@@ -117,8 +117,8 @@ def test_a_killed_run_reaches_the_same_weights(
 def test_what_is_said_and_anchors_are_learned_beside_the_slots(undisturbed: Path) -> None:
     lines = [json.loads(line) for line in (undisturbed / "log.jsonl").read_text("utf-8").splitlines()]
     assert all(line["explanation"] > 0 and line["anchors"] > 0 for line in lines)
-    first, parts = lines[0], ("cues", "notes", "which", "combinations", "verdict")
-    readout = sum(PART_WEIGHT[name] * first[name] for name in parts)
+    first = lines[0]
+    readout = sum(weight * first[name] for name, weight in PART_WEIGHT.items())
     beside = 0.2 * first["explanation"] + 0.2 * first["anchors"]
     assert first["loss"] == pytest.approx(readout + beside, rel=1e-5)
     measured = json.loads((undisturbed / "utility.json").read_text(encoding="utf-8"))
@@ -135,8 +135,7 @@ def test_explanations_change_no_readout(data: Path, tmp_path: Path) -> None:
     for name, changes in (("with", {}), ("without", plain)):
         run(data, tmp_path / name, steps=1, **changes)
         lines.append(json.loads((tmp_path / name / "log.jsonl").read_text(encoding="utf-8")))
-    parts = ("cues", "notes", "which", "combinations", "verdict")
-    assert [lines[0][part] for part in parts] == [lines[1][part] for part in parts]
+    assert [lines[0][part] for part in PART_WEIGHT] == [lines[1][part] for part in PART_WEIGHT]
     assert "explanation" not in lines[1]
     assert not (tmp_path / "without" / "model" / "explains.json").exists()
 
