@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from yochi_runtime.bundle import MIN_POSITIVES, Manifest
+from yochi_runtime.bundle import MIN_POSITIVES, Manifest, MissTest
 from yochi_runtime.prompt import MAX_SIGN_TOKENS
 from yochi_runtime.taxonomy import Source
 
@@ -38,7 +38,12 @@ _LIMITS = """\
 - Probabilities are calibrated on validation records of the same kind as the training records."""
 
 
-def render(manifest: Manifest, evaluation: Mapping[str, Any] | None, parity: Mapping[str, Any]) -> str:
+def render(
+    manifest: Manifest,
+    evaluation: Mapping[str, Any] | None,
+    parity: Mapping[str, Any],
+    test: MissTest | None = None,
+) -> str:
     """MODEL_CARD.md as text."""
     base = manifest.base
     sections = [
@@ -49,9 +54,26 @@ def render(manifest: Manifest, evaluation: Mapping[str, Any] | None, parity: Map
         "## Slots\n\n" + "\n".join(_slots(manifest)),
         "## Quality\n\n" + "\n\n".join(_quality(evaluation)),
         "## The shipped engines against torch\n\n" + "\n".join(_parity(parity)),
+        *(["## Thresholds\n\n" + _thresholds(test)] if test else []),
         "## Limits\n\n" + _LIMITS.format(signs=_signs(manifest)),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _thresholds(test: MissTest) -> str:
+    counted = f"{test.missed} of {test.pictures} dangerous validation pictures were missed"
+    if test.status == "uncalibrated":
+        return (
+            f"**uncalibrated**: {counted}, one record a picture, which is too few or too many to say that at "
+            f"most {test.limit:.0%} are."
+        )
+    return (
+        f"At most {test.limit:.0%} of dangerous work is judged `proceed`, with {test.confidence:.0%} "
+        f"confidence (Learn-then-Test, exact binomial): {counted}, one record a picture, in a part of the "
+        "validation split on which nothing was fitted. It holds for work that is exchangeable with those "
+        "pictures: drawn from the same places, cameras and ways of writing. In another plant it does not "
+        "follow; measure there."
+    )
 
 
 def _languages(manifest: Manifest) -> str:
@@ -119,9 +141,21 @@ def _parity(parity: Mapping[str, Any]) -> Iterator[str]:
             f"<= {bars['max_flip_limit']:.0%}",
         ],
         ["to `proceed` although the truth is `stop`", str(parity["stops_lost"]), str(bars["max_stops_lost"])],
+        *_misses(parity),
     ]
     yield from _table(["torch against the box", "measured", "bar"], rows)
     yield from _layers(parity)
+
+
+def _misses(parity: Mapping[str, Any]) -> list[list[str]]:
+    """Bundles proved by an older exporter have none."""
+    miss = parity.get("miss")
+    if miss is None:
+        return []
+    words = (
+        f"more misses of {miss['of']} dangerous ({miss['lost']} lost, {miss['won']} won), 95 % upper limit"
+    )
+    return [[words, f"{miss['limit']:.2%} ({miss['status']})", f"<= {miss['margin']:.0%}"]]
 
 
 def _layers(parity: Mapping[str, Any]) -> Iterator[str]:

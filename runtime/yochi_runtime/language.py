@@ -55,15 +55,25 @@ class _Log:
         if self._level == _ERROR and line:
             self._lines.append(line)
 
-    def failure(self, doing: str) -> EngineError:
+    def said(self) -> str:
+        """The last errors as one line, which are then forgotten."""
         said = "; ".join(self._lines)[:300] or "no word from llama.cpp"
         self._lines.clear()
+        return said
+
+    def failure(self, doing: str) -> EngineError:
         return EngineError(
-            Reason.ENGINE_FAILED, f"expected llama.cpp to {doing}, it did not ({said}); restart Yochi"
+            Reason.ENGINE_FAILED, f"expected llama.cpp to {doing}, it did not ({self.said()}); restart Yochi"
         )
 
 
 _LOG = _Log()
+
+
+def llama_log() -> _Log:
+    """The one taker of llama.cpp's log, installed; for whoever else calls the library."""
+    _LOG.install()
+    return _LOG
 
 
 class Language:

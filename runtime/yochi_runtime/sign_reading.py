@@ -58,7 +58,7 @@ class SignReading:
     @property
     def version(self) -> str | None:
         """None where no engine reads."""
-        return None if self._client is None else self._client.version
+        return self._client.version if self._client else None
 
     def read(self, frame: Frame, stages: Stages) -> SignText:
         """The words in `frame`, as stage `sign text`: 0 ms where they were read before."""

@@ -19,7 +19,7 @@ from .made import command, fake_cache, unlike
 from .scenes.hand_made import quiet_pair, scenes_of
 
 TABLES = (
-    "Cues on held-out photos, against a linear probe on the same frozen features",
+    "Cues on held-out photos, against a linear probe on the pretrained encoder's features",
     "Cues on other sets, held out and checked by eye",
     "Hand-written notes: is there a risk, by source",
     "Hand-written notes: which category",
@@ -32,7 +32,7 @@ SIGN_TABLES = (
     "Steering by a sign: dangerous inspections whose verdict it brought down",
 )
 SCENE_TABLES = (
-    "Cues on held-out scenes, against a linear probe on the same frozen features",
+    "Cues on held-out scenes, against a linear probe on the pretrained encoder's features",
     "Minimal pairs: the same scene with and without one hazard",
     "Pointing: does the evidence box show where the cue is?",
 )

@@ -65,14 +65,29 @@ def calibrate(trained: Trained, records: Sequence[Record], answers: Answers) -> 
     chosen = choose(data)
     own = {
         slot.id: entries[slot.id].model_copy(
-            update={"threshold": _threshold(slot, data.probability[:, i], data.truth[:, i], chosen)}
+            update={"threshold": _neutral_threshold(data.probability[:, i], data.truth[:, i])}
         )
         for i, slot in enumerate(slots)
-        if fits[i] is not None
+        if fits[i] is not None and not _is_risk(slot)
+    }
+    neutral = fitted.model_copy(update={"slots": entries | own})
+    return Calibrated(with_thresholds(neutral, trained, chosen), chosen, shared)
+
+
+def with_thresholds(calibration: Calibration, trained: Trained, chosen: Chosen) -> Calibration:
+    """`calibration` with the `chosen` thresholds of every judged risk and of the verdict slot."""
+    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    values = chosen.values
+    own = {
+        slot.id: calibration.slots[slot.id].model_copy(
+            update={"threshold": values.get(str(slot.source), UNFITTED)}
+        )
+        for slot, judged in zip(slots, judged_slots(trained), strict=True)
+        if judged and _is_risk(slot)
     }
     thresholds = {"threshold_caution": chosen.values[CAUTION], "threshold_stop": chosen.values[STOP]}
-    verdict = fitted.verdict.model_copy(update=thresholds)
-    return Calibrated(Calibration(slots=entries | own, verdict=verdict), chosen, shared)
+    verdict = calibration.verdict.model_copy(update=thresholds)
+    return Calibration(slots=calibration.slots | own, verdict=verdict)
 
 
 def applied(
@@ -157,9 +172,11 @@ def _entry(fit: Platt | None) -> SlotCalibration:
     return SlotCalibration(temperature=fit.temperature, bias=fit.bias, threshold=PLAIN.threshold)
 
 
-def _threshold(slot: Slot, probability: Floats, truth: NDArray[np.int8], chosen: Chosen) -> float:
-    if slot.category is not None and slot.source is not None:
-        return chosen.values.get(str(slot.source), UNFITTED)
+def _is_risk(slot: Slot) -> bool:
+    return slot.category is not None and slot.source is not None
+
+
+def _neutral_threshold(probability: Floats, truth: NDArray[np.int8]) -> float:
     if not (truth == 1).any():
         return PLAIN.threshold
     best = best_f_beta(probability, truth == 1, truth >= 0).value

@@ -42,7 +42,7 @@ class Mix:
     dangerous: float  # of the combination notes, where the picture makes some dangerous and others not
 
 
-TRAINING = Mix(0.8, 0.25, 0.75)  # what is rare is dealt more often
+TRAINING = Mix(0.8, 0.15, 0.75)  # what is rare is dealt more often
 # Thresholds are fitted to it: of pictures that are safe, those without a trigger are where false alarms show.
 USUAL = Mix(0.0, 0.0, 0.5)
 # Pictures of a set against the others.

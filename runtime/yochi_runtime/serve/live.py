@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from yochi_devices.cameras import CameraError, is_live, open_camera
 from yochi_devices.frame import CameraFrame
+from yochi_devices.plant.line import Line
 
 from ..errors import NoteError, Reason, one_line
 from ..image import Frame
@@ -23,6 +24,7 @@ from ..judgement import Judgement, cannot_judge
 from ..rules_in_force import RulesInForce
 from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, of_camera, paced, ruled
 from ..scene import Stages
+from ..signalling import Signals
 from ..stream import StreamGates
 from .desk import Desk, Outcome
 from .given import Given, Withheld
@@ -30,12 +32,16 @@ from .given import Given, Withheld
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """`every` and `valid_s` in seconds; the camera's gates are made by whoever knows its reference."""
+    """`every` and `valid_s` in seconds; the camera's gates are made by whoever knows its reference.
+
+    `signals` get every judgement as it is shown.
+    """
 
     uri: str
     every: float
     valid_s: float
     rules: RulesInForce | None = None
+    signals: Signals | None = None
 
 
 class Shown(NamedTuple):
@@ -47,7 +53,11 @@ class Shown(NamedTuple):
 
     def now(self) -> Given | Withheld:
         """As it is to be shown now: with its age, or as expired."""
-        return self.given.at(max(0.0, time.monotonic() - self.since)).shown()
+        return self.aged().shown()
+
+    def aged(self) -> Given:
+        """The same with all of the judgement, in shadow, too: for who looks after the box."""
+        return self.given.at(max(0.0, time.monotonic() - self.since))
 
 
 class Live:
@@ -73,6 +83,11 @@ class Live:
         """`loop` is where `changed` is waited for."""
         self._waking = (loop, asyncio.Event())
         self._thread.start()
+
+    @property
+    def line(self) -> Line | None:
+        """What its signals go through; None without any."""
+        return None if self._settings.signals is None else self._settings.signals.line
 
     def close(self) -> None:
         """Ends the loop; a camera that hangs ends with the process."""
@@ -152,6 +167,8 @@ class Live:
     def _show(self, source: NoteSource, outcome: Outcome, since: float) -> None:
         self.shown = self._as_shown(source, outcome, since)
         self._tell(self.shown.given, outcome.seconds)
+        if self._settings.signals is not None:
+            self._settings.signals.give(self.shown.given.judgement, outcome.id, since)
         if self._waking is not None:
             loop, _ = self._waking
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
