@@ -8,7 +8,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips in one environment would trip over each other
-.PHONY: help demo test test-system check smoke lock clean base
+.PHONY: help demo test test-system test-long check smoke lock clean base
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,7 @@ help:
 	@echo "make demo [IMAGE=photo.jpg] [NOTE='...']  set everything up, then judge a picture with a note"
 	@echo "make test   set up for the tests, then make check"
 	@echo "make test-system  tests against real servers; they need the Debian packages in tests/system/apt.txt"
+	@echo "make test-long [COUNT=10000]  so many judgements in a row with camera faults: memory, descriptors, misses"
 	@echo "make check  lint, types, layers and tests in the environment that stands"
 	@echo "make smoke  the whole training recipe, tiny"
 	@echo "make lock   resolve requirements/*.lock again"
@@ -52,6 +53,10 @@ test: $(VENV)/.dev base
 
 test-system: $(VENV)/.dev $(VENV)/.project
 	$(BIN)/python -m pytest tests/system
+
+COUNT ?= 10000
+test-long: $(VENV)/.dev base
+	YOCHI_LONG_COUNT="$(COUNT)" $(BIN)/python -m pytest tests/long
 
 check: export PATH := $(abspath $(BIN)):$(PATH)
 check:

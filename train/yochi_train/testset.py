@@ -52,12 +52,16 @@ class HandNote(BaseModel):
     category: str | None = None
 
 
-def hand_notes(lang: Lang, pack: Pack, folder: Path | None = None) -> list[tuple[ComposedNote, str]]:
+def hand_notes(
+    lang: Lang, pack: Pack, folder: Path | None = None, stem: str = "test_notes"
+) -> list[tuple[ComposedNote, str]]:
     """(note, kind) of every hand-written note of a language, in file order; `folder` is that of the pack.
+
+    `stem` begins the file's name.
 
     UsageError where the notes are of another pack.
     """
-    name = f"test_notes.{lang}.jsonl"
+    name = f"{stem}.{lang}.jsonl"
     found: list[tuple[ComposedNote, str]] = []
     for number, line in enumerate(words(folder, name).splitlines()):
         row = HandNote.model_validate(json.loads(line))
