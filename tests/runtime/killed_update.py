@@ -49,7 +49,8 @@ def killer(box: Path, at: int) -> Callable[[str, tuple[object, ...]], None]:
 def main() -> None:
     box, work, what, *bundle = sys.argv[1:]
     update._check = lambda folder, _: admit(folder) and None  # type: ignore[assignment]
-    os.fsync = lambda _: None  # a power cut's business, not a kill's
+    # A power cut's business, not a kill's.
+    os.fsync = lambda _: None  # type: ignore[assignment]
     for given in bundle:
         admit(Path(given))  # so that no attempt has to import anything
     for attempt in count(1):
