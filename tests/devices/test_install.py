@@ -48,16 +48,13 @@ def test_there_kept_and_gone_again(tmp_path: Path) -> None:
     (tmp_path / "var/lib/yochi/audit.db").write_bytes(b"a log")
     before = tree(tmp_path)
     again = install(tmp_path, "--venv", sys.prefix)
-    assert (again.returncode, again.stdout.splitlines()[-1], tree(tmp_path)) == (
-        0,
-        "nothing to change",
-        before,
-    )
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "nothing to change")
+    assert tree(tmp_path) == before
     gone = install(tmp_path, "--uninstall")
     assert (gone.returncode, gone.stderr) == (0, "")
     assert set(tree(tmp_path)) == {SETTINGS, f"{SETTINGS}.example", "var/lib/yochi/audit.db"}
     assert settings.read_text(encoding="utf-8") == "YOCHI_SERVE='--port 9000'\n"
-    assert install(tmp_path, "--uninstall").stdout.splitlines()[0] != "removed"
+    assert "nothing to remove" in install(tmp_path, "--uninstall").stdout.splitlines()
 
 
 WRONG = [
@@ -79,8 +76,7 @@ def test_a_wrong_call_changes_nothing(tmp_path: Path, options: tuple[str, ...], 
     assert tree(tmp_path) == {}
 
 
-def test_the_unit_is_one_that_systemd_can_read() -> None:
-    """Every line a comment, a section, or a key of one; the variables are those that the settings set."""
+def test_the_unit_takes_what_the_settings_set() -> None:
     unit = (ROOT / "runtime/yochi_runtime/serve/yochi.service").read_text(encoding="utf-8")
     settings = (ROOT / "devices/serve.env").read_text(encoding="utf-8")
     used = {word[1:] for word in unit.split() if word.startswith("$")}
