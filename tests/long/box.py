@@ -57,9 +57,8 @@ def frames() -> list[bytes]:
 
 def asked(frame: bytes, turn: int) -> dict[str, str]:
     """The JSON that asks for a judgement of a frame that no cache knows: one pixel tells the turn."""
-    with Image.open(io.BytesIO(frame)) as picture:
-        picture = picture.convert("RGB")
-        picture.putpixel((0, 0), (turn % 256, turn // 256 % 256, turn // 65536 % 256))
-        data = io.BytesIO()
-        picture.save(data, "PNG")
+    picture = Image.open(io.BytesIO(frame)).convert("RGB")
+    picture.putpixel((0, 0), (turn % 256, turn // 256 % 256, turn // 65536 % 256))
+    data = io.BytesIO()
+    picture.save(data, "PNG")
     return {"image": base64.b64encode(data.getvalue()).decode(), "note": "Sweep the floor by press 3."}

@@ -1,4 +1,4 @@
-"""Schemathesis makes requests from the service's own OpenAPI, right and wrong ones: none is answered with 5xx."""
+"""Schemathesis makes requests from the service's OpenAPI, right and wrong ones: none is answered with 5xx."""
 
 import os
 import subprocess
