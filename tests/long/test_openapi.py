@@ -11,8 +11,8 @@ from yochi_bench.workload import SHIPPED
 from .box import serving
 
 EXAMPLES = int(os.environ.get("YOCHI_LONG_EXAMPLES", "100"))  # for each operation
-# Server-sent events have no end, which a client of single answers would wait for. These two take no input, and
-# 503 is what they say of a box that is not ready.
+# Server-sent events have no end, which a client of single answers would wait for. The others
+# take no input, and 503 is what they say of a box that is not ready.
 LEFT_OUT = ("/v1/live/events", "/readyz", "/healthz")
 
 
