@@ -116,7 +116,7 @@ def _check_bundle(row: Row, bundle: Path | None) -> None:
     found = read_bundle(bundle).sha256
     if bundle is None and found != row.bundle:
         raise UsageError(
-            f"expected the bundle {str(row.bundle)[:12]}... of row {row.sequence}, the shipped one is "
+            f"expected the bundle {str(row.bundle)[:12]}... of row {row.sequence}, this box has "
             f"{found[:12]}...; give that one, or the one to compare with, by --bundle DIR"
         )
 
