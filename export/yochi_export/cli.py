@@ -81,6 +81,32 @@ def quantize(
 
 
 @app.command()
+def gguf(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Folder in Hugging Face's form, such as `yochi-train merge` writes.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder of the export; a killed one goes on in it.")],
+    precision: Annotated[str, typer.Option(help="f16, or f32 where differences are looked for.")] = "f16",
+    llama_cpp: Annotated[
+        Path | None,
+        typer.Option(help="Checkout of llama.cpp to convert with (default: brought by pip, once)."),
+    ] = None,
+) -> None:
+    """Write stock GGUF and mmproj for llama-server, LM Studio, Ollama: SmolVLM, Idefics3, Qwen-VL, half of LLaVA."""
+    from .stock.folder import STOCK, Precision, make_stock
+
+    if precision not in list(Precision):
+        raise UsageError(f"expected {' or '.join(Precision)} in --precision, got {precision!r}")
+    chosen = Precision(precision)
+    made = make_stock(checkpoint, out, chosen, llama_cpp, lambda text: typer.echo(f"gguf: {text}", err=True))
+    for name, entry in made.files.items():
+        typer.echo(f"{out / name}: {entry.bytes} bytes")
+    if made.blind:
+        typer.echo(f"no mmproj: {made.blind}")
+    typer.echo(f"{out / STOCK}: not proved yet, run: yochi-export parity {checkpoint} {out} RECORDS ...")
+
+
+@app.command()
 def lora(run: Run, out: Annotated[Path, typer.Argument(help="Folder for lora.gguf.")]) -> None:
     """Write the LoRA as GGUF for the base language model."""
     from yochi_runtime.base import NANO_BASE, find_base
@@ -125,16 +151,25 @@ def parity(
     """Compare a bundle with torch: stage by stage, then record by record. Exit 4 unless it passes.
 
     Where a stage differs (prompt ids, pixels, vision embeddings, cue scores, slot logits) it says which, and
-    no records are judged.
+    no records are judged. A folder of `gguf` is compared with its checkpoint as RUN, stage by stage alone.
     """
     from yochi_runtime.bundle import open_bundle
 
     from .answering import compare_bundle, compare_layers, validation_records
-    from .parity import spread, unlike
+    from .parity import layers_alone, spread, unlike
+    from .stock.folder import STOCK
+    from .stock.parity import compare_stock
     from .trained import RunFolder
 
     known = validation_records(records)
     asked = [known[i] for i in spread(len(known), count)]
+    if (bundle / STOCK).is_file():
+        stages = compare_stock(run, bundle, asked, photos, threads)
+        _print(layers_alone(stages), out / "parity.json")
+        if not stages.passed:
+            typer.echo(f"yochi-export: the GGUF differs from torch at: {stages.address}", err=True)
+            raise typer.Exit(NOT_PROVED)
+        return
     opened, trained = open_bundle(bundle), RunFolder(run)
     layers = compare_layers(trained, opened, asked, photos, threads)
     if not layers.passed:

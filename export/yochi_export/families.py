@@ -33,19 +33,30 @@ _LATER = "the design has it, this version does not make it yet"
 _OWN = "an assembled model of our own: no other program knows its encoder, projector and slots"
 _MROPE = "M-RoPE: a picture's tokens have positions of three axes, which the joining by embeddings cannot say"
 
+_STOCK = "for llama-server, LM Studio, Ollama: text and mmproj"
+_GGUF = "yochi-export gguf"
+
 TABLE: dict[Family, dict[Form, Cell]] = {
     Family.NANO: {
         Form.BUNDLE: Cell("what the box judges with", "yochi-export all"),
         Form.GGUF: Cell(_OWN),
         Form.ONNX: Cell(_OWN),
     },
-    Family.SMOLVLM: dict.fromkeys(Form, Cell(_LATER)),
-    Family.LLAVA: {
+    Family.SMOLVLM: {
         Form.BUNDLE: Cell(_LATER),
-        Form.GGUF: Cell(f"{_LATER}; the text half alone where upstream cannot convert the mmproj"),
+        Form.GGUF: Cell(_STOCK, _GGUF),
         Form.ONNX: Cell(_LATER),
     },
-    Family.QWEN: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: Cell(_LATER), Form.ONNX: Cell(_LATER)},
+    Family.LLAVA: {
+        Form.BUNDLE: Cell(_LATER),
+        Form.GGUF: Cell("the text half alone: upstream cannot convert CLIP's vision half", _GGUF),
+        Form.ONNX: Cell(_LATER),
+    },
+    Family.QWEN: {
+        Form.BUNDLE: Cell(_MROPE),
+        Form.GGUF: Cell(_STOCK, _GGUF),
+        Form.ONNX: Cell(_LATER),
+    },
 }
 
 MODEL_TYPES = {  # `model_type` of config.json

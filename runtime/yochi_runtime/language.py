@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,17 +36,17 @@ _SEQUENCE = 0
 _ERROR, _CONTINUED = 4, 5  # ggml_log_level of ggml.h (the binding's comment has older ones)
 
 
-class _Log:
+class Log:
     """Takes llama.cpp's log: silent, but the last errors are kept for our own message."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=4)
         self._level = 0
-        self._callback = llama_cpp.llama_log_callback(self._take)  # must outlive the library's use of it
+        self.callback = llama_cpp.llama_log_callback(self._take)  # must outlive the library's use of it
 
     def install(self) -> None:
         self._lines.clear()
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        llama_cpp.llama_log_set(self.callback, ctypes.c_void_p(0))
 
     def _take(self, level: int, text: bytes, _user: Any) -> None:
         if level != _CONTINUED:
@@ -63,21 +63,23 @@ class _Log:
         )
 
 
-_LOG = _Log()
+LOG = Log()
 
 
 class Language:
     """A llama.cpp model and context. `position` counts what has been read, `width` is the embedding width.
 
-    A context manager; `close()` frees everything and may be called twice. Not for several threads at once.
+    `context`: positions that it holds. A context manager; `close()` frees everything and may be called twice.
+    Not for several threads at once.
     """
 
-    def __init__(self, base: Path, lora: Path | None = None, *, threads: int) -> None:
+    def __init__(self, base: Path, lora: Path | None = None, *, threads: int, context: int = CONTEXT) -> None:
+        self._room = context
         self._model: Any = None
         self._context: Any = None
         self._adapter: Any = None
         self.position = 0
-        _LOG.install()
+        LOG.install()
         llama_cpp.llama_backend_init()
         try:
             self._load(base, threads)
@@ -98,10 +100,10 @@ class Language:
         loading.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(base), loading)
         if not self._model:
-            raise _LOG.failure(f"load {base.name}")
+            raise LOG.failure(f"load {base.name}")
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx = CONTEXT
-        settings.n_batch = settings.n_ubatch = CONTEXT  # a segment is never split
+        settings.n_ctx = self._room
+        settings.n_batch = settings.n_ubatch = self._room  # a segment is never split
         settings.n_outputs_max = settings.n_outputs_max_per_seq = MAX_ASKED
         settings.n_threads = settings.n_threads_batch = threads
         settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32
@@ -109,15 +111,26 @@ class Language:
         settings.no_perf = True
         self._context = llama_cpp.llama_init_from_model(self._model, settings)
         if not self._context:
-            raise _LOG.failure("make a context")
+            raise LOG.failure("make a context")
 
     def _adapt(self, lora: Path) -> None:
         self._adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(lora))
         if not self._adapter:
-            raise _LOG.failure(f"load {lora.name} for this base model")
+            raise LOG.failure(f"load {lora.name} for this base model")
         adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(self._adapter)
         if llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, (ctypes.c_float * 1)(1.0)):
-            raise _LOG.failure(f"apply {lora.name}")
+            raise LOG.failure(f"apply {lora.name}")
+
+    def encode(self, text: str, *, control: bool = False) -> list[int]:
+        """Ids by the GGUF's own vocabulary, as other programs get them; names of control tokens too if asked."""
+        vocabulary = llama_cpp.llama_model_get_vocab(self._model)
+        data = text.encode()
+        room = len(data) + 2  # no token is shorter than a byte
+        found = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(vocabulary, data, len(data), found, room, False, control)
+        if count < 0:
+            raise LOG.failure(f"make tokens of {len(data)} bytes")
+        return list(found[:count])
 
     def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
         """Read `ids` as one segment; (len(asked), len(answers)) float32 logits.
@@ -160,7 +173,7 @@ class Language:
                 f"expected a position up to {self.position}, got {position}; restart Yochi",
             )
         if not llama_cpp.llama_memory_seq_rm(self._memory, _SEQUENCE, position, -1):
-            raise _LOG.failure(f"go back to position {position}")
+            raise LOG.failure(f"go back to position {position}")
         self.position = position
 
     def _check_asked(self, count: int, asked: Sequence[int]) -> None:
@@ -169,7 +182,7 @@ class Language:
             raise EngineError(
                 Reason.ENGINE_FAILED, "expected an open language model, it is closed; open it again"
             )
-        room = CONTEXT - self.position
+        room = self._room - self.position
         if not 0 < count <= room:
             raise EngineError(
                 Reason.ENGINE_FAILED,
@@ -198,7 +211,7 @@ class Language:
     def _decode(self, batch: Any) -> None:
         status = llama_cpp.llama_decode(self._context, batch)
         if status != 0:
-            raise _LOG.failure(f"read {batch.n_tokens} tokens (status {status})")
+            raise LOG.failure(f"read {batch.n_tokens} tokens (status {status})")
         self.position += batch.n_tokens
 
     def _answers(self, asked: Sequence[int], answers: Sequence[int]) -> Logits:
@@ -206,7 +219,7 @@ class Language:
         for row, position in enumerate(asked):
             logits = llama_cpp.llama_get_logits_ith(self._context, position)
             if not logits:
-                raise _LOG.failure(f"give the logits at {position}")
+                raise LOG.failure(f"give the logits at {position}")
             found[row] = [logits[i] for i in answers]
         if not np.isfinite(found).all():
             raise EngineError(
@@ -225,7 +238,7 @@ class Language:
             llama_cpp.llama_model_free(self._model)
         self._model = self._context = self._adapter = None
 
-    def __enter__(self) -> "Language":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
