@@ -38,6 +38,9 @@ Languages = Annotated[
     typer.Option(help='Languages proved for notes, such as "en,ja" (default: those the evaluation proves).'),
 ]
 Evaluation = Annotated[Path | None, typer.Option(help="evaluation.json of `yochi-train evaluate`.")]
+LlamaCpp = Annotated[
+    Path | None, typer.Option(help="Checkout of llama.cpp to convert with (default: brought by pip, once).")
+]
 Version = Annotated[str, typer.Option(help="Version of the bundle.")]
 
 
@@ -92,7 +95,7 @@ def gguf(
         typer.Option(help="Checkout of llama.cpp to convert with (default: brought by pip, once)."),
     ] = None,
 ) -> None:
-    """Write stock GGUF and mmproj for llama-server, LM Studio, Ollama: SmolVLM, Idefics3, Qwen-VL, half of LLaVA."""
+    """Write GGUF and mmproj for llama-server, LM Studio, Ollama, by upstream's own converter."""
     from .stock.folder import STOCK, Precision, make_stock
 
     if precision not in list(Precision):
@@ -158,13 +161,13 @@ def parity(
     from .answering import compare_bundle, compare_layers, validation_records
     from .parity import layers_alone, spread, unlike
     from .stock.folder import STOCK
-    from .stock.parity import compare_stock
+    from .stock.parity import compare_stock, open_slots
     from .trained import RunFolder
 
     known = validation_records(records)
     asked = [known[i] for i in spread(len(known), count)]
     if (bundle / STOCK).is_file():
-        stages = compare_stock(run, bundle, asked, photos, threads)
+        stages = compare_stock(open_slots(run, bundle), bundle, asked, photos, threads)
         _print(layers_alone(stages), out / "parity.json")
         if not stages.passed:
             typer.echo(f"yochi-export: the GGUF differs from torch at: {stages.address}", err=True)
@@ -214,13 +217,14 @@ def doctor(
     form: Annotated[
         Form | None, typer.Option(help="Refuse, with the reason, if this cannot be made.")
     ] = None,
+    llama_cpp: LlamaCpp = None,
 ) -> None:
     """What a checkpoint is, and what can be made of it. Exit 2 where that is nothing, or not FORM."""
     from .doctor import examine, render, require
 
-    found = examine(checkpoint)
+    found = examine(checkpoint, llama_cpp)
     typer.echo(render(found))
-    require(checkpoint, form)
+    require(checkpoint, form, llama_cpp)
 
 
 @app.command()

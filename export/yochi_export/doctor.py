@@ -32,19 +32,19 @@ class Examined:
         return Cell(self.traps[form]) if form in self.traps else TABLE[self.family][form]
 
 
-def examine(path: Path) -> Examined:
-    """UsageError where `path` is no checkpoint, or one of a family that nobody here can export."""
+def examine(path: Path, llama_cpp: Path | None = None) -> Examined:
+    """`llama_cpp`: a checkout to convert with. UsageError where `path` is no checkpoint, or one of a family that nobody here can export."""
     if not path.is_dir():
         raise UsageError(
             f"expected the folder of a checkpoint at {path}, found none; give a run of `yochi-train sft` or "
             "a folder in Hugging Face's form"
         )
-    return _run(path) if (path / MODEL).is_dir() else _hub(path)
+    return _run(path) if (path / MODEL).is_dir() else _hub(path, llama_cpp)
 
 
-def require(path: Path, form: Form | None) -> None:
+def require(path: Path, form: Form | None, llama_cpp: Path | None = None) -> None:
     """UsageError, with the reason, where `form` cannot be made of `path`; where any form will do, of none."""
-    found = examine(path)
+    found = examine(path, llama_cpp)
     if found.lacks:
         raise UsageError(
             f"expected a whole checkpoint in {path}, it lacks {', '.join(found.lacks)}; finish it"
@@ -85,7 +85,7 @@ def _run(path: Path) -> Examined:
     return Examined(path, Family.NANO, facts, tuple(lacks))
 
 
-def _hub(path: Path) -> Examined:
+def _hub(path: Path, llama_cpp: Path | None) -> Examined:
     """A folder in Hugging Face's form."""
     if not (path / CONFIG).is_file():
         what = (
@@ -106,11 +106,11 @@ def _hub(path: Path) -> Examined:
     sizes = [f"{text[key]} {name}" for key, name in _SIZES.items() if key in text]
     facts = {"model_type": str(kind), "language": ", ".join(sizes) or "not said"}
     lacks = tuple(_lacking(path))
-    why = trap(config) or (None if lacks else _foreign_tokenizer(path, family))
+    why = trap(config) or (None if lacks else _foreign_tokenizer(path, family, llama_cpp))
     return Examined(path, family, facts, lacks, {Form.GGUF: why} if why else {})
 
 
-def _foreign_tokenizer(path: Path, family: Family) -> str | None:
+def _foreign_tokenizer(path: Path, family: Family, llama_cpp: Path | None) -> str | None:
     """Asked only where upstream's converter is here already: it is not brought for a question."""
     from transformers import AutoTokenizer
 
@@ -118,7 +118,7 @@ def _foreign_tokenizer(path: Path, family: Family) -> str | None:
 
     if TABLE[family][Form.GGUF].made_by is None:
         return None
-    converter = find_converter()
+    converter = find_converter(llama_cpp)
     if converter is None or knows_tokenizer(converter, AutoTokenizer.from_pretrained(path)):
         return None
     return f"its tokenizer is {UNKNOWN_TOKENIZER}"

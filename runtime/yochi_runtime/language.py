@@ -122,7 +122,7 @@ class Language:
             raise LOG.failure(f"apply {lora.name}")
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
-        """Ids by the GGUF's own vocabulary, as other programs get them; names of control tokens too if asked."""
+        """Ids by the GGUF's own vocabulary; `control`: names of control tokens become those."""
         vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         data = text.encode()
         room = len(data) + 2  # no token is shorter than a byte

@@ -1,7 +1,7 @@
-"""A language model that sees through llama.cpp's own eyes: a stock GGUF and its mmproj, as other programs run them.
+"""A language model that sees through llama.cpp's own eyes: a stock GGUF and its mmproj, as others run them.
 
-A picture is one chunk of llama.cpp's (`mtmd`), which knows where its tokens stand: Qwen-VL gives them positions
-on three axes, so that a picture takes fewer positions than it has tokens.
+A picture is one chunk of llama.cpp's (`mtmd`), which knows where its tokens stand: Qwen-VL gives them
+positions on three axes, so that a picture takes fewer positions than it has tokens.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _SEQUENCE = 0
 
 
 class Multimodal(Language):
-    """`Language` with a mmproj. `tokens` (least, most) bounds a picture where its size is free, as Qwen-VL's."""
+    """`Language` with a mmproj. `tokens`: least and most of a picture whose size is free (Qwen-VL)."""
 
     def __init__(
         self, text: Path, mmproj: Path, *, threads: int, context: int, tokens: tuple[int, int] | None = None
@@ -64,7 +64,7 @@ class Multimodal(Language):
         return found
 
     def show(self, rgb: Rgb, rows: NDArray[np.float32]) -> None:
-        """Read `rows` (tokens, seen_width), of `see` or of somebody else, where the picture `rgb` would stand."""
+        """Read `rows` (tokens, seen_width), of `see` or of another encoder, where `rgb` would stand."""
         with self._picture(rgb) as chunk:
             shape = (mtmd_cpp.mtmd_input_chunk_get_n_tokens(chunk), self.seen_width)
             check_numbers("image embeddings", rows, shape)
@@ -89,8 +89,8 @@ class Multimodal(Language):
 
     @contextmanager
     def _picture(self, rgb: Rgb) -> Iterator[Any]:
-        """The picture's chunk. Idefics3's eyes make a tile and an overview of a picture that fits into one tile:
-        the same pixels twice, where transformers shows the overview alone."""
+        """The picture's chunk. Of a picture that fits into one tile Idefics3's eyes make the tile and an
+        overview: the same pixels twice, where transformers shows the overview alone."""
         if self._eyes is None:
             raise EngineError(Reason.ENGINE_FAILED, "expected open eyes, they are closed; open them again")
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:

@@ -1,7 +1,7 @@
 """Upstream's `convert_hf_to_gguf.py`, of the same commit as the llama.cpp that is installed.
 
-The wheel of llama-cpp-python does not have it, its source archive does. That is brought once by pip, and what is
-taken out lies in `$XDG_CACHE_HOME/yochi/llama.cpp` and is compared with a pinned hash each time before it runs:
+The wheel of llama-cpp-python does not have it, its source archive does. That is brought once by pip. What is
+taken out of it lies in `$XDG_CACHE_HOME/yochi/llama.cpp` and is compared with a pinned hash before each run:
 it is code. `--llama-cpp DIR` names a checkout instead, for whose code the user answers.
 """
 
@@ -37,7 +37,7 @@ _CHECKED_TEXT = re.compile(r"^\s*chktxt = ('.*')$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Pin:
-    """One release of llama-cpp-python: sha256 of its source archive, and of what is taken out (`tree_sha256`)."""
+    """One release: sha256 of its source archive, and `tree_sha256` of what is taken out."""
 
     version: str
     archive: str
@@ -52,7 +52,7 @@ PIN = Pin(
 
 
 def find_converter(given: Path | None = None, pin: Pin = PIN) -> Path | None:
-    """The folder with SCRIPT in it: a checkout, or what is cached and unchanged; None where nothing is cached.
+    """The folder with SCRIPT in it: a checkout, or what is cached, unchanged; None where nothing is cached.
 
     UsageError for a checkout without it, another llama-cpp-python than the pinned one, or changed files.
     """
@@ -117,13 +117,13 @@ def _download(pin: Pin, folder: Path) -> Path:
 
 def _not_brought(pin: Pin, came: str) -> UsageError:
     return UsageError(
-        f"expected pip to download the source of {PACKAGE} {pin.version}, got: {came}; without network, name a "
-        "checkout of llama.cpp or the unpacked archive's vendor/llama.cpp: --llama-cpp DIR"
+        f"expected pip to download the source of {PACKAGE} {pin.version}, got: {came}; without network, name "
+        "a checkout of llama.cpp or the unpacked archive's vendor/llama.cpp: --llama-cpp DIR"
     )
 
 
 def unpack(archive: Path, pin: Pin) -> Path:
-    """Take the converter out of `archive` into the cache, at once and checked. UsageError for another archive."""
+    """Take the converter out of `archive` into the cache, whole and checked. UsageError for another one."""
     if file_sha256(archive) != pin.archive:
         raise UsageError(f"expected the source of {PACKAGE} {pin.version} in {archive}, got another file")
     target = _cached(pin)
@@ -144,8 +144,10 @@ def unpack(archive: Path, pin: Pin) -> Path:
 
 
 def knows_tokenizer(converter: Path, tokenizer: object) -> bool:
-    """Whether upstream has a name for how a byte-level BPE `tokenizer` cuts words: it asks for the ids of one text
-    and knows the sha256 of their list."""
+    """Whether upstream has a name for how a byte-level BPE `tokenizer` cuts words.
+
+    It asks for the ids of one text and knows the sha256 of their list.
+    """
     source = (converter / "conversion" / "base.py").read_text(encoding="utf-8")
     text = _CHECKED_TEXT.search(source)
     if text is None:
@@ -170,7 +172,7 @@ def convert(converter: Path, model: Path, out: Path, options: list[str]) -> None
             raise
     if child.returncode or not out.is_file():
         raise UsageError(
-            f"expected upstream's converter to make {out.name}, got: {said}; see what `yochi-export doctor` says"
+            f"expected upstream's converter to make {out.name}, got: {said}; ask `yochi-export doctor`"
         )
 
 

@@ -66,7 +66,7 @@ def make_stock(
     say: Say = print,
 ) -> Stock:
     """UsageError, before the long work, where it cannot be made of `path`."""
-    require(path, Form.GGUF)
+    require(path, Form.GGUF, llama_cpp)
     checkpoint = read_checkpoint(path)
     if find_converter(llama_cpp) is None:
         say("upstream's converter (77 MB, once)")
@@ -113,7 +113,7 @@ def make_stock(
 
 
 def open_stock(folder: Path) -> Stock:
-    """Every file compared with its sha256. BundleError where one was changed, UsageError where it is no such folder."""
+    """Every file compared with its sha256. BundleError where one was changed, UsageError where none is."""
     try:
         stock = Stock.model_validate_json((folder / STOCK).read_bytes())
     except (OSError, ValidationError) as e:

@@ -1,4 +1,4 @@
-"""The checkpoint as upstream's converter wants to find it: links to its weights, and four files written anew."""
+"""The checkpoint as upstream's converter wants to find it: links to weights, four files written anew."""
 
 import json
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from yochi_runtime.errors import UsageError
 from yochi_train.vlm.families import FAMILIES
 from yochi_train.vlm.hub import chat_template
 
-# Upstream tells the language half by its architecture; of these families it is an ordinary llama, under the name
-# that the released checkpoints carry. Without it: "Model SmolVLMForConditionalGeneration is not supported".
+# Upstream tells the language half by its architecture; of these families it is an ordinary llama, under the
+# name that the released checkpoints carry. Without: "SmolVLMForConditionalGeneration is not supported".
 _LLAMA_INSIDE = {"smolvlm": "VLlama3ForCausalLM", "idefics3": "VLlama3ForCausalLM"}
 CONFIG, TEMPLATE, PICTURES = "config.json", "chat_template.jinja", "preprocessor_config.json"
 # Would be read instead of the four, or beside them.
@@ -27,7 +27,7 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What the files of a checkpoint say. `pictures`: the image processor's settings as Yochi trains with them."""
+    """What the files of a checkpoint say. `pictures`: the image processor's settings as in training."""
 
     path: Path
     config: dict[str, Any]
