@@ -90,10 +90,7 @@ def gguf(
     ],
     out: Annotated[Path, typer.Argument(help="Folder of the export; a killed one goes on in it.")],
     precision: Annotated[str, typer.Option(help="f16, or f32 where differences are looked for.")] = "f16",
-    llama_cpp: Annotated[
-        Path | None,
-        typer.Option(help="Checkout of llama.cpp to convert with (default: brought by pip, once)."),
-    ] = None,
+    llama_cpp: LlamaCpp = None,
 ) -> None:
     """Write GGUF and mmproj for llama-server, LM Studio, Ollama, by upstream's own converter."""
     from .stock.folder import STOCK, Precision, make_stock

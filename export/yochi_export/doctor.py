@@ -33,7 +33,10 @@ class Examined:
 
 
 def examine(path: Path, llama_cpp: Path | None = None) -> Examined:
-    """`llama_cpp`: a checkout to convert with. UsageError where `path` is no checkpoint, or one of a family that nobody here can export."""
+    """UsageError where `path` is no checkpoint, or one of a family that nobody here can export.
+
+    `llama_cpp`: the checkout that a GGUF would be converted with.
+    """
     if not path.is_dir():
         raise UsageError(
             f"expected the folder of a checkpoint at {path}, found none; give a run of `yochi-train sft` or "

@@ -61,7 +61,7 @@ class Case:
 
 
 def open_slots(checkpoint: Path, folder: Path) -> VlmSlots:
-    """The checkpoint in torch, asked for the slots of the pack in `folder`; of the factory's where it has none."""
+    """The checkpoint in torch, asked for the slots of the pack in `folder`, or of the factory's."""
     pack = folder / PACK
     return VlmSlots(open_vlm(str(checkpoint)), pack_text(pack if pack.is_file() else None))
 
