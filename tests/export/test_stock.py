@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -200,8 +201,8 @@ def test_a_tokenizer_that_upstream_does_not_know(
     require(smolvlm, Form.GGUF)  # not brought for a question
 
 
-def archive(folder: Path, **more: str) -> Path:
-    """A source archive of llama-cpp-python: what is wanted, what is not, and `more`."""
+def archive(path: Path, **more: str) -> Path:
+    """A source archive of llama-cpp-python: what is wanted, what is not, `more`; and the time in its bytes."""
     vendor = "llama_cpp_python-0/vendor/llama.cpp"
     files = {
         f"{vendor}/{SCRIPT}": "run",
@@ -209,7 +210,6 @@ def archive(folder: Path, **more: str) -> Path:
         f"{vendor}/gguf-py/gguf/a.py": "a",
     }
     files |= {f"{vendor}/src/llama.cpp": "no", "llama_cpp_python-0/setup.py": "no"}
-    path = folder / "sdist.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         for name, text in (files | {f"{vendor}/{n}": t for n, t in more.items()}).items():
             member = tarfile.TarInfo(name)
@@ -220,17 +220,17 @@ def archive(folder: Path, **more: str) -> Path:
 
 @pytest.fixture
 def pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
-    """Of `archive`; the tree's hash written out: path, NUL, sha256, in the paths' order."""
+    """Of the archive `sdist.tar.gz`; the tree's hash written out: path, NUL, sha256, in the paths' order."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     kept = {"conversion/base.py": "base", SCRIPT: "run", "gguf-py/gguf/a.py": "a"}
     lines = [f"{n}\0{hashlib.sha256(t.encode()).hexdigest()}\n" for n, t in sorted(kept.items())]
     tree = hashlib.sha256("".join(lines).encode()).hexdigest()
-    return Pin(PIN.version, file_sha256(archive(tmp_path)), tree)
+    return Pin(PIN.version, file_sha256(archive(tmp_path / "sdist.tar.gz")), tree)
 
 
 def test_the_converter_is_taken_out_once_and_checked_each_time(pin: Pin, tmp_path: Path) -> None:
     assert find_converter(pin=pin) is None
-    folder = unpack(archive(tmp_path), pin)
+    folder = unpack(tmp_path / "sdist.tar.gz", pin)
     assert bring_converter(pin=pin) == find_converter(pin=pin) == folder
     assert folder == tmp_path / "cache" / "yochi" / "llama.cpp" / pin.archive
     assert sorted(p.name for p in folder.rglob("*") if p.is_file()) == ["a.py", "base.py", SCRIPT]
@@ -245,7 +245,7 @@ def test_the_converter_is_taken_out_once_and_checked_each_time(pin: Pin, tmp_pat
 
 
 def test_another_archive_or_another_release_is_refused(pin: Pin, tmp_path: Path) -> None:
-    other = archive(tmp_path, **{"conversion/more.py": "more"})
+    other = archive(tmp_path / "other.tar.gz", **{"conversion/more.py": "more"})
     with pytest.raises(UsageError, match="got another file"):
         unpack(other, pin)
     with pytest.raises(UsageError, match="and its modules in"):
@@ -264,7 +264,7 @@ def test_without_network_and_cache_it_is_one_line(
     pip = tmp_path / "python"
     pip.write_text("#!/bin/sh\necho 'WARNING: slow' >&2\necho 'ERROR: no route to host' >&2\nexit 1\n")
     pip.chmod(0o755)
-    monkeypatch.setattr(converter_module.sys, "executable", str(pip))
+    monkeypatch.setattr(sys, "executable", str(pip))
     with pytest.raises(UsageError, match=r"got: ERROR: no route to host; without network, name") as raised:
         bring_converter(pin=pin)
     assert "\n" not in str(raised.value)
