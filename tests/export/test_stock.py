@@ -202,7 +202,7 @@ def test_a_tokenizer_that_upstream_does_not_know(
 
 
 def archive(path: Path, **more: str) -> Path:
-    """A source archive of llama-cpp-python: what is wanted, what is not, `more`; and the time in its bytes."""
+    """A source archive of llama-cpp-python: what is wanted and what is not, `more`, the time in its bytes."""
     vendor = "llama_cpp_python-0/vendor/llama.cpp"
     files = {
         f"{vendor}/{SCRIPT}": "run",
