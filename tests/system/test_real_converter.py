@@ -50,4 +50,4 @@ def test_what_upstream_writes_is_the_checkpoint(
     assert [s.name for s in found.stages] == ([IDS, EMBEDS, RESIZED, LOGITS, WHOLE] if made.mmproj else blind)
     assert (made.mmproj is None) == (kind == "llava")
     worst = {stage.name: stage.worst for stage in found.stages}
-    assert worst[LOGITS] < {Precision.F16: 1e-5, Precision.F32: 1e-9}[precision]
+    assert worst[LOGITS] < {Precision.F16: 1e-5, Precision.F32: 1e-7}[precision]
