@@ -102,7 +102,7 @@ def _download(pin: Pin, folder: Path) -> Path:
     """The archive; pip compares its hash before it looks into it."""
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{PACKAGE}=={pin.version} --hash=sha256:{pin.archive}\n", encoding="utf-8")
-    # Of this package alone: with `:all:` pip builds from source what its build needs, too: 10 minutes, not 22 s.
+    # Of this package alone: with `:all:` pip builds what its build needs from source, too: 10 min, not 22 s.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", f"--no-binary={PACKAGE}"]
     command += ["--require-hashes", "--no-input", "--quiet", "--dest", str(folder)]
     command += ["--requirement", str(wanted)]
