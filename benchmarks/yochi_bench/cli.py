@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from yochi_runtime.bundle import Bundle
 from yochi_runtime.command_line import run_app, show_details
+from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.plant_rules import PlantRules, plant_rules
 
@@ -20,10 +22,12 @@ from .compare import compare as compared
 from .latency import Plan, log_beside, reading_notes
 from .latency import measure as measure_latency
 from .peer_settings import PeerName, PeerSettings
+from .quantization import quantization as fronts_of
 from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
+from .suites.items import SuiteName
 from .timed import Box
-from .workload import Asked, read_asked
+from .workload import SHIPPED_PACK, SHIPPED_RECORDS, Asked, given
 
 app = typer.Typer(
     help="Measure a bundle on this device, and the gates on photos.",
@@ -32,8 +36,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html and report.txt.")]
-Images = Annotated[list[Path], typer.Option("--image", help="A picture to judge; several: a fair mixture.")]
-Notes = Annotated[list[str], typer.Option("--note", help="A note; two or more are needed to time a new one.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option("--image", help="A picture; several: in turn. The shipped 100 if left out."),
+]
+Notes = Annotated[
+    list[str] | None, typer.Option("--note", help="A note; two or more are needed to time a new one.")
+]
 BundleOption = Annotated[
     Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
 ]
@@ -45,8 +54,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors
 def latency(
     ctx: typer.Context,
     out: Out,
-    image: Images,
-    note: Notes,
+    image: Images = None,
+    note: Notes = None,
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements of each case; 64 carry p90, 662 p99.")] = 64,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
@@ -58,7 +67,7 @@ def latency(
     """Time judgements by stage: a new frame, a new note, the same again, a camera; memory and energy."""
     if debug:
         show_details()
-    asked = read_asked(image, note)
+    asked = given(image, note, bundle).read()
     plan = Plan(warmup, count, rate)
     plant = plant_rules(rules, None, bundle)
     make_folder(out)
@@ -95,8 +104,14 @@ def _latency(
 @app.command()
 def quality(
     ctx: typer.Context,
-    records: Annotated[Path, typer.Argument(help="Records, one JSON object a line.", show_default=False)],
-    out: Out,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[RECORDS] OUT",
+            help="Records, one JSON object a line (the shipped ones if left out); folder for the report.",
+            show_default=False,
+        ),
+    ],
     photos: Annotated[Path | None, typer.Option(help="Folder of their pictures (default: theirs).")] = None,
     bundle: BundleOption = None,
     seed: Annotated[int, typer.Option(help="For the bootstrap.")] = 0,
@@ -113,9 +128,10 @@ def quality(
     # Loads both engines' libraries: not for --help.
     from .quality import Judges, Settings, measure, read_workload
 
+    opened = read_bundle(bundle)
+    records, out = _records_and_out(folders, opened)
     folder = photos or records.parent
     asked, workload = read_workload(records, folder)
-    opened = read_bundle(bundle)
     make_folder(out)
     count = engine_threads(threads)
     found = measure(Judges(opened, folder, count), asked, Settings(seed, resamples, changed))
@@ -133,15 +149,29 @@ def quality(
     write_report(report, out)
 
 
+def _records_and_out(folders: list[Path], bundle: Bundle) -> tuple[Path, Path]:
+    """UsageError for more or fewer, and where the shipped records do not know the bundle's slots."""
+    if len(folders) == 2:
+        return folders[0], folders[1]
+    if len(folders) > 2:
+        raise UsageError(f"expected [RECORDS] OUT, got {len(folders)} paths; give the report's folder last")
+    if bundle.pack.id != SHIPPED_PACK:
+        raise UsageError(
+            f"expected a bundle of the pack {SHIPPED_PACK} for the shipped records, got {bundle.pack.id}; "
+            "give records of your own"
+        )
+    return SHIPPED_RECORDS, folders[0]
+
+
 @app.command()
 def peers(
     ctx: typer.Context,
     out: Out,
-    image: Images,
-    note: Notes,
+    image: Images = None,
+    note: Notes = None,
     bundle: BundleOption = None,
     peer: Annotated[
-        list[PeerName] | None, typer.Option(help="One of yochi, json, token; several. All if left out.")
+        list[PeerName] | None, typer.Option(help="One way to ask; several. All if left out.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Questions that count; 11 carry p50, 64 p90.")] = 20,
     warmup: Annotated[int, typer.Option(min=0, help="Questions before them, not counted.")] = 2,
@@ -151,15 +181,17 @@ def peers(
     """The same weights asked in several ways, in turn: slots read, JSON written, one token written."""
     if debug:
         show_details()
-    asked, opened, workers = read_asked(image, note), read_bundle(bundle), engine_threads(threads)
+    words, opened, workers = given(image, note, bundle), read_bundle(bundle), engine_threads(threads)
+    asked = words.read()
     make_folder(out)
     # Loads both engines' libraries: not for --help.
-    from .peers import FEWER, LATER, interleaved, peers_table, started
+    from .peers import FEWER, interleaved, missing, peers_table, started
 
-    names = list(dict.fromkeys(peer or PeerName))
+    absent = missing(peer or list(PeerName))
+    names = [name for name in dict.fromkeys(peer or PeerName) if name not in absent]
     common: dict[str, Any] = {
-        "images": tuple(map(str, image)),
-        "notes": tuple(note),
+        "images": tuple(map(str, words.images)),
+        "notes": words.notes,
         "bundle": None if bundle is None else str(bundle),
         "threads": workers,
     }
@@ -167,9 +199,9 @@ def peers(
         answers = interleaved(running, warmup, count)
         peaks = {str(process.name): process.peak() for process in running}
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
-    words, tables = command_words(ctx), [peers_table(answers, peaks)]
+    line, tables = command_words(ctx), [peers_table(answers, peaks, absent)]
     write_report(
-        new_report("peers", words, opened, asked.identity, workers, settings, tables, notes=(FEWER, LATER)),
+        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(FEWER,)),
         out,
     )
 
@@ -178,8 +210,8 @@ def peers(
 def roofline(
     ctx: typer.Context,
     out: Out,
-    image: Images,
-    note: Notes,
+    image: Images = None,
+    note: Notes = None,
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements that count; 11 carry p50.")] = 20,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
@@ -189,7 +221,7 @@ def roofline(
     """How far each stage is from this machine's limits, and what bounds it."""
     if debug:
         show_details()
-    asked = read_asked(image, note)
+    asked = given(image, note, bundle).read()
     make_folder(out)
     # Loads both engines' libraries: not for --help.
     from yochi_runtime.judge import Judge
@@ -208,6 +240,100 @@ def roofline(
     write_report(
         new_report("roofline", words, opened, asked.identity, workers, settings, *found.parts()), out
     )
+
+
+@app.command()
+def suite(
+    ctx: typer.Context,
+    name: Annotated[SuiteName, typer.Argument(help="siuo, figstep-benign, mossbench, or jsonl: your own.")],
+    folder: Annotated[Path, typer.Argument(help="The suite as you have it; nothing is downloaded.")],
+    out: Out,
+    bundle: BundleOption = None,
+    answers: Annotated[
+        str | None, typer.Option(metavar="MODEL@URL", help="A model to ask beside the box; URL as .../v1.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(metavar="MODEL@URL", help="A model that scores what it writes.")
+    ] = None,
+    second_judge: Annotated[
+        str | None, typer.Option(metavar="MODEL@URL", help="Another, to see whether they agree.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Questions; all if left out.")] = None,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """A public suite of safety or oversafety: the box's verdicts, and a model's answers by the suite's rule.
+
+    Keys: YOCHI_ANSWERS_KEY, YOCHI_JUDGE_KEY, YOCHI_SECOND_JUDGE_KEY.
+    """
+    if debug:
+        show_details()
+    from .suites.items import SUITES, read_items
+    from .suites.models import Models
+
+    models = Models(answers, judge, second_judge)
+    asked = SUITES[name]
+    items, workload = read_items(asked, folder, count)
+    rules = models.rules(asked, folder)
+    make_folder(out)
+    said = models.ask(items, rules, out)
+    # Starts the engines: not for a wrong path or an endpoint that is not there.
+    from yochi_runtime.judge import Judge
+
+    from .suites.run import ask_box
+    from .suites.tables import suite_notes, suite_tables
+
+    with Judge.open(bundle, threads=threads) as box:
+        rows = [ask_box(box, items), *said]
+        opened = box.bundle
+    settings: dict[str, Setting] = {"answers": answers, "judge": judge, "second_judge": second_judge}
+    tables, notes = suite_tables(asked, items, rows), suite_notes(asked)
+    workers, line = engine_threads(threads), command_words(ctx)
+    write_report(new_report("suite", line, opened, workload, workers, settings, tables, notes=notes), out)
+
+
+@app.command()
+def endurance(
+    ctx: typer.Context,
+    out: Out,
+    image: Images = None,
+    note: Notes = None,
+    bundle: BundleOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Judgements in a row, every tenth of a fault.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="For the faults.")] = 0,
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Thousands of judgements with camera faults: memory, descriptors, drift, faults that slip through."""
+    if debug:
+        show_details()
+    asked = given(image, note, bundle).read()
+    make_folder(out)
+    # Starts the engines: not for --help, not for a wrong path.
+    from yochi_runtime.judge import Judge
+
+    from .endurance import endure
+
+    settings: dict[str, Setting] = {"count": count, "seed": seed}
+    with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
+        tables, plots = endure(Box(judge, log), asked, count, seed)
+        opened = judge.bundle
+    words, workers = command_words(ctx), engine_threads(threads)
+    write_report(
+        new_report("endurance", words, opened, asked.identity, workers, settings, tables, plots), out
+    )
+
+
+@app.command()
+def quantization(
+    ctx: typer.Context,
+    sweep: Annotated[Path, typer.Argument(help="report.json of yochi-export sweep.", show_default=False)],
+    out: Out,
+) -> None:
+    """The rungs of an export sweep on latency, size and quality, and which of them no other beats."""
+    found = fronts_of(read_report(sweep), command_words(ctx))
+    make_folder(out)
+    write_report(found, out)
 
 
 @app.command()

@@ -123,12 +123,15 @@ class Interval:
 def bootstrap(statistic: Weighted, resamples: Resamples, confidence: float = 0.95) -> Interval:
     """Percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13)."""
     values = np.concatenate([statistic(weights) for weights in resamples.blocks()])
+    return _interval(values, value(statistic, resamples.records), resamples, confidence)
+
+
+def _interval(values: Floats, point: float, resamples: Resamples, confidence: float) -> Interval:
     defined = values[~np.isnan(values)]
     low, high = float("nan"), float("nan")
     if len(defined):
         tail = (1 - confidence) / 2
         low, high = (float(q) for q in np.quantile(defined, (tail, 1 - tail)))
-    point = value(statistic, resamples.records)
     undefined = len(values) - len(defined)
     return Interval(point, low, high, confidence, len(values), undefined, resamples.clusters)
 
@@ -159,6 +162,16 @@ def upper_limit(successes: int, trials: int, confidence: float = 0.95) -> float:
         tail = math.fsum(_terms(logs, trials, middle))
         low, high = (middle, high) if tail > 1 - confidence else (low, middle)
     return high
+
+
+def binomial_tail(successes: int, trials: int, share: float) -> float:
+    """P(X <= successes) of X ~ Bin(trials, share), 0 < share < 1."""
+    if not 0 <= successes <= trials or not 0 < share < 1:
+        raise ValueError(
+            f"expected 0 <= successes <= trials, 0 < share < 1, got {successes}, {trials}, {share}"
+        )
+    logs = [_log_choose(trials, k) for k in range(successes + 1)]
+    return min(1.0, math.fsum(_terms(logs, trials, share)))
 
 
 def lower_limit(successes: int, trials: int, confidence: float = 0.95) -> float:

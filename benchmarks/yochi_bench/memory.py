@@ -1,4 +1,4 @@
-"""The most memory that this process and each of its children held: VmHWM, proc(5)."""
+"""What this process and each of its children hold: memory (VmHWM, VmRSS) and descriptors, proc(5)."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,17 @@ def memory_table() -> Table:
         rows=tuple(Row(id=name, cells={"peak": number}) for name, number in found.items()),
         caption="Pages that several processes share (libraries) count for each, and peaks need not coincide.",
     )
+
+
+def process_use() -> dict[str, tuple[int, int]]:
+    """Resident bytes and open descriptors now, by process, and of all. OSError off Linux."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, status in {"yochi-bench": STATUS, **{_name(s.parent): s for s in _children()}}.items():
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+        resident = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+        found[name] = resident * 1024, len(list((status.parent / "fd").iterdir()))
+    found["all"] = sum(m for m, _ in found.values()), sum(d for _, d in found.values())
+    return found
 
 
 def _children() -> list[Path]:

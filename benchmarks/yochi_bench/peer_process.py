@@ -5,9 +5,12 @@ All peers have the same language model, LoRA, number of threads, pictures, notes
 - `yochi`: the judge. One pass reads every slot
 - `json`: llama-cpp-python writes a verdict, a source and a category as JSON, under the schema's grammar
 - `token`: llama-cpp-python writes one token, the verdict, with its log-probabilities
+- `chat`: llama-cpp-python's chat handler (its ChatML) writes the JSON. It clears the cache on every call
+- `server-json`, `server-token`: the same two through llama-server with its caches (`peer_server`)
+- `torch`: the same slots read by transformers in PyTorch, picture included (`yochi_export.peer_torch`)
 
-The last two see no picture and know no slots, so what they cost is less than a peer that sees would. Their
-prompt begins with what does not change, which llama-cpp-python keeps in its cache.
+Those that write see no picture and know no slots, so what they cost is less than a peer that sees would.
+Their prompt begins with what does not change, which a cache keeps.
 """
 
 import json
@@ -15,7 +18,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,20 +27,28 @@ from yochi_runtime.bundle import LORA
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.opening import read_bundle
-from yochi_runtime.prompt import BOS
-from yochi_runtime.taxonomy import Pack, Source
+from yochi_runtime.taxonomy import Pack
 from yochi_runtime.tokens import TextTokenizer
 from yochi_runtime.verdict import JUDGED
 
 from .memory import memory_table
+from .peer_answers import (
+    CONTEXT,
+    LIKELIEST,
+    MOST_TOKENS,
+    TASK,
+    Answer,
+    answer_schema,
+    likeliest,
+    prompt_ids,
+    verdict_of,
+)
+from .peer_server import ServerWriter
 from .peer_settings import PeerName, PeerSettings
 from .timed import check_judged
-from .workload import read_asked
+from .workload import Given
 
 ASK, END = "ask", "end"
-CONTEXT, MOST_TOKENS = 512, 64
-TASK = "Factory safety. Read the inspection note and judge it."
-Answer = dict[str, Any]  # verdict or None, tokens that were written
 
 
 class Writer:
@@ -59,11 +70,19 @@ class Writer:
             n_threads=threads,
             n_threads_batch=threads,
             logits_all=True,  # it gives no log-probabilities without
+            chat_format="chatml",
             verbose=False,
         )
 
-    def prompt(self, note: Note, end: str) -> list[int]:
-        return [BOS, *self._words(f"{TASK}\nNote:"), *self._words(" " + note.text), *self._words(end)]
+    def write_chat(self, note: Note, pack: Pack) -> Answer:
+        """As `write_json`, through the library's chat handler; its own template, control tokens and all."""
+        form = {"type": "json_object", "schema": answer_schema(pack)}
+        said = [{"role": "user", "content": f"{TASK}\nNote: {note.text}"}]
+        done: Any = self._llama.create_chat_completion(
+            said, response_format=form, max_tokens=MOST_TOKENS, temperature=0.0
+        )
+        text = done["choices"][0]["message"]["content"]
+        return {"verdict": verdict_of(text or ""), "tokens": done["usage"]["completion_tokens"]}
 
     def write_json(self, note: Note, pack: Pack) -> Answer:
         """Greedy, so that every run writes the same."""
@@ -71,44 +90,22 @@ class Writer:
 
         grammar = LlamaGrammar.from_json_schema(json.dumps(answer_schema(pack)), verbose=False)
         done: Any = self._llama.create_completion(
-            self.prompt(note, "\nJSON:"), max_tokens=MOST_TOKENS, temperature=0.0, grammar=grammar
+            prompt_ids(self._words, note, "\nJSON:"), max_tokens=MOST_TOKENS, temperature=0.0, grammar=grammar
         )
-        return {"verdict": _verdict(done["choices"][0]["text"]), "tokens": done["usage"]["completion_tokens"]}
+        return {
+            "verdict": verdict_of(done["choices"][0]["text"]),
+            "tokens": done["usage"]["completion_tokens"],
+        }
 
     def write_token(self, note: Note) -> Answer:
         """The likeliest verdict by the log-probability of its first token among the likeliest 1,000."""
         done: Any = self._llama.create_completion(
-            self.prompt(note, "\nVerdict:"), max_tokens=1, temperature=0.0, logprobs=1000
+            prompt_ids(self._words, note, "\nVerdict:"), max_tokens=1, temperature=0.0, logprobs=LIKELIEST
         )
         found = done["choices"][0]["logprobs"]
         likely = found["top_logprobs"][0] if found and found["top_logprobs"] else {}
-        scores = {verdict.value: likely.get(f" {verdict}", -math.inf) for verdict in JUDGED}
-        best = max(scores, key=scores.__getitem__)
-        verdict = best if scores[best] > -math.inf else None
+        verdict = likeliest({v.value: likely.get(f" {v}", -math.inf) for v in JUDGED})
         return {"verdict": verdict, "tokens": done["usage"]["completion_tokens"]}
-
-
-def answer_schema(pack: Pack) -> dict[str, Any]:
-    """One verdict, one source, one category: the least that says what a factor of Yochi's says."""
-    words = {
-        "verdict": [verdict.value for verdict in JUDGED],
-        "source": [source.value for source in Source],
-        "category": [category.id for category in pack.category],
-    }
-    return {
-        "type": "object",
-        "properties": {name: {"enum": of} for name, of in words.items()},
-        "required": list(words),
-        "additionalProperties": False,
-    }
-
-
-def _verdict(text: str) -> str | None:
-    """None for what is no whole answer: it was cut off."""
-    try:
-        return str(json.loads(text)["verdict"])
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 @contextmanager
@@ -121,8 +118,11 @@ def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
     bundle = read_bundle(_path(settings.bundle))
     tokenizer = TextTokenizer.load(bundle.path)
     base = find_base(bundle.manifest.base)
-    writer = Writer(base, bundle.path / LORA, tokenizer.encode, settings.threads)
-    if settings.peer is PeerName.JSON:
+    kind = ServerWriter if settings.peer in (PeerName.SERVER_JSON, PeerName.SERVER_TOKEN) else Writer
+    writer = kind(base, bundle.path / LORA, tokenizer.encode, settings.threads)
+    if settings.peer is PeerName.CHAT and isinstance(writer, Writer):
+        yield lambda inspection: writer.write_chat(inspection.note, bundle.pack)
+    elif settings.peer in (PeerName.JSON, PeerName.SERVER_JSON):
         yield lambda inspection: writer.write_json(inspection.note, bundle.pack)
     else:
         yield lambda inspection: writer.write_token(inspection.note)
@@ -134,13 +134,16 @@ def _judged(judge: Judge, inspection: Inspection) -> Answer:
     return {"verdict": judgement.verdict.value, "tokens": judgement.decoded_tokens}
 
 
+Opened = Callable[[PeerSettings], AbstractContextManager[Callable[[Inspection], Answer]]]
+
+
 def _path(bundle: str | None) -> Path | None:
     return None if bundle is None else Path(bundle)
 
 
-def serve(settings: PeerSettings, lines: TextIO, out: TextIO) -> None:
+def serve(settings: PeerSettings, lines: TextIO, out: TextIO, opened: Opened = opened) -> None:
     """READY, then a line for every ASK, and the memory at END."""
-    asked = read_asked([Path(image) for image in settings.images], settings.notes)
+    asked = Given("", tuple(map(Path, settings.images)), settings.notes).read()
     new = asked.new_frames()
     with opened(settings) as answer:
         _say(out, {"ready": True})

@@ -8,25 +8,27 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from yochi_runtime.errors import EngineError, Reason
+from yochi_runtime.verdict import Verdict
 
 from .peer_process import ASK, END
-from .peer_settings import PeerSettings
+from .peer_settings import PeerName, PeerSettings
 from .percentiles import summary
 from .report import Column, Number, Row, Table, measured
 from .timed import COLUMNS
 
 UNTRAINED = "expected weights that are trained to write answers, these are trained to answer slots"
-LATER = (
-    "Not here yet: a chat handler that sees the picture and llama-server with a projector (the bundle has no "
-    "mmproj file), and transformers in PyTorch (not installed on a box)."
+PEAK = Column(id="peak", unit="bytes", better="lower")
+FEWER = (
+    "The peers that write see no picture, since the bundle has no mmproj file for llama.cpp: one that sees "
+    "it would take longer. torch sees what yochi sees and looks for no evidence."
 )
-FEWER = "The peers that write see no picture: one that sees it would take longer than they do."
 
 
 class PeerProcess:
@@ -39,7 +41,7 @@ class PeerProcess:
             tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 -- by `close`
         )
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "yochi_bench.peer_process", settings.model_dump_json()],
+            [sys.executable, "-m", settings.peer.module, settings.model_dump_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -107,6 +109,7 @@ class Answers:
 
     ms: list[float] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
+    verdicts: list[str | None] = field(default_factory=list)
 
 
 def interleaved(peers: Sequence[PeerProcess], warmup: int, count: int) -> dict[str, Answers]:
@@ -118,15 +121,40 @@ def interleaved(peers: Sequence[PeerProcess], warmup: int, count: int) -> dict[s
             if number >= warmup:
                 found[peer.name].ms.append(answer["ms"])
                 found[peer.name].tokens.append(answer["tokens"])
+                found[peer.name].verdicts.append(answer["verdict"])
     return {str(name): answers for name, answers in found.items()}
 
 
-def peers_table(answers: dict[str, Answers], peaks: dict[str, Number]) -> Table:
-    """A row for each peer."""
-    rows = []
+def missing(names: Sequence[PeerName]) -> dict[str, str]:
+    """Why some of them cannot be asked here: a package that is not installed."""
+    found = {}
+    for name in names:
+        if name.needs is not None and find_spec(name.needs[0]) is None:
+            found[str(name)] = f"expected {name.needs[0]}, found none; {name.needs[1]}"
+    return found
+
+
+def _agreement(name: str, answers: Mapping[str, Answers]) -> Number:
+    """With Yochi on the same questions; only torch reads the slots that the weights were trained for."""
+    if name != PeerName.TORCH:
+        return measured(None, UNTRAINED)
+    if "yochi" not in answers:
+        return measured(None, "expected yochi beside it, it was not asked; give --peer yochi")
+    pairs = list(zip(answers["yochi"].verdicts, answers[name].verdicts, strict=True))
+    if any(own == Verdict.CANNOT_JUDGE for own, _ in pairs):
+        return measured(None, "expected verdicts of yochi, got cannot_judge; the bundle is not proved")
+    return measured(sum(own == other for own, other in pairs) / len(pairs), n=len(pairs))
+
+
+def peers_table(answers: dict[str, Answers], peaks: dict[str, Number], absent: Mapping[str, str]) -> Table:
+    """A row for each peer; nulls with their reason for those that are `missing`."""
+    rows = [
+        Row(id=name, cells={c.id: measured(None, why) for c in (*COLUMNS, PEAK)})
+        for name, why in absent.items()
+    ]
     for name, own in answers.items():
         written = measured(sum(own.tokens) / len(own.tokens), n=len(own.tokens))
-        agreement = {} if name == "yochi" else {"agreement": measured(None, UNTRAINED)}
+        agreement = {} if name == "yochi" else {"agreement": _agreement(name, answers)}
         cells = {**summary(own.ms), "peak": peaks[name], "tokens written": written, **agreement}
         rows.append(Row(id=name, cells=cells))
     return Table(
@@ -134,11 +162,11 @@ def peers_table(answers: dict[str, Answers], peaks: dict[str, Number]) -> Table:
         title="The same weights, asked in several ways",
         columns=(
             *COLUMNS,
-            Column(id="peak", unit="bytes", better="lower"),
+            PEAK,
             Column(id="tokens written", unit="tokens"),
             Column(id="agreement", unit="1", better="higher"),
         ),
-        rows=tuple(rows),
+        rows=tuple(sorted(rows, key=lambda row: list(PeerName).index(PeerName(row.id)))),
         caption="ms of a whole answer, yochi's with the search for evidence; in brackets the early-stopping "
         "estimate. peak: VmHWM of the peer's processes.",
     )

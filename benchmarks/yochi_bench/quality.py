@@ -29,6 +29,7 @@ from .scored import Scored, as_the_box, refused, score
 from .scores import Floats
 from .selective import sureness, wrongly_judged
 from .steering import PHRASES, steered_note
+from .workload import in_languages
 
 Shown = Callable[[Frame], Frame] | None
 
@@ -65,13 +66,12 @@ class Judges:
 
     def in_proved_languages(self, records: Sequence[Record]) -> list[Record]:
         """All of them where no language is proved: then every number is shown, and every verdict refused."""
-        proved = [r for r in records if r.lang in self.bundle.manifest.languages]
-        return proved or list(records)
+        return in_languages(records, self.bundle.manifest.languages)
 
 
 def _readable(prompt: Prompt, record: Record) -> bool:
     try:
-        prompt.note(Note(record.note).text)
+        prompt.note(Note(record.note).text, record.sign)
     except NoteError:
         return False
     return True

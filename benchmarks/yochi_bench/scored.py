@@ -91,13 +91,14 @@ def score(bundle: Bundle, records: Sequence[Record], answers: Answers) -> Scored
     probability = np.full((len(records), len(slots)), np.nan)
     verdicts = []
     for i in range(len(records)):
-        readout = read_out(bundle, answers.cues[i], SlotLogits(answers.risks[i], answers.verdict[i]))
+        after = SlotLogits(answers.risks[i], answers.verdict[i])
+        readout = read_out(bundle, answers.cues[i], after, signs_read=records[i].sign is not None)
         verdicts.append(verdict_of_risks(bundle, readout, flagged(bundle.pack, readout)))
         for j, result in enumerate(readout.slots[:-1]):
             if result.probability is not None:
                 probability[i, j] = result.probability
     threshold = np.array([bundle.calibration.slots[slot.id].threshold for slot in slots])
-    truth = np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
+    truth = np.array([[r.known(slot) for slot in slots] for r in records], dtype=np.int8)
     return Scored(tuple(records), slots, probability, threshold, truth, tuple(verdicts))
 
 

@@ -23,7 +23,7 @@ WALL = "whole call"  # by the caller's clock; the stages inside are the judge's 
 STAGES = ("gates", "prepare", "sign text", "vision", "look", "note", "verdict", "judge", "evidence")
 AFTER = ("explanation, first word", "explanation, last word", "rules", "audit", WALL)
 NOT_DONE = {
-    "sign text": "expected a reader of signs, this Yochi has none yet",
+    "sign text": "expected a bundle that judges words in pictures and a reader of them (yochi[ocr])",
     "explanation, first word": "expected words, got a bundle whose answers are read out and not written",
     "explanation, last word": "expected words, got a bundle whose answers are read out and not written",
     "rules": "expected a rulebook, got none; give --rules",

@@ -36,6 +36,7 @@ class Board(BaseModel):
     nvidia: Literal[True] | None = None  # NVIDIA's driver is loaded
     threads: int = Field(ge=1, le=64)  # of each engine, at most the cores there are
     reserve_mib: int = Field(ge=0)  # of memory for everything that is not Yochi
+    memory_mib: int | None = Field(default=None, ge=1)  # of the usual one, for choosing a bundle elsewhere
     power: tuple[Source, ...]  # the first that can be read: see `sensors`
     temperature: tuple[Source, ...]
     no_power: Text  # why there is no power where none can be read, and what mends it

@@ -14,6 +14,7 @@ from yochi_runtime.taxonomy import sha256_text
 from yochi_train.answers import from_torch
 from yochi_train.calibrate import Calibrated, calibrate
 from yochi_train.kept import engine_of, kept
+from yochi_train.learn_then_test import calibrate_tested
 from yochi_train.records import read_records
 
 from .layers import RECORDS, Layers, layer_parity
@@ -51,10 +52,18 @@ def _engine_of(run: RunFolder) -> str:
     return sha256_text(json.dumps([run.hashes(), PREPARATION, PROMPT_VERSION], sort_keys=True))
 
 
-def calibrate_bundle(bundle: Bundle, records: Path, photos: Path, folder: Path, threads: int) -> Calibrated:
-    """Ask `bundle` every validation record of the folder `records`, then fit; answers stay in `folder`."""
+def calibrate_bundle(
+    bundle: Bundle, records: Path, photos: Path, folder: Path, threads: int, miss: float | None = None
+) -> Calibrated:
+    """Ask `bundle` every validation record of the folder `records`, then fit; answers stay in `folder`.
+
+    `miss`: thresholds are tested for at most this share of misses (`learn_then_test`).
+    """
     asked = validation_records(records)
-    return calibrate(bundle, asked, box_answers(bundle.path, asked, photos, folder, threads))
+    answers = box_answers(bundle.path, asked, photos, folder, threads)
+    if miss is None:
+        return calibrate(bundle, asked, answers)
+    return calibrate_tested(bundle, asked, answers, miss)
 
 
 def compare_layers(

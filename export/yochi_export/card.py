@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from yochi_runtime.bundle import MIN_POSITIVES, Manifest
+from yochi_runtime.bundle import MIN_POSITIVES, Manifest, MissTest
+from yochi_runtime.prompt import MAX_SIGN_TOKENS
+from yochi_runtime.taxonomy import Source
 
 LANGUAGES = {"en": "English", "ja": "Japanese"}
 _ABOUT = """\
@@ -30,13 +32,18 @@ _LIMITS = """\
 - Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires) and
   on notes made from a phrase grammar and public accident narratives. Your plant looks and writes otherwise:
   try it there first.
-- It sees 448 x 448 pixels: small or distant things are missed. It does not read signs.
+- It sees 448 x 448 pixels: small or distant things are missed. {signs}
 - Slots listed as not trained have no probability and are never read as safe.
 - Notes in a language that is not listed as proved are not judged.
 - Probabilities are calibrated on validation records of the same kind as the training records."""
 
 
-def render(manifest: Manifest, evaluation: Mapping[str, Any] | None, parity: Mapping[str, Any]) -> str:
+def render(
+    manifest: Manifest,
+    evaluation: Mapping[str, Any] | None,
+    parity: Mapping[str, Any],
+    test: MissTest | None = None,
+) -> str:
     """MODEL_CARD.md as text."""
     base = manifest.base
     sections = [
@@ -47,9 +54,26 @@ def render(manifest: Manifest, evaluation: Mapping[str, Any] | None, parity: Map
         "## Slots\n\n" + "\n".join(_slots(manifest)),
         "## Quality\n\n" + "\n\n".join(_quality(evaluation)),
         "## The shipped engines against torch\n\n" + "\n".join(_parity(parity)),
-        "## Limits\n\n" + _LIMITS,
+        *(["## Thresholds\n\n" + _thresholds(test)] if test else []),
+        "## Limits\n\n" + _LIMITS.format(signs=_signs(manifest)),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _thresholds(test: MissTest) -> str:
+    counted = f"{test.missed} of {test.pictures} dangerous validation pictures were missed"
+    if test.status == "uncalibrated":
+        return (
+            f"**uncalibrated**: {counted}, one record a picture, which is too few or too many to say that at "
+            f"most {test.limit:.0%} are."
+        )
+    return (
+        f"At most {test.limit:.0%} of dangerous work is judged `proceed`, with {test.confidence:.0%} "
+        f"confidence (Learn-then-Test, exact binomial): {counted}, one record a picture, in a part of the "
+        "validation split on which nothing was fitted. It holds for work that is exchangeable with those "
+        "pictures: drawn from the same places, cameras and ways of writing. In another plant it does not "
+        "follow; measure there."
+    )
 
 
 def _languages(manifest: Manifest) -> str:
@@ -59,6 +83,13 @@ def _languages(manifest: Manifest) -> str:
         if proved
         else "None is proved: every note gives `language_not_proved`."
     )
+
+
+def _signs(manifest: Manifest) -> str:
+    signs = [slot for slot in manifest.slots if slot.startswith(f"{Source.IMAGE_TEXT}:")]
+    if all(manifest.positives.get(slot, 0) < MIN_POSITIVES for slot in signs):
+        return "It does not read signs."
+    return f"Words in it\n  are judged where the box reads signs (`ocr`), {MAX_SIGN_TOKENS} tokens of them."
 
 
 def _slots(manifest: Manifest) -> Iterator[str]:
@@ -110,9 +141,21 @@ def _parity(parity: Mapping[str, Any]) -> Iterator[str]:
             f"<= {bars['max_flip_limit']:.0%}",
         ],
         ["to `proceed` although the truth is `stop`", str(parity["stops_lost"]), str(bars["max_stops_lost"])],
+        *_misses(parity),
     ]
     yield from _table(["torch against the box", "measured", "bar"], rows)
     yield from _layers(parity)
+
+
+def _misses(parity: Mapping[str, Any]) -> list[list[str]]:
+    """Bundles proved by an older exporter have none."""
+    miss = parity.get("miss")
+    if miss is None:
+        return []
+    words = (
+        f"more misses of {miss['of']} dangerous ({miss['lost']} lost, {miss['won']} won), 95 % upper limit"
+    )
+    return [[words, f"{miss['limit']:.2%} ({miss['status']})", f"<= {miss['margin']:.0%}"]]
 
 
 def _layers(parity: Mapping[str, Any]) -> Iterator[str]:

@@ -8,13 +8,30 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 
-from .families import Form
+from .export_commands import all_command, quantize, sweep
+from .families import Family, Form
+from .options import (
+    NOT_PROVED,
+    BundleFolder,
+    Checkpoint,
+    Count,
+    Evaluation,
+    Languages,
+    Miss,
+    Photos,
+    Records,
+    Run,
+    Threads,
+)
+from .options import list_of as _list
+from .options import shown_line as _line
+from .options import write_numbers as _print
 
 # torch, transformers and the engines take a while to load: imported where they are used.
 
@@ -24,24 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-VERSION = "0.1.0"
-NOT_PROVED = 4  # exit code; a fault's 1 must not look like it
-
-Run = Annotated[Path, typer.Argument(help="Run folder of `yochi-train sft`, finished.")]
-BundleFolder = Annotated[Path, typer.Argument(help="Bundle folder.")]
-Records = Annotated[Path, typer.Argument(help="Folder from `yochi-train records photos`.")]
-Photos = Annotated[Path, typer.Option(help="Folder the records' pictures are relative to.")]
-Count = Annotated[int, typer.Option(min=1, help="Records to compare; below 500 nothing is proved.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of the engines.")]
-Languages = Annotated[
-    str | None,
-    typer.Option(help='Languages proved for notes, such as "en,ja" (default: those the evaluation proves).'),
-]
-Evaluation = Annotated[Path | None, typer.Option(help="evaluation.json of `yochi-train evaluate`.")]
 LlamaCpp = Annotated[
     Path | None, typer.Option(help="Checkout of llama.cpp to convert with (default: brought by pip, once).")
 ]
-Version = Annotated[str, typer.Option(help="Version of the bundle.")]
 
 
 @app.callback()
@@ -55,32 +57,34 @@ def _root(
 
 @app.command("onnx")
 def onnx_command(
-    run: Run, out: Annotated[Path, typer.Argument(help="Folder for vision.onnx (float32).")]
+    checkpoint: Checkpoint,
+    out: Annotated[Path, typer.Argument(help="Folder for vision.onnx, or for the three files.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Of three files: a second set with float16 storage.")
+    ] = False,
 ) -> None:
-    """Export the vision tower as one ONNX graph, batch norms folded."""
-    from .doctor import require
-    from .trained import RunFolder
-    from .vision import export_vision
+    """A run of yochi-nano: its vision tower as one ONNX graph, batch norms folded. Another vision-language
+    model: three graphs with settings and tokenizer, as Transformers.js loads them, compared with torch.
+    """
+    from .doctor import examine, require
 
-    require(run, Form.BUNDLE)
-    export_vision(RunFolder(run).tower(), out / "vision.onnx")
-    typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
+    if examine(checkpoint).family is Family.NANO:
+        from .trained import RunFolder
+        from .vision import export_vision
 
+        if half:
+            raise UsageError(
+                "expected --half with another model than yochi-nano; of its graph: yochi-export quantize"
+            )
+        require(checkpoint, Form.BUNDLE)
+        export_vision(RunFolder(checkpoint).tower(), out / "vision.onnx")
+        typer.echo(f"{out / 'vision.onnx'}: {(out / 'vision.onnx').stat().st_size} bytes")
+        return
+    from .three_files.export import export_three_files
 
-@app.command()
-def quantize(
-    onnx_dir: Annotated[
-        Path, typer.Argument(metavar="ONNX_DIR", help="Folder with vision.onnx from `onnx`.")
-    ],
-    out: Annotated[Path, typer.Argument(help="Folder for int8.onnx, half.onnx and quantize.json.")],
-    frames: Annotated[Path, typer.Option(help="Folder with real pictures to calibrate on.")],
-) -> None:
-    """Try the int8 recipes and float16 storage; keep the best of each and print what they cost."""
-    from .forms import make_forms
-    from .frames import pictures_in
-
-    source = _there(onnx_dir / "vision.onnx", "run: yochi-export onnx")
-    _print(make_forms(source, out, pictures_in(frames)).as_json(), out / "quantize.json")
+    require(checkpoint, Form.ONNX)
+    report = export_three_files(checkpoint, out, lambda text: typer.echo(f"onnx: {text}", err=True), half)
+    typer.echo(json.dumps(report["storage"], indent=1, sort_keys=True))
 
 
 @app.command()
@@ -125,6 +129,7 @@ def calibrate(
     records: Records,
     photos: Photos,
     out: Annotated[Path, typer.Option(help="Folder for calibration.json and the answers.")],
+    miss: Miss = None,
     threads: Threads = 2,
 ) -> None:
     """Fit temperatures, biases and thresholds on the validation records, on the box's own engines."""
@@ -133,9 +138,10 @@ def calibrate(
     from .answering import calibrate_bundle
 
     opened = open_bundle(bundle)
-    found = calibrate_bundle(opened, records, photos, out, threads)
-    (out / CALIBRATION).write_text(found.calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    typer.echo(json.dumps(found.chosen.rates, indent=1))
+    found = calibrate_bundle(opened, records, photos, out, threads, miss)
+    (out / CALIBRATION).write_text(found.calibration.text(), encoding="utf-8")
+    tested = {"test": found.calibration.test.model_dump()} if found.calibration.test else {}
+    typer.echo(json.dumps(found.chosen.rates | tested, indent=1))
 
 
 @app.command()
@@ -156,13 +162,13 @@ def parity(
     from yochi_runtime.bundle import open_bundle
 
     from .answering import compare_bundle, compare_layers, validation_records
-    from .parity import layers_alone, spread, unlike
+    from .parity import layers_alone, to_compare, unlike
     from .stock.folder import STOCK
     from .stock.parity import compare_stock, open_slots
     from .trained import RunFolder
 
     known = validation_records(records)
-    asked = [known[i] for i in spread(len(known), count)]
+    asked = [known[i] for i in to_compare(known, count)]
     if (bundle / STOCK).is_file():
         stages = compare_stock(open_slots(run, bundle), bundle, asked, photos, threads)
         _print(layers_alone(stages), out / "parity.json")
@@ -210,7 +216,7 @@ def compare_command(
 
 @app.command()
 def doctor(
-    checkpoint: Annotated[Path, typer.Argument(help="Run folder, or a folder in Hugging Face's form.")],
+    checkpoint: Checkpoint,
     form: Annotated[
         Form | None, typer.Option(help="Refuse, with the reason, if this cannot be made.")
     ] = None,
@@ -294,85 +300,9 @@ def ship(bundle: BundleFolder) -> None:
     typer.echo(f"{ship_bundle(opened)}: {_line(opened)}")
 
 
-@app.command("all")
-def all_command(
-    run: Run,
-    out: Annotated[Path, typer.Argument(help="Folder of the export; a killed one goes on in it.")],
-    records: Annotated[Path, typer.Option(help="Folder from `yochi-train records photos`.")],
-    photos: Photos,
-    count: Count = 500,
-    languages: Languages = None,
-    evaluation: Evaluation = None,
-    version: Version = VERSION,
-    threads: Threads = 2,
-    int8_frames: Annotated[
-        int, typer.Option(min=1, help="Training pictures that int8's ranges are set on.")
-    ] = 48,
-    fit: Annotated[
-        str, typer.Option(help="Languages whose validation notes thresholds are fitted to.")
-    ] = "en,ja",
-    ship_it: Annotated[bool, typer.Option("--ship", help="Ship the bundle with this source.")] = False,
-) -> None:
-    """Everything in order: graph, LoRA, quantization, calibration, parity, bundle. Exit 4 unless it is
-    proved.
-    """
-    from .doctor import require
-    from .pack import ship as ship_bundle
-    from .stages import Order, export_all
-    from .trained import RunFolder
-
-    require(run, Form.BUNDLE)
-
-    fitted = _list(fit)
-    if not fitted:
-        raise UsageError("expected en, ja or both in --fit, got none; thresholds need validation notes")
-    order = Order(
-        RunFolder(run),
-        out,
-        records,
-        photos,
-        version,
-        count=count,
-        threads=threads,
-        languages=_list(languages),
-        evaluation=evaluation,
-        int8_frames=int8_frames,
-        fit=fitted,
-    )
-    bundle = export_all(order, lambda text: typer.echo(f"export: {text}", err=True))
-    if ship_it:
-        ship_bundle(bundle)
-    typer.echo(f"{bundle.path}: {_line(bundle)}")
-    if not bundle.manifest.proof.passed:
-        raise typer.Exit(NOT_PROVED)
-
-
-def _line(bundle: Any) -> str:
-    proof = "proved" if bundle.manifest.proof.passed else "UNPROVED: it will judge nothing"
-    return f"manifest {bundle.sha256}, {proof}, languages: {', '.join(bundle.manifest.languages) or 'none'}"
-
-
-def _list(languages: str | None) -> tuple[str, ...] | None:
-    if languages is None:
-        return None
-    found = tuple(sorted({part.strip() for part in languages.split(",")} - {""}))
-    foreign = [language for language in found if language not in ("en", "ja")]
-    if foreign:
-        raise UsageError(f"expected a list of en and ja, got {', '.join(foreign)}")
-    return found
-
-
-def _there(path: Path, otherwise: str) -> Path:
-    if not path.is_file():
-        raise UsageError(f"expected {path}, found none; {otherwise}")
-    return path
-
-
-def _print(numbers: dict[str, Any], file: Path) -> None:
-    text = json.dumps(numbers, indent=1, sort_keys=True)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text + "\n", encoding="utf-8")
-    typer.echo(text)
+app.command("all")(all_command)
+app.command()(quantize)
+app.command()(sweep)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from yochi_bench.intervals import Interval, Resamples, bootstrap, paired_difference
+from yochi_bench.intervals import Interval, paired_difference
 from yochi_bench.scored import Scored, score
 from yochi_bench.scores import weighted_ratio
 from yochi_bench.verdicts import Rate, indicators, rate
@@ -21,6 +21,7 @@ from yochi_runtime.record import Record
 from yochi_runtime.verdict import Verdict
 
 from .answering import box_answers
+from .drift import Drift, drifts_of, judged_slots
 
 SEED, RESAMPLES = 0, 2_000
 RATES = ("miss", "oversafety")
@@ -34,17 +35,6 @@ class Side:
     sha256: str
     bytes: int
     rates: dict[str, Rate]  # by the names in RATES
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How far a group of slots moved: the mean of |b - a| of their probabilities, of b - a, the largest."""
-
-    group: str
-    slots: int
-    distance: Interval
-    shift: float
-    largest: float
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,7 @@ class Comparison:
             "flipped": self.flipped.as_json(),
             "stops_lost": self.stops_lost.as_json(),
             "changes": {name: change.as_json() for name, change in self.changes.items()},
-            "drifts": [{**vars(drift), "distance": drift.distance.as_json()} for drift in self.drifts],
+            "drifts": [drift.as_json() for drift in self.drifts],
             "alone": list(self.alone),
         }
 
@@ -99,7 +89,7 @@ def compare_scored(a: Bundle, b: Bundle, was: Scored, now: Scored) -> Comparison
     lost = np.array([m is not n is Verdict.PROCEED for m, n in zip(was.verdicts, now.verdicts, strict=True)])
     every = np.ones(len(truth), dtype=bool)
     changed = np.array([m is not n for m, n in zip(was.verdicts, now.verdicts, strict=True)])
-    judged = [{s.id for s, p in zip(x.slots, x.probability.T, strict=True) if _judged(p)} for x in (was, now)]
+    judged = [judged_slots(side) for side in (was, now)]
     return Comparison(
         a=Side(_name(a), a.sha256, _bytes(a), {name: rate(before[name], draws) for name in RATES}),
         b=Side(_name(b), b.sha256, _bytes(b), {name: rate(after[name], draws) for name in RATES}),
@@ -112,13 +102,9 @@ def compare_scored(a: Bundle, b: Bundle, was: Scored, now: Scored) -> Comparison
             name: paired_difference(weighted_ratio(*after[name]), weighted_ratio(*before[name]), draws)
             for name in RATES
         },
-        drifts=tuple(_drifts(was, now, sorted(judged[0] & judged[1]), draws)),
+        drifts=tuple(drifts_of(was, now, sorted(judged[0] & judged[1]), draws)),
         alone=tuple(sorted(judged[0] ^ judged[1])),
     )
-
-
-def _judged(probability: NDArray[np.float64]) -> bool:
-    return not bool(np.isnan(probability).all())
 
 
 def _ways(was: Scored, now: Scored) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -126,27 +112,6 @@ def _ways(was: Scored, now: Scored) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     pairs = list(zip(was.verdicts, now.verdicts, strict=True))
     for way in sorted({(m, n) for m, n in pairs if m is not n}):
         yield "->".join(way), np.array([pair == way for pair in pairs])
-
-
-def _drifts(was: Scored, now: Scored, shared: Sequence[str], draws: Resamples) -> Iterator[Drift]:
-    """All slots that both judge; then each source, each category, and cues that belong to none."""
-    groups: dict[str, list[str]] = {}
-    for slot in (was.slots[was.column(name)] for name in shared):
-        for group in ("all", f"source {slot.source}", f"category {slot.category or 'none (cues)'}"):
-            groups.setdefault(group, []).append(slot.id)
-    kinds = ("all", "source", "category")
-    for group in sorted(groups, key=lambda name: (kinds.index(name.split()[0]), name)):
-        yield _drift(group, was, now, groups[group], draws)
-
-
-def _drift(group: str, was: Scored, now: Scored, slots: Sequence[str], draws: Resamples) -> Drift:
-    moved = (
-        now.probability[:, [now.column(s) for s in slots]]
-        - was.probability[:, [was.column(s) for s in slots]]
-    )
-    each = np.abs(moved).mean(axis=1)  # (N,)
-    distance = bootstrap(weighted_ratio(each, np.ones(len(each))), draws)
-    return Drift(group, len(slots), distance, float(moved.mean()), float(np.abs(moved).max()))
 
 
 def _name(bundle: Bundle) -> str:

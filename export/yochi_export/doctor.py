@@ -76,8 +76,16 @@ def _said(cell: Cell) -> str:
 
 def _run(path: Path) -> Examined:
     """A run folder of `yochi-train sft`."""
+    from yochi_train.vlm.slots import base_of
+
     from .trained import RunFolder
 
+    base = base_of(path / MODEL)
+    if base is not None:
+        raise UsageError(
+            f"expected a run of yochi-nano or a whole model, got a LoRA on {base} in {path}; put it into the "
+            "model's weights first: yochi-train merge"
+        )
     run = RunFolder(path)
     config = _json(run.adapter / ADAPTER)
     facts = {

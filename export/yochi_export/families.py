@@ -10,7 +10,8 @@ class Family(StrEnum):
     NANO = "yochi-nano"
     SMOLVLM = "SmolVLM / Idefics3"
     LLAVA = "LLaVA"
-    QWEN = "Qwen2.5-VL, Qwen3-VL"
+    QWEN2_5 = "Qwen2.5-VL"
+    QWEN3 = "Qwen3-VL"
 
 
 class Form(StrEnum):
@@ -32,9 +33,11 @@ class Cell:
 _LATER = "the design has it, this version does not make it yet"
 _OWN = "an assembled model of our own: no other program knows its encoder, projector and slots"
 _MROPE = "M-RoPE: a picture's tokens have positions of three axes, which the joining by embeddings cannot say"
+_DEEPSTACK = "DeepStack: a picture enters several decoder layers, Transformers.js takes it to the first alone"
+_THREE = Cell("vision_encoder, embed_tokens, decoder_model_merged: for Transformers.js", "yochi-export onnx")
 
-_STOCK = "for llama-server, LM Studio, Ollama: text and mmproj"
 _GGUF = "yochi-export gguf"
+_STOCK = Cell("text and mmproj: for llama-server, LM Studio, Ollama", _GGUF)
 
 TABLE: dict[Family, dict[Form, Cell]] = {
     Family.NANO: {
@@ -42,21 +45,14 @@ TABLE: dict[Family, dict[Form, Cell]] = {
         Form.GGUF: Cell(_OWN),
         Form.ONNX: Cell(_OWN),
     },
-    Family.SMOLVLM: {
-        Form.BUNDLE: Cell(_LATER),
-        Form.GGUF: Cell(_STOCK, _GGUF),
-        Form.ONNX: Cell(_LATER),
-    },
+    Family.SMOLVLM: {Form.BUNDLE: Cell(_LATER), Form.GGUF: _STOCK, Form.ONNX: _THREE},
     Family.LLAVA: {
         Form.BUNDLE: Cell(_LATER),
         Form.GGUF: Cell("the text half alone: upstream cannot convert CLIP's vision half", _GGUF),
-        Form.ONNX: Cell(_LATER),
+        Form.ONNX: _THREE,
     },
-    Family.QWEN: {
-        Form.BUNDLE: Cell(_MROPE),
-        Form.GGUF: Cell(_STOCK, _GGUF),
-        Form.ONNX: Cell(_LATER),
-    },
+    Family.QWEN2_5: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: _STOCK, Form.ONNX: _THREE},
+    Family.QWEN3: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: _STOCK, Form.ONNX: Cell(_DEEPSTACK)},
 }
 
 MODEL_TYPES = {  # `model_type` of config.json
@@ -64,6 +60,6 @@ MODEL_TYPES = {  # `model_type` of config.json
     "smolvlm": Family.SMOLVLM,
     "idefics3": Family.SMOLVLM,
     "llava": Family.LLAVA,
-    "qwen2_5_vl": Family.QWEN,
-    "qwen3_vl": Family.QWEN,
+    "qwen2_5_vl": Family.QWEN2_5,
+    "qwen3_vl": Family.QWEN3,
 }

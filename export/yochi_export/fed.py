@@ -62,19 +62,19 @@ class _Listener:
         self._fed.asked = [asked for asked in self._fed.asked if asked[0] < position]
 
 
-def feed(prompt: Prompt, frame: Frame, note: str, width: int, cues: int) -> Fed:
-    """What the runtime feeds for `frame` and `note` with the bundle's `prompt`."""
+def feed(prompt: Prompt, frame: Frame, note: str, sign: str | None, width: int, cues: int) -> Fed:
+    """What the runtime feeds for `frame`, `note` and `sign` with the bundle's `prompt`."""
     fed = Fed()
     scene = Scene(_Seer(fed, width, cues), Reader(_Listener(fed), prompt))
     scene.look(frame, Stages())
-    scene.read(prompt.note(note), Stages())
+    scene.read(prompt.note(note, sign), Stages(), sign)
     return fed
 
 
-def wanted(processor: YochiNanoProcessor, note: str) -> Fed:
-    """What torch reads for `note`, by the trained model's own processor; without pixels."""
+def wanted(processor: YochiNanoProcessor, note: str, sign: str | None) -> Fed:
+    """What torch reads for `note` and `sign`, by the trained model's own processor; without pixels."""
     p, image = processor.prompt, processor.image_token_id
-    ids = [IMAGE if i == image else i for i in processor.slot_prompt(note)]
+    ids = [IMAGE if i == image else i for i in processor.slot_prompt(note, sign)]
     yes_no, every = (p.answers.no, p.answers.yes), (p.answers.no, p.answers.yes, *p.answers.verdict)
     look, slots = len(p.prefix) + IMAGE_TOKENS, len(ids) - len(p.slots)
     asked: list[tuple[int, tuple[int, ...]]] = [(look + at, yes_no) for at in p.look_at]

@@ -1,9 +1,9 @@
-"""Chooses the small form of the vision graph: int8 recipes tried on real frames, float16 storage beside."""
+"""Static int8 by the best of its recipes, tried on real frames, with float16 storage beside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,17 +13,16 @@ from yochi_train.progress import Progress
 
 from .frames import prepared
 from .measure import Cost, measure
-from .parity import Parity
-from .quantize import RECIPES, Recipe, to_half, to_int8
+from .quantize import RECIPES, Recipe
+from .rungs import VisionRung, make_rung
 
-Form = Literal["int8", "half"]
 CALIBRATION_FRAMES, MEASURED_FRAMES = 48, 16
-FLOAT, HALF = "float", "half"
+FLOAT, HALF = str(VisionRung.FP32), str(VisionRung.FP16)
 
 
 @dataclass(frozen=True, eq=False)
 class Forms:
-    """`costs` by name: float, half, and every int8 recipe; `best` is the recipe nearest to float."""
+    """`costs` by name: fp32, fp16, and every int8 recipe; `best` is the recipe nearest to float."""
 
     costs: dict[str, Cost]
     best: str
@@ -43,25 +42,26 @@ def make_forms(
     recipes: Sequence[Recipe] = RECIPES,
     calibrated_on: int = CALIBRATION_FRAMES,
 ) -> Forms:
-    """Write `out/int8.onnx` (the best recipe) and `out/half.onnx`; measure all against the float `source`.
+    """Write `int8-static.onnx` (the best recipe) and `fp16.onnx` into `out`; measure all against the float
+    `source`.
 
     `calibrated_on`: how many of `pictures`, at most, set the ranges of int8.
     """
     out.mkdir(parents=True, exist_ok=True)
     frames = prepared(pictures, calibrated_on)
-    graphs = {FLOAT: source, HALF: out / "half.onnx"}
-    to_half(source, graphs[HALF])
+    graphs = {FLOAT: source, HALF: out / f"{VisionRung.FP16}.onnx"}
+    make_rung(source, graphs[HALF], VisionRung.FP16)
     progress = Progress("int8 recipes", len(recipes))
     for recipe in recipes:
         graphs[recipe.name] = out / f"{recipe.name}.onnx"
-        to_int8(source, graphs[recipe.name], frames, recipe)
+        make_rung(source, graphs[recipe.name], VisionRung.STATIC, frames, recipe)
         progress.step(note=recipe.name)
     costs = measure(graphs, _others(pictures, calibrated_on), *output_sizes(source))
     best = min((recipe.name for recipe in recipes), key=lambda name: costs[name].embeds_error)
     for recipe in recipes:
         if recipe.name != best:
             graphs[recipe.name].unlink()
-    graphs[best].replace(out / "int8.onnx")
+    graphs[best].replace(out / f"{VisionRung.STATIC}.onnx")
     return Forms(costs, best)
 
 
@@ -74,8 +74,3 @@ def output_sizes(graph: Path) -> tuple[int, int]:
     """(embedding width, cues) of a vision graph."""
     outputs = {o.name: o.type.tensor_type.shape.dim[-1].dim_value for o in onnx.load(graph).graph.output}
     return int(outputs[EMBEDS]), int(outputs[CELLS])
-
-
-def choose_form(forms: Forms, int8: Parity | None) -> Form:
-    """int8 where its slots are torch's and it was faster in the same run; else float16 storage."""
-    return "int8" if forms.int8_is_faster and int8 is not None and int8.passed else "half"

@@ -101,6 +101,7 @@ class Case(NamedTuple):
 
     frame: Frame
     note: str
+    sign: str | None
     pixels: NDArray[np.float32]
     embeds: NDArray[np.float32]
     cells: NDArray[np.float32]
@@ -140,7 +141,7 @@ def _case(trained: Trained, record: Record, photos: Path) -> Case:
     pixels = reference_pixels(frame)
     with torch.inference_mode():
         embeds, cells = (value[0].numpy() for value in trained.tower(torch.from_numpy(pixels)))
-    return Case(frame, Note(record.note).text, pixels, embeds, cells)
+    return Case(frame, Note(record.note).text, record.sign, pixels, embeds, cells)
 
 
 def reference_pixels(frame: Frame) -> NDArray[np.float32]:
@@ -162,8 +163,8 @@ def _fed(trained: Trained, box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
         prompt = prompt_of(box.bundle)
         for case in cases:
             width, cues = case.embeds.shape[1], case.cells.shape[1]
-            found = feed(prompt, case.frame, case.note, width, cues)
-            ids.append(_unlike(found, wanted(trained.processor, case.note)))
+            found = feed(prompt, case.frame, case.note, case.sign, width, cues)
+            ids.append(_unlike(found, wanted(trained.processor, case.note, case.sign)))
             pixels.append(float(np.abs(found.pixels - case.pixels).max() * 128.0))
     except CannotJudge as e:
         fault = str(e)
@@ -203,11 +204,12 @@ def _read(trained: Trained, box: _Box, cases: Sequence[Case]) -> Stage:
     try:
         reader = Reader(box.language, prompt)
         for case in cases:
-            note = prompt.note(case.note)
-            look, after = reader.look(case.embeds), reader.answer(note)
+            note = prompt.note(case.note, case.sign)
+            look, after = reader.look(case.embeds), reader.answer(note, case.sign)
             with torch.inference_mode():
                 owner = torch.zeros(1, dtype=torch.long)
-                asked = trained.reader.read(torch.from_numpy(case.embeds)[None], [note], owner)
+                images = torch.from_numpy(case.embeds)[None]
+                asked = trained.reader.read(images, [note], owner, [case.sign])
             known = [logits[0].numpy() for logits in (asked.cues, asked.risks, asked.verdict)]
             pairs = zip(known, (look, after.risks, after.verdict), strict=True)
             found.append(float(np.concatenate([np.atleast_1d(divergence(*pair)) for pair in pairs]).mean()))

@@ -70,8 +70,7 @@ class Parts:
 
 
 def write_bundle(parts: Parts, out: Path) -> Bundle:
-    """Write `parts` as a bundle folder and open it again. UsageError where it is too large or unfit."""
-    _check_weights(parts)
+    """Write `parts` as a bundle folder and open it again. UsageError for a language that is not proved."""
     _check_languages(parts)
     out.mkdir(parents=True, exist_ok=True)
     (out / SIGNATURE).unlink(missing_ok=True)  # of what stood here before
@@ -79,13 +78,14 @@ def write_bundle(parts: Parts, out: Path) -> Bundle:
     for source, name in (*copied, (parts.glossary, GLOSSARY)):
         _copy(source, out / name)
     _text(out / PACK, pack_text(parts.pack))
-    _text(out / CALIBRATION, _calibration_text(parts))
+    _text(out / CALIBRATION, parts.calibration.text())
     _json(out / PARITY, parts.parity)
     if parts.evaluation is not None:
         _json(out / EVALUATION, parts.evaluation)
     _text(out / NOTICE, notice())
     unsigned = _manifest(parts, out)
-    _text(out / CARD, parts.card or render(unsigned, parts.evaluation, parts.parity))
+    card = parts.card or render(unsigned, parts.evaluation, parts.parity, parts.calibration.test)
+    _text(out / CARD, card)
     names = [VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION, PARITY, NOTICE, CARD]
     names += [EVALUATION] if parts.evaluation is not None else []
     files = {
@@ -130,10 +130,11 @@ def proved_languages(evaluation: Mapping[str, Any] | None, asked: tuple[str, ...
 def ship(bundle: Bundle, package: Path | None = None) -> Path:
     """Make `bundle` the one that comes with the source, and pin its hash in `trust.py`; the new folder.
 
-    UsageError for one that is not proved: it would judge nothing.
+    UsageError for one that is not proved, which would judge nothing, or is too large for a repository.
     """
     if not bundle.manifest.proof.passed:
         raise UsageError("expected a bundle whose proof passed, got one that failed it; it is not shipped")
+    _check_weights(bundle)
     package = package or Path(yochi_runtime.__file__).parent
     trust = package / "trust.py"
     text, pins = _PIN.subn(f'SHIPPED_MANIFEST_SHA256 = "{bundle.sha256}"', trust.read_text(encoding="utf-8"))
@@ -150,6 +151,15 @@ def ship(bundle: Bundle, package: Path | None = None) -> Path:
     _text(trust, text)
     open_bundle(target)
     return target
+
+
+def _check_weights(bundle: Bundle) -> None:
+    size = sum(bundle.manifest.files[name].bytes for name in (VISION, LORA))
+    if size > MAX_WEIGHTS:
+        raise UsageError(
+            f"expected vision and LoRA to have at most {MAX_WEIGHTS} bytes together, got {size}; "
+            "ship a smaller rung or a smaller LoRA rank"
+        )
 
 
 def notice() -> str:
@@ -184,15 +194,6 @@ def _manifest(parts: Parts, out: Path) -> Manifest:
     )
 
 
-def _check_weights(parts: Parts) -> None:
-    size = parts.vision.stat().st_size + parts.lora.stat().st_size
-    if size > MAX_WEIGHTS:
-        raise UsageError(
-            f"expected vision and LoRA to have at most {MAX_WEIGHTS} bytes together, got {size}; "
-            "use the int8 form or a smaller LoRA rank"
-        )
-
-
 def _check_languages(parts: Parts) -> None:
     """A language needs a whole evaluation of these very files that says it passed."""
     evaluation = parts.evaluation or {}
@@ -212,13 +213,9 @@ def judging_hashes(parts: Parts) -> dict[str, str]:
     """As `yochi_train.evaluate.judging_hashes`, before the bundle is written."""
     files = {VISION: parts.vision, LORA: parts.lora, PACK: parts.pack}
     files |= {TOKENIZER: parts.tokenizer, GLOSSARY: parts.glossary}
-    calibration = hashlib.sha256(_calibration_text(parts).encode()).hexdigest()
+    calibration = hashlib.sha256(parts.calibration.text().encode()).hexdigest()
     hashes = {name: file_sha256(path) for name, path in files.items()}
     return {**hashes, CALIBRATION: calibration, "base": parts.base.sha256}
-
-
-def _calibration_text(parts: Parts) -> str:
-    return parts.calibration.model_dump_json(indent=1) + "\n"
 
 
 def without_proof(parts: Parts) -> Parts:

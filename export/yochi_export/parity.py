@@ -2,27 +2,36 @@
 
 Both sides go through the runtime's own calibration, thresholds and verdict functions, so a difference is one
 of the engines: quantized weights and activations, float16, another order of sums.
+
+Passed is what was shown: misses are not more than MISS_MARGIN worse on dangerous records (one-sided), and the
+upper limit of the share of flips lies below its bar. What too few records leave open is `undecided`.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from yochi_bench.answers import Answers
-from yochi_bench.intervals import linked, upper_limit
+from yochi_bench.intervals import Resamples, linked, upper_limit
+from yochi_bench.noninferiority import NonInferiority, non_inferiority
 from yochi_bench.scored import Scored, score
+from yochi_bench.verdicts import indicators
 from yochi_runtime.bundle import Bundle
 from yochi_runtime.record import Record
 from yochi_runtime.verdict import highest
 
+from .drift import Drift, drifts_of, judged_slots
 from .layers import Layers
 
 MIN_RECORDS = 500
 MAX_MEAN_DIFFERENCE = 0.01  # of a calibrated slot probability, 0..1
 MAX_FLIP_LIMIT = 0.02  # 95 % one-sided upper limit of the share of verdicts that differ
 MAX_STOPS_LOST = 0  # verdicts that become `proceed` although the truth is `stop`
+MISS_MARGIN = 0.01  # of the dangerous records; with none lost 299 of them show it
+DANGEROUS = 0.62  # of the records compared: 310 of 500
+SEED, RESAMPLES = 0, 2_000
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,13 @@ class Parity:
     flip_rate: float
     flip_limit: float
     stops_lost: int
+    miss: NonInferiority
+    drifts: tuple[Drift, ...]
     layers: Layers | None = None
 
     @property
     def status(self) -> Literal["passed", "failed", "undecided"]:
-        """`undecided` where too few records were compared, or no slot is judged, to say `passed`.
+        """`undecided` where too few records were compared, too few of them dangerous, or no slot is judged.
 
         A layer that differs fails, however few verdicts it flips.
         """
@@ -54,8 +65,11 @@ class Parity:
             self.mean_difference <= MAX_MEAN_DIFFERENCE
             and self.flip_limit <= MAX_FLIP_LIMIT
             and self.stops_lost <= MAX_STOPS_LOST
+            and self.miss.status != "refuted"
         )
         if self.records < MIN_RECORDS or self.slots == 0:
+            return "undecided"
+        if sound and self.miss.status == "undecided":
             return "undecided"
         return "passed" if sound else "failed"
 
@@ -70,10 +84,12 @@ class Parity:
             "max_mean_difference": MAX_MEAN_DIFFERENCE,
             "max_flip_limit": MAX_FLIP_LIMIT,
             "max_stops_lost": MAX_STOPS_LOST,
+            "miss_margin": MISS_MARGIN,
         }
-        numbers = {
-            k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items() if k != "layers"
-        }
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        numbers = {k: round(v, 6) if isinstance(v, float) else v for k, v in plain.items()}
+        numbers |= {"miss": self.miss.as_json(), "drifts": [drift.as_json() for drift in self.drifts]}
+        del numbers["layers"]
         layers = {} if self.layers is None else {"layers": self.layers.as_json()}
         return {**numbers, "bars": bars, "status": self.status, "passed": self.passed} | layers
 
@@ -89,13 +105,14 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
     worst = int(np.argmax(np.where(judged, np.nan_to_num(difference).max(axis=0), -1.0)))
     flips = _flips(ours, theirs)
     flipped = sum(flips.values())
+    draws = ours.resamples(SEED, RESAMPLES)
     return Parity(
         records=len(records),
         pictures=len({r.image for r in records}),
         templates=len(set(linked([r.templates for r in records]))),
         slots=int(judged.sum()),
-        mean_difference=float(seen.mean()),
-        max_difference=float(seen.max()),
+        mean_difference=float(np.nanmean(seen)),  # of signs only where they were read
+        max_difference=float(np.nanmax(seen)),
         worst_slot=ours.slots[worst].id if judged.any() else "none",
         flips=flips,
         flip_rate=flipped / len(records),
@@ -104,7 +121,17 @@ def compare(bundle: Bundle, records: Sequence[Record], box: Answers, reference: 
             record.verdict == "stop" and highest((was, now)) is not now
             for record, was, now in zip(records, theirs.verdicts, ours.verdicts, strict=True)
         ),
+        miss=_misses(ours, theirs, draws),
+        drifts=tuple(drifts_of(theirs, ours, sorted(judged_slots(ours)), draws)),
     )
+
+
+def _misses(ours: Scored, theirs: Scored, draws: Resamples) -> NonInferiority:
+    truth = [record.verdict for record in ours.records]
+    (new, dangerous), (old, _) = (
+        indicators(truth, [str(v) for v in side.verdicts])["miss"] for side in (ours, theirs)
+    )
+    return non_inferiority(old, new, dangerous, draws, MISS_MARGIN)
 
 
 def unlike(layers: Layers) -> dict[str, Any]:
@@ -127,3 +154,19 @@ def _flips(ours: Scored, theirs: Scored) -> dict[str, int]:
 def spread(total: int, count: int) -> list[int]:
     """`count` rows evenly over `total`, so that all kinds take part; all where there are fewer."""
     return [i * total // count for i in range(count)] if total > count else list(range(total))
+
+
+def to_compare(records: Sequence[Record], count: int) -> list[int]:
+    """`count` rows, DANGEROUS of them with a truth of stop or caution, each kind spread evenly over its own.
+
+    An even spread over all would need 600 records for as many dangerous ones, and misses are what kills.
+    """
+    if len(records) <= count:
+        return list(range(len(records)))
+    kinds: tuple[list[int], list[int]] = ([], [])
+    for row, record in enumerate(records):
+        kinds[record.verdict in ("stop", "caution")].append(row)
+    others, dangerous = kinds
+    of_dangerous = min(len(dangerous), max(round(DANGEROUS * count), count - len(others)))
+    shares = ((dangerous, of_dangerous), (others, count - of_dangerous))
+    return sorted(rows[place] for rows, many in shares for place in spread(len(rows), many))

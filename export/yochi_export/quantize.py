@@ -1,13 +1,18 @@
-"""Two small forms of the vision graph: static int8, and float16 storage.
+"""The rungs of an ONNX graph below float32, each by ONNX Runtime's own quantizer.
 
-`int8`: QDQ, weights per channel and symmetric, activations uint8, ranges calibrated on real frames (Jacob et
-al. 2018, arXiv 1712.05877). Convolutions and residual sums of the encoder are quantized; what follows them
-(heads, norm, projector) stays in float, where a few scores decide. Weights have 7 bits (`reduce_range`): on
-x86 without VNNI the products of 8-bit weights with uint8 saturate, and a bundle must say the same on every
-box.
+`int8-static`: QDQ, weights per channel and symmetric, activations uint8, ranges calibrated on real frames
+(Jacob et al. 2018, arXiv 1712.05877). Convolutions and residual sums of the encoder are quantized; what
+follows them (heads, norm, projector) stays in float, where a few scores decide. Weights have 7 bits
+(`reduce_range`): on x86 without VNNI the products of 8-bit weights with uint8 saturate, and a bundle must say
+the same on every box.
 
-`half`: every large weight stored as float16 with a Cast back to float32, which ONNX Runtime folds when it
-loads. Weights that stay float in `int8` are stored the same way.
+`int8-dynamic`: matrix products alone, ranges of activations taken at each run. Its convolutions stay float:
+ConvInteger has one scale for a whole weight, and depthwise convolutions are lost with it (docs/decisions.md).
+
+`nbits-8`, `nbits-4`: matrix products with weights in blocks of BLOCK that have a scale each (MatMulNBits).
+
+`fp16`: every large weight stored as float16 with a Cast back to float32, which ONNX Runtime folds when it
+loads. Weights that stay float in the other rungs are stored the same way.
 """
 
 import contextlib
@@ -17,7 +22,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -29,34 +33,29 @@ from yochi_runtime.vision import PIXELS
 from .vision import clean, save
 
 LARGE = 1024  # elements from which a weight is worth a Cast
-Method = Literal["minmax", "percentile", "entropy"]
-PERCENTILE = 99.999
-HISTOGRAM_FRAMES = 16  # whose activations are all in memory at once, 90 MB each
+BLOCK = 32  # weights that share a scale in MatMulNBits
+INT8_PRODUCTS = 4  # MatMulNBits' accuracy level: activations become int8 for the product, as llama.cpp's do
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make int8. `float_ends`: stem and head convolution stay float. `projector`: fc1 is int8, too."""
+    """How to make static int8, on the least and largest values that frames give.
 
-    method: Method = "minmax"
+    `float_ends`: stem and head convolution stay float. `projector`: fc1 is int8, too.
+    """
+
     float_ends: bool = False
     projector: bool = False
     reduce_range: bool = True
 
     @property
     def name(self) -> str:
-        parts: list[str] = [self.method]
+        parts: list[str] = ["minmax"]
         parts += ["float-ends"] * self.float_ends + ["projector"] * self.projector
         return "+".join([*parts, "7bit" if self.reduce_range else "8bit"])
 
 
-RECIPES = (
-    Recipe("minmax"),
-    Recipe("percentile"),
-    Recipe("entropy"),
-    Recipe("minmax", float_ends=True),
-    Recipe("minmax", projector=True),
-)
+RECIPES = (Recipe(), Recipe(float_ends=True), Recipe(projector=True))
 
 
 def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], recipe: Recipe) -> None:
@@ -71,7 +70,7 @@ def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], reci
         quantize_static(
             str(source),
             str(raw),
-            _Frames(frames if recipe.method == "minmax" else frames[:HISTOGRAM_FRAMES]),
+            _Frames(frames),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Add", "Clip", "MatMul"],
             nodes_to_quantize=quantized_nodes(model.graph, recipe),
@@ -79,8 +78,7 @@ def to_int8(source: Path, out: Path, frames: Sequence[NDArray[np.float32]], reci
             reduce_range=recipe.reduce_range,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=_method(recipe.method),
-            extra_options=_options(recipe),
+            extra_options={"WeightSymmetric": True, "ActivationSymmetric": False},
         )
         quantized = onnx.load(raw)
     save(clean(half_weights(quantized)), out)
@@ -96,21 +94,6 @@ def _silent() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _options(recipe: Recipe) -> dict[str, Any]:
-    options: dict[str, Any] = {"WeightSymmetric": True, "ActivationSymmetric": False}
-    return options if recipe.method == "minmax" else options | {"CalibPercentile": PERCENTILE}
-
-
-def _method(name: Method) -> Any:
-    from onnxruntime.quantization import CalibrationMethod
-
-    return {
-        "minmax": CalibrationMethod.MinMax,
-        "percentile": CalibrationMethod.Percentile,
-        "entropy": CalibrationMethod.Entropy,
-    }[name]
 
 
 def quantized_nodes(graph: GraphProto, recipe: Recipe) -> list[str]:
@@ -141,6 +124,36 @@ class _Frames:
 
     def rewind(self) -> None:
         self._left = iter(self._frames)
+
+
+def to_dynamic(source: Path, out: Path) -> None:
+    """Matrix products with int8 weights, a scale a column; ranges of inputs are found anew."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory(prefix="yochi-int8-") as folder, _silent():
+        raw = Path(folder) / "dynamic.onnx"
+        quantize_dynamic(
+            onnx.load(source),
+            str(raw),
+            op_types_to_quantize=["MatMul", "Gemm"],
+            per_channel=True,
+            reduce_range=True,  # as static int8
+            weight_type=QuantType.QInt8,
+        )
+        quantized = onnx.load(raw)
+    save(clean(half_weights(quantized)), out)
+
+
+def to_nbits(source: Path, out: Path, bits: int) -> None:
+    """Matrix products with weights of 8 or 4 `bits` in blocks."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    with _silent():
+        quantizer = MatMulNBitsQuantizer(
+            onnx.load(source), bits=bits, block_size=BLOCK, is_symmetric=True, accuracy_level=INT8_PRODUCTS
+        )
+        quantizer.process()
+    save(clean(half_weights(quantizer.model.model)), out)
 
 
 def to_half(source: Path, out: Path) -> None:

@@ -5,7 +5,7 @@ A private key belongs where nothing is published from: never inside a bundle, ne
 
 from pathlib import Path
 
-from yochi_runtime.audit.signing import create_key, read_key
+from yochi_runtime.audit.signing import SigningKey, create_key, read_key
 from yochi_runtime.bundle import MANIFEST, Bundle
 from yochi_runtime.errors import UsageError
 from yochi_runtime.signature import write_signature
@@ -26,11 +26,16 @@ def sign(bundle: Bundle, keyfile: Path) -> tuple[Path, str]:
     UsageError for a bundle that is not proved, for a key that others can read, and for one that lies where a
     private key must not.
     """
-    _check_place(keyfile)
-    key = read_key(keyfile)
+    key = read_signing_key(keyfile)
     if not bundle.manifest.proof.passed:
         raise UsageError("expected a bundle whose proof passed, got one that failed it; it is not signed")
     return write_signature(bundle, key), key.public
+
+
+def read_signing_key(keyfile: Path) -> SigningKey:
+    """UsageError for a key that others can read, and for one that lies where a private key must not."""
+    _check_place(keyfile)
+    return read_key(keyfile)
 
 
 def _check_place(path: Path) -> None:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft import PeftModel
-from safetensors.torch import load_file
 from yochi_runtime.base import NANO_BASE
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
-from yochi_train import lite0
 from yochi_train.assemble import assemble
+from yochi_train.lite0 import tuned_encoder
 from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
 from yochi_train.nano import YochiNanoProcessor
-from yochi_train.nano.vision import VisionTower
+from yochi_train.nano.vision import VisionTower, read_tower
 from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
 
@@ -70,6 +69,8 @@ class RunFolder:
     def hashes(self) -> dict[str, str]:
         """sha256 of everything that its answers depend on, by what it is."""
         files = {"adapter": self.path / MODEL / ADAPTER_WEIGHTS, "projector": self.projector}
+        tuned = tuned_encoder(self.path / MODEL)
+        files |= {"encoder": tuned} if tuned else {}
         files |= {"pack": self.pack, "tokenizer": self.tokenizer, "glossary": self.glossary}
         return {name: file_sha256(path) for name, path in files.items()} | {"base": NANO_BASE.sha256}
 
@@ -78,23 +79,18 @@ class RunFolder:
         return read_positives(self.path / MODEL)
 
     def tower(self) -> VisionTower:
-        """The unquantized vision half alone, evaluation mode: no language model is read for it."""
-        state = load_file(self.projector)
-        size, hidden = state["fc2.weight"].shape
-        tower = VisionTower(len(state["cell_words"]), hidden, size)
-        tower.encoder.load_state_dict(lite0.pretrained().state_dict())
-        tower.projector.load_state_dict(state)
-        return tower.eval()
+        """The unquantized vision half alone."""
+        return read_tower(self.path / MODEL)
 
     def load(self, base: Path | None = None) -> Trained:
         """In torch, fp32, evaluation mode; the base language model is found and checked, or given."""
         model, _ = assemble(self.pack, base)
         processor = YochiNanoProcessor.from_pretrained(self.path / MODEL)
-        model.vision.projector.load_state_dict(load_file(self.projector))
+        tower = self.tower()
         with peft_in_silence():
             language = PeftModel.from_pretrained(model.language, str(self.adapter)).eval()
         body = language.get_base_model().model
-        return Trained(model.vision.eval(), SlotReader(body, body.embed_tokens, processor.prompt), processor)
+        return Trained(tower, SlotReader(body, body.embed_tokens, processor.prompt), processor)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,15 @@
 """A bundle's weights as a finished training run, so that a training can go on from what was shipped.
 
 They are the trained ones rounded to float16. A graph's weights have no names. Which is which is found by
-exporting a vision tower of known numbers the same way: its graph has them in the same places.
+exporting a vision tower of known numbers the same way: its graph has them in the same places. A tuned encoder
+comes back with its batch norms in its convolutions, which gives the same graph again.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +20,8 @@ from safetensors.torch import save_file
 from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
-from yochi_train.model_folder import ADAPTER, MODEL, PROJECTOR, new_model
+from yochi_train.lite0 import OPENED, Block, Lite0
+from yochi_train.model_folder import ADAPTER, ENCODER, MODEL, PROJECTOR, new_model
 from yochi_train.nano import YochiNanoForConditionalGeneration
 from yochi_train.nano.vision import VisionTower
 from yochi_train.policy import LORA_TARGETS
@@ -27,9 +30,11 @@ from yochi_train.positives import write_positives
 from .lora import WEIGHTS, read_lora
 from .quantize import to_half
 from .trained import peft_in_silence
-from .vision import export_vision
+from .vision import export_vision, fold_norms, normed
 
 Floats = NDArray[np.float32]
+State = dict[str, torch.Tensor]
+OF_PROJECTOR, WEIGHT, BIAS = "projector ", " weight", " bias"
 
 
 def unpack(bundle: Bundle, base: Path, out: Path) -> Path:
@@ -40,10 +45,12 @@ def unpack(bundle: Bundle, base: Path, out: Path) -> Path:
     if made.exists():
         raise UsageError(f"expected a new run folder, {made} exists; choose another")
     model, _ = assemble(bundle.path / PACK, base)
-    projector = read_projector(bundle.path / VISION, model.vision)
+    projector, encoder = read_vision(bundle.path / VISION, model.vision)
     with new_model(out) as folder:
         _write_adapter(model, *read_lora(bundle.path / LORA, base), folder / ADAPTER)
         save_file(projector, folder / PROJECTOR, metadata={"format": "pt"})
+        if encoder is not None:
+            save_file(encoder, folder / ENCODER, metadata={"format": "pt"})
         write_positives(bundle.manifest.positives, folder)
         for name in (TOKENIZER, GLOSSARY, PACK):
             shutil.copyfile(bundle.path / name, folder / name)
@@ -67,8 +74,12 @@ def _write_adapter(
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def read_projector(graph: Path, tower: VisionTower) -> dict[str, torch.Tensor]:
-    """The projector's state in `graph`, float16 storage; `tower` of the same shapes is overwritten."""
+def read_vision(graph: Path, tower: VisionTower) -> tuple[State, State | None]:
+    """The states of projector and encoder in `graph`, float16 storage; None for one that was not tuned.
+
+    `tower`, of the same shapes and with the pretrained encoder, is overwritten.
+    """
+    pretrained = {name: getattr(owner, conv) for name, owner, conv, _ in _opened(fold_norms(tower).encoder)}
     known = _number(tower)
     with TemporaryDirectory() as scratch:
         plain, half = Path(scratch, "float.onnx"), Path(scratch, "half.onnx")
@@ -84,23 +95,61 @@ def read_projector(graph: Path, tower: VisionTower) -> dict[str, torch.Tensor]:
         )
     places = {name: _place(value, pattern) for name, value in known.items()}
     for name in pattern.keys() - {place for place, _ in places.values()}:
-        if not np.allclose(pattern[name], found[name], rtol=1e-2, atol=1e-3):
-            raise UsageError(f"expected our frozen encoder in {graph}, {name} differs; give the run")
-    state = {}
-    for name, (place, turned) in places.items():
-        value = found[place].astype(np.float32)
-        state[name] = torch.from_numpy(np.ascontiguousarray(value.T if turned else value))
-    return state
+        if not _near(pattern[name], found[name]):
+            raise UsageError(f"expected our encoder's first stages in {graph}, {name} differs; give the run")
+    read = {
+        name: torch.from_numpy(np.ascontiguousarray(found[place].T if turned else found[place])).float()
+        for name, (place, turned) in places.items()
+    }
+    projector = {n.removeprefix(OF_PROJECTOR): v for n, v in read.items() if n.startswith(OF_PROJECTOR)}
+    tuned = not all(
+        _near(conv.weight.detach(), read[f"{name}{WEIGHT}"])
+        and _near(conv.bias.detach(), read[f"{name}{BIAS}"])
+        for name, conv in pretrained.items()
+    )
+    return projector, _encoder_state(tower, read) if tuned else None
+
+
+def _encoder_state(numbered: VisionTower, read: State) -> State:
+    """The encoder's state with what was read in place of the numbers: batch norms only add."""
+    with torch.no_grad():
+        for name, owner, conv, norm in _opened(numbered.encoder):
+            getattr(owner, conv).weight.copy_(read[f"{name}{WEIGHT}"])
+            getattr(owner, norm).bias.copy_(read[f"{name}{BIAS}"])
+    return numbered.encoder.state_dict()
+
+
+def _opened(encoder: Lite0) -> Iterator[tuple[str, Lite0 | Block, str, str]]:
+    """What `yochi-train tune` opens: a name of ours, the owner, its convolution and the norm after it."""
+    for i, (owner, conv, norm) in enumerate(normed(encoder)):
+        if owner in encoder._blocks[OPENED:] or conv == "_conv_head":
+            yield f"conv {i}", owner, conv, norm
 
 
 def _number(tower: VisionTower) -> dict[str, Floats]:
-    """Fill the projector with numbers that occur once; they are returned by name."""
+    """Fill projector and opened stages with numbers that occur once; they are returned by name."""
     draw = torch.Generator().manual_seed(0)
-    state = {
-        name: torch.rand(t.shape, generator=draw) + 0.5 for name, t in tower.projector.state_dict().items()
-    }
+
+    def numbers(like: torch.Tensor) -> torch.Tensor:
+        return torch.rand(like.shape, generator=draw) + 0.5
+
+    state = {name: numbers(value) for name, value in tower.projector.state_dict().items()}
     tower.projector.load_state_dict(state)
-    return {name: value.numpy() for name, value in state.items()}
+    known = {f"{OF_PROJECTOR}{name}": value for name, value in state.items()}
+    with torch.no_grad():
+        for name, owner, conv_name, norm_name in _opened(tower.encoder):
+            conv, norm = getattr(owner, conv_name), getattr(owner, norm_name)
+            known[f"{name}{WEIGHT}"], known[f"{name}{BIAS}"] = numbers(conv.weight), numbers(norm.bias)
+            conv.weight.copy_(known[f"{name}{WEIGHT}"])
+            norm.bias.copy_(known[f"{name}{BIAS}"])
+            norm.running_mean.zero_()
+            norm.weight.fill_(1)
+            norm.running_var.fill_(1 - norm.eps)
+    return {name: value.numpy() for name, value in known.items()}
+
+
+def _near(one: Any, other: Any) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-2, atol=1e-3))
 
 
 def _weights(graph: Path) -> dict[str, NDArray[np.generic]]:
@@ -114,4 +163,4 @@ def _place(value: Floats, pattern: Mapping[str, NDArray[np.generic]]) -> tuple[s
             seen = value.T if turned else value
             if stored.shape == seen.shape and np.array_equal(seen.astype(stored.dtype), stored):
                 return name, turned
-    raise UsageError("expected every weight of the projector in its own graph; export and unpack disagree")
+    raise UsageError("expected every weight of the tower in its own graph; export and unpack disagree")

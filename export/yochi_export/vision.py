@@ -29,7 +29,7 @@ def export_vision(tower: VisionTower, out: Path) -> None:
     """Write `tower` as float32 ONNX with its weights inside the file."""
     folded = fold_norms(tower)
     pixels = torch.zeros(1, 3, SIDE, SIDE)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             folded,
             (pixels,),
@@ -48,16 +48,21 @@ def export_vision(tower: VisionTower, out: Path) -> None:
 def fold_norms(tower: VisionTower) -> VisionTower:
     """A copy whose batch norms are part of the convolutions before them (inference only)."""
     copied = copy.deepcopy(tower).eval().float()
-    encoder = copied.encoder
-    _fold(encoder, "_conv_stem", "_bn0")
-    _fold(encoder, "_conv_head", "_bn1")
+    for owner, conv, norm in normed(copied.encoder):
+        _fold(owner, conv, norm)
+    return copied
+
+
+def normed(encoder: Lite0) -> Iterator[tuple[Lite0 | Block, str, str]]:
+    """Every convolution with the batch norm after it: owner and both names, from the picture upwards."""
+    yield encoder, "_conv_stem", "_bn0"
     for block in encoder._blocks:
         assert isinstance(block, Block)
         if block.expands:
-            _fold(block, "_expand_conv", "_bn0")
-        _fold(block, "_depthwise_conv", "_bn1")
-        _fold(block, "_project_conv", "_bn2")
-    return copied
+            yield block, "_expand_conv", "_bn0"
+        yield block, "_depthwise_conv", "_bn1"
+        yield block, "_project_conv", "_bn2"
+    yield encoder, "_conv_head", "_bn1"
 
 
 def _fold(owner: Lite0 | Block, conv_name: str, norm_name: str) -> None:
@@ -69,7 +74,7 @@ def _fold(owner: Lite0 | Block, conv_name: str, norm_name: str) -> None:
     setattr(owner, norm_name, nn.Identity())
 
 
-def clean(model: ModelProto) -> ModelProto:
+def clean(model: ModelProto, name: str = "vision") -> ModelProto:
     """Without doc strings and metadata: the exporter writes stack traces, and with them paths, into both."""
     copied = ModelProto()
     copied.CopyFrom(model)
@@ -77,7 +82,7 @@ def clean(model: ModelProto) -> ModelProto:
     copied.producer_name = "yochi"
     _strip(copied)
     graph = copied.graph
-    graph.name, graph.doc_string = "vision", ""
+    graph.name, graph.doc_string = name, ""
     del graph.value_info[:]  # shapes are inferred again; the exporter's names follow its own modules
     for items in (graph.node, graph.initializer, graph.input, graph.output):
         for item in items:
@@ -116,7 +121,7 @@ def save(model: ModelProto, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The exporter talks on stdout, in its log and in deprecation warnings of its own."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

@@ -12,7 +12,7 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -107,11 +107,30 @@ class VerdictCalibration(Frozen):
     threshold_stop: Probability
 
 
+class MissTest(Frozen):
+    """What Learn-then-Test said of these thresholds (`yochi_train.learn_then_test`).
+
+    `held`: misses are at most `limit` with `confidence`, if the plant's work is drawn as the test's pictures
+    were. `uncalibrated`: nothing of the kind is known. Of `pictures` dangerous ones `missed` were.
+    """
+
+    status: Literal["held", "uncalibrated"]
+    limit: Probability
+    confidence: Probability
+    pictures: int = Field(ge=0)
+    missed: int = Field(ge=0)
+
+
 class Calibration(Frozen):
-    """`calibration.json`."""
+    """`calibration.json`; `test` is None where nobody asked for one."""
 
     slots: dict[str, SlotCalibration]
     verdict: VerdictCalibration
+    test: MissTest | None = None
+
+    def text(self) -> str:
+        """As it stands in the file."""
+        return self.model_dump_json(indent=1, exclude_none=True) + "\n"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from .errors import UsageError
 from .judgement import Judgement
 from .mode import Mode
 from .rules_cli import rules_app
+from .signals_cli import signals_app
 from .taxonomy import Pack
 from .trust_cli import trust_app
 from .verdict import Verdict
@@ -36,6 +37,7 @@ app.add_typer(bundle_app, name="bundle")
 app.add_typer(audit_app, name="audit")
 app.add_typer(camera_app, name="camera")
 app.add_typer(rules_app, name="rules")
+app.add_typer(signals_app, name="signals")
 
 
 NoteText = Annotated[str | None, typer.Option("--note", help="The note's text.", show_default=False)]
@@ -80,6 +82,10 @@ ModeOption = Annotated[
         help="shadow: judge and record, show nothing. advise: show. enforce: show, and say whether outputs "
         "release or hold.",
     ),
+]
+SignalsOption = Annotated[
+    Path | None,
+    typer.Option("--signals", help="Where judgements go in the plant (TOML).", show_default=False),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
 
@@ -131,6 +137,7 @@ def watch(
     rules: Rules = None,
     zone: Zone = None,
     mode: ModeOption = Mode.ADVISE,
+    signals: SignalsOption = None,
     debug: Debug = False,
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
@@ -144,6 +151,7 @@ def watch(
     from .opening import check_enforceable
     from .rules_in_force import rules_in_force
     from .shown import shown
+    from .signalling import open_signals
 
     _set_up(debug)
     _check_bundle(bundle)
@@ -152,9 +160,13 @@ def watch(
         raise UsageError('expected an audit log, which is all that shadow gives, got "none"; give --audit DB')
     plant = rules_in_force(rules, zone, bundle, _say)
     judged, source = False, run.NoteSource(note, note_file)
-    with open_log(audit, keep_frames=keep_frames) as log:
+    with (
+        open_log(audit, keep_frames=keep_frames) as log,
+        open_signals(signals, mode, _say, every=every) as sent,
+    ):
         for found in run.watch(camera, source, bundle, threads, every, count, plant, reference, mode):
             judgement = log.record(found.judgement, source.raw, found.frame)
+            sent.give(judgement, log.last, found.seen)
             typer.echo(shown(judgement, log.last).model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
@@ -192,6 +204,7 @@ def serve(
     rules: Rules = None,
     zone: Zone = None,
     mode: ModeOption = Mode.ADVISE,
+    signals: SignalsOption = None,
     debug: Debug = False,
 ) -> None:
     """Judge over HTTP: pictures that are sent, and a camera all the time. The page for workers is at /."""
@@ -203,7 +216,7 @@ def serve(
         service.Network(host, port, token_file, tls_cert, tls_key),
         service.Camera(camera, note, note_file, every, reference),
         service.Judging(
-            bundle, audit, keep_frames, threads, rules, zone, mode, queue, deadline, valid, notes
+            bundle, audit, keep_frames, threads, rules, zone, mode, queue, deadline, valid, notes, signals
         ),
     )
 

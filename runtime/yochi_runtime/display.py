@@ -11,7 +11,7 @@ from .taxonomy import Pack, Source
 from .wording import REASONS, Wording, wording
 
 Lang = Literal["en", "ja"]
-_INSIDE = ("prepare", "vision", "look", "note", "verdict")
+_INSIDE = ("prepare", "vision", "look", "sign text", "note", "verdict")
 _OUTSIDE = ("load", "decode", "evidence")
 
 
@@ -69,7 +69,8 @@ def _coverage(judgement: Judgement, words: Wording, pack: Pack | None) -> Iterat
     for kind, head in ((Coverage.NOT_TRAINED, words.not_trained), (Coverage.NOT_LOOKED, words.not_looked)):
         if coverage[kind]:
             names = [_name(slot, words, pack) for slot in coverage[kind]]
-            yield f"{head}{words.comma.join(names)}"
+            why = next((slot.why for slot in judgement.slots if slot.coverage is kind and slot.why), "")
+            yield f"{head}{words.comma.join(names)}" + (f" ({quote(why, len(why))})" if why else "")
 
 
 def _name(slot: str, words: Wording, pack: Pack | None) -> str:

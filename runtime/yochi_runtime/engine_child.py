@@ -23,6 +23,7 @@ from .wire import Message, Wire
 BEAT = "beat"
 PULSE = 0.5  # seconds from beat to beat; a request is rarely that long
 PIXELS, ROWS, LOGITS = "pixels", "rows", "logits"  # names of arrays, beside Sight's own
+TEXT = "text"
 
 Answer = Callable[[Message], Message]
 
@@ -107,7 +108,19 @@ def open_language(settings: Any) -> tuple[dict[str, Any], Answer]:
     return {"version": f"llama-cpp-python {language.VERSION}", "width": engine.width}, answer
 
 
-OPEN = {"vision": open_vision, "language": open_language}
+def open_signs(settings: Any) -> tuple[dict[str, Any], Answer]:
+    """What `engine_clients.SignClient` talks to."""
+    from . import sign_engine
+
+    engine = sign_engine.SignEngine(settings["threads"])
+
+    def answer(asked: Message) -> Message:
+        return Message({TEXT: engine.read(asked.arrays[PIXELS])})
+
+    return {"version": f"rapidocr {sign_engine.VERSION}"}, answer
+
+
+OPEN = {"vision": open_vision, "language": open_language, "signs": open_signs}
 
 
 def _failure(kind: str, error: Exception) -> Message:

@@ -1,4 +1,4 @@
-"""Both engines as the judge has them: each in a process of its own, asked through a `Supervised`.
+"""The engines as the judge has them: each in a process of its own, asked through a `Supervised`.
 
 Whatever comes back is checked here once more, because the other side may be out of its mind.
 """
@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine_child import LOGITS, PIXELS, ROWS
+from .engine_child import LOGITS, PIXELS, ROWS, TEXT
 from .engines import CELLS, EMBEDS, Logits, Pixels, Sight, check_numbers, check_sight
 from .errors import EngineError, Reason
 from .supervision import Check, Supervised
 from .wire import Arrays, Message
 
+MAX_SIGN = 2_000  # characters that are believed to stand in a picture
 T = TypeVar("T")
 
 
@@ -42,6 +43,33 @@ class VisionClient:
     def ping(self) -> None:
         """EngineError unless the process answers."""
         self._engine.ping()
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+class SignClient:
+    """`sign_engine.SignEngine` in another process. Its models are in no bundle: nothing is checked."""
+
+    def __init__(self, *, threads: int) -> None:
+        self._engine = Supervised("signs", {"threads": threads}, lambda: None)
+
+    @property
+    def version(self) -> str:
+        return str(self._engine.facts.get("version"))
+
+    def read(self, pixels: NDArray[np.float32]) -> str:
+        """The words in (H, W, 3) RGB of 0..255, lines apart by SIGN_LINES. EngineError otherwise."""
+
+        def text(answer: Message) -> str:
+            said = answer.head.get(TEXT)
+            if not isinstance(said, str) or len(said) > MAX_SIGN:
+                raise EngineError(
+                    Reason.ENGINE_OUTPUT, f"expected at most {MAX_SIGN} characters of signs, got others"
+                )
+            return said
+
+        return self._engine.ask({"do": "read"}, {PIXELS: pixels}, text)
 
     def close(self) -> None:
         self._engine.close()

@@ -36,16 +36,20 @@ def risk_factors(
     readout: Readout,
     spans: Mapping[str, NoteSpan],
     boxes: Mapping[str, Box | None],
+    sign: str = "",
 ) -> tuple[RiskFactor, ...]:
-    """The most severe first, then the most probable. `spans` and `boxes` are by slot id."""
+    """The most severe first, then the most probable. `spans` and `boxes` are by slot id.
+
+    `sign` are the words that were read in the picture.
+    """
     factors = [
-        _factor(pack, slot, readout, Evidence(note=spans.get(slot.id), box=boxes.get(slot.id)))
+        _factor(pack, slot, readout, Evidence(note=spans.get(slot.id), box=boxes.get(slot.id)), sign)
         for slot in flagged(pack, readout)
     ]
     return tuple(sorted(factors, key=lambda f: (f.severity != "S2", -f.probability)))
 
 
-def _factor(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence) -> RiskFactor:
+def _factor(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence, sign: str) -> RiskFactor:
     if slot.source is None or slot.category is None:
         raise ValueError(f"{slot.id} is no risk")
     result, category = readout.of(slot.id), pack.category_of(slot.category)
@@ -58,11 +62,11 @@ def _factor(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence) -> Ris
         threshold=result.threshold or 0.0,
         severity=category.severity,
         evidence=evidence,
-        why=_why(pack, slot, readout, evidence),
+        why=_why(pack, slot, readout, evidence, sign),
     )
 
 
-def _why(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence) -> Text:
+def _why(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence, sign: str) -> Text:
     """One line that claims no more than the slots say."""
     en = f'"{quote(evidence.note.text)}"' if evidence.note else "(the whole note)"
     ja = f"「{quote(evidence.note.text)}」" if evidence.note else "（メモ全体）"
@@ -73,6 +77,9 @@ def _why(pack: Pack, slot: Slot, readout: Readout, evidence: Evidence) -> Text:
     if slot.source is Source.IMAGE_CONTENT:
         name = next(cue.name for cue in pack.cue if cue.id == slot.cue)
         return Text(en=f"In the picture: {name.en}", ja=f"画像に写っています：{name.ja}")
+    if slot.source is Source.IMAGE_TEXT:
+        said = quote(sign)
+        return Text(en=f'The picture has these words: "{said}"', ja=f"画像に次の文言があります：「{said}」")
     seen = _seen(pack, slot, readout)
     if seen is None:
         return Text(en=f"The note and the picture together: {en}", ja=f"メモと画像が重なると危険です：{ja}")

@@ -42,10 +42,7 @@ class Note:
     @cached_property
     def text(self) -> str:
         """NFKC, controls and line breaks as single spaces, trimmed. Same reading for ﾌｫｰｸ and フォーク."""
-        known = "".join(c for c in self.raw if unicodedata.category(c) not in ("Cs", "Cn"))
-        wide = unicodedata.normalize("NFKC", known)
-        plain = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Zs") else c for c in wide)
-        return " ".join("".join(plain).split())
+        return plain_text(self.raw)
 
     @cached_property
     def language(self) -> Language:
@@ -59,6 +56,14 @@ class Note:
     @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.raw.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def plain_text(raw: str) -> str:
+    """What the model reads of outside words: NFKC, controls and line breaks as single spaces, trimmed."""
+    known = "".join(c for c in raw if unicodedata.category(c) not in ("Cs", "Cn"))
+    wide = unicodedata.normalize("NFKC", known)
+    plain = (" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Zs") else c for c in wide)
+    return " ".join("".join(plain).split())
 
 
 def read_note_file(path: Path) -> Note:

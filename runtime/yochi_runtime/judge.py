@@ -1,4 +1,4 @@
-"""The judge: a checked bundle, its two engines in processes of their own, and one judgement after another.
+"""The judge: a checked bundle, its engines in processes of their own, and one judgement after another.
 
 Every fault becomes `cannot_judge` with its reason; nothing that goes wrong leads to `proceed`. The last
 frame's reading is kept, so a new note on the same frame costs only what comes after the picture.
@@ -31,6 +31,7 @@ from .prompt import Prompt
 from .reader import Reader, SlotLogits
 from .readout import Readout, read_out, yes_margins
 from .scene import Scene, Seen, Stages
+from .sign_reading import SignReading
 from .taxonomy import Slot, Source
 from .verdict import Verdict
 
@@ -48,8 +49,9 @@ class Judge:
         language: LanguageClient,
         *,
         standing: Standing,
+        signs: SignReading,
     ) -> None:
-        self.bundle, self.standing = bundle, standing
+        self.bundle, self.standing, self._signs = bundle, standing, signs
         self._prompt, self._vision, self._language = prompt, vision, language
         self._scene = Scene(vision, Reader(language, prompt))
         self._loading = Stages()
@@ -84,7 +86,9 @@ class Judge:
             cues = len(bundle.pack.cue)
             vision = VisionClient(bundle.path / VISION, language.width, cues, threads=count, whole=whole)
             opened.callback(vision.close)
-            judge = cls(bundle, prompt, vision, language, standing=standing)
+            signs = SignReading.open(bundle, count)
+            opened.callback(signs.close)
+            judge = cls(bundle, prompt, vision, language, standing=standing, signs=signs)
             opened.pop_all()  # from here on the judge closes them
         judge._loading = loading
         return judge
@@ -124,21 +128,23 @@ class Judge:
         with stages.timed("judge"):
             if self.proved:  # otherwise that is the reason, and the numbers are shown for engineers
                 self._check_language(note)
-            ids = self._prompt.note(note.text)
+            self._prompt.note(note.text)  # one that is too long costs no look at the picture
             with stages.timed("gates"):
                 gates = check_content(inspection.frame)
             self._vision.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
-            answers = self._scene.read(ids, stages)
+            sign = self._signs.read(inspection.frame, stages)
+            answers = self._scene.read(self._prompt.note(note.text, sign.text), stages, sign.text)
             with stages.timed("verdict"):
-                readout = read_out(self.bundle, seen.look, answers)
+                signs_read = sign.text is not None
+                readout = read_out(self.bundle, seen.look, answers, signs_read=signs_read).unlooked(sign.why)
                 risks = flagged(pack, readout)
                 verdict = (
                     verdict_of_risks(self.bundle, readout, risks) if self.proved else Verdict.CANNOT_JUDGE
                 )
         with stages.timed("evidence"):
-            spans = self._spans(note, risks, answers)
-            factors = risk_factors(pack, readout, spans, self._boxes(risks, readout, seen))
+            spans = self._spans(note, sign.text, risks, answers)
+            factors = risk_factors(pack, readout, spans, self._boxes(risks, readout, seen), sign.text or "")
         return Judgement(
             verdict=verdict,
             reasons=() if self.proved else (Reason.UNPROVED,),
@@ -161,19 +167,22 @@ class Judge:
                 f"got {note.language}; write it in one of them or call the supervisor",
             )
 
-    def _spans(self, note: Note, risks: tuple[Slot, ...], whole: SlotLogits) -> dict[str, NoteSpan]:
+    def _spans(
+        self, note: Note, sign: str | None, risks: tuple[Slot, ...], whole: SlotLogits
+    ) -> dict[str, NoteSpan]:
         """Reads the note again without each of its clauses, on the frame that is still in the cache."""
         place = {slot.id: i for i, slot in enumerate(self.bundle.pack.risk_slots)}
         asked = {place[slot.id]: slot.id for slot in risks if slot.source in NOTE_SOURCES}
-        spans = note_spans(note.raw, list(asked), yes_margins(whole.risks), self._margins)
+        margins = partial(self._margins, sign)
+        spans = note_spans(note.raw, list(asked), yes_margins(whole.risks), margins)
         return {asked[i]: span for i, span in spans.items()}
 
-    def _margins(self, text: str) -> NDArray[np.float64] | None:
+    def _margins(self, sign: str | None, text: str) -> NDArray[np.float64] | None:
         try:
-            ids = self._prompt.note(Note(text).text)
+            ids = self._prompt.note(Note(text).text, sign)
         except NoteError:
             return None  # what is left may be no note at all; that says nothing against the whole one
-        return yes_margins(self._scene.read(ids, Stages()).risks)
+        return yes_margins(self._scene.read(ids, Stages(), sign).risks)
 
     def _boxes(self, risks: tuple[Slot, ...], readout: Readout, seen: Seen) -> dict[str, Box | None]:
         column = {slot.id: i for i, slot in enumerate(self.bundle.pack.cue_slots)}
@@ -189,6 +198,7 @@ class Judge:
 
     def _identities(self, inspection: Inspection) -> Identities:
         manifest = self.bundle.manifest
+        engines = (self._vision.version, self._language.version, self._signs.version)
         return Identities(
             bundle=self.bundle.sha256,
             base=manifest.base.sha256,
@@ -196,7 +206,7 @@ class Judge:
             prompt=manifest.prompt.sha256,
             frame=inspection.frame.sha256,
             note=inspection.note.sha256,
-            engine=f"{self._vision.version} / {self._language.version}",
+            engine=" / ".join(filter(None, engines)),
         )
 
     def _unproved(self) -> str:
@@ -208,7 +218,8 @@ class Judge:
         return "expected a bundle whose proof passed, got one that failed it; do not act on these numbers"
 
     def close(self) -> None:
-        """Ends both engines."""
+        """Ends the engines."""
+        self._signs.close()
         self._vision.close()
         self._language.close()
 

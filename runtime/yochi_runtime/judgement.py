@@ -30,12 +30,16 @@ class Coverage(StrEnum):
 
 
 class SlotResult(Frozen):
-    """One slot: its coverage, and where judged its calibrated probability and threshold (0..1)."""
+    """One slot: its coverage, and where judged its calibrated probability and threshold (0..1).
+
+    `why`: what was missing, of a slot that would have been looked at. Left out where there is none.
+    """
 
     id: str
     coverage: Coverage
     probability: Probability | None = None
     threshold: Probability | None = None
+    why: str | None = Field(default=None, exclude_if=lambda why: why is None)
 
     @model_validator(mode="after")
     def _probability_only_where_judged(self) -> "SlotResult":

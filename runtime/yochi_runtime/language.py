@@ -36,7 +36,7 @@ _SEQUENCE = 0
 _ERROR, _CONTINUED = 4, 5  # ggml_log_level of ggml.h (the binding's comment has older ones)
 
 
-class Log:
+class _Log:
     """Takes llama.cpp's log: silent, but the last errors are kept for our own message."""
 
     def __init__(self) -> None:
@@ -55,15 +55,25 @@ class Log:
         if self._level == _ERROR and line:
             self._lines.append(line)
 
-    def failure(self, doing: str) -> EngineError:
+    def said(self) -> str:
+        """The last errors as one line, which are then forgotten."""
         said = "; ".join(self._lines)[:300] or "no word from llama.cpp"
         self._lines.clear()
+        return said
+
+    def failure(self, doing: str) -> EngineError:
         return EngineError(
-            Reason.ENGINE_FAILED, f"expected llama.cpp to {doing}, it did not ({said}); restart Yochi"
+            Reason.ENGINE_FAILED, f"expected llama.cpp to {doing}, it did not ({self.said()}); restart Yochi"
         )
 
 
-LOG = Log()
+_LOG = _Log()
+
+
+def llama_log() -> _Log:
+    """The one taker of llama.cpp's log, installed; for whoever else calls the library."""
+    _LOG.install()
+    return _LOG
 
 
 class Language:
@@ -79,7 +89,7 @@ class Language:
         self._context: Any = None
         self._adapter: Any = None
         self.position = 0
-        LOG.install()
+        _LOG.install()
         llama_cpp.llama_backend_init()
         try:
             self._load(base, threads)
@@ -100,7 +110,7 @@ class Language:
         loading.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(base), loading)
         if not self._model:
-            raise LOG.failure(f"load {base.name}")
+            raise _LOG.failure(f"load {base.name}")
         settings = llama_cpp.llama_context_default_params()
         settings.n_ctx = self._room
         settings.n_batch = settings.n_ubatch = self._room  # a segment is never split
@@ -111,15 +121,15 @@ class Language:
         settings.no_perf = True
         self._context = llama_cpp.llama_init_from_model(self._model, settings)
         if not self._context:
-            raise LOG.failure("make a context")
+            raise _LOG.failure("make a context")
 
     def _adapt(self, lora: Path) -> None:
         self._adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(lora))
         if not self._adapter:
-            raise LOG.failure(f"load {lora.name} for this base model")
+            raise _LOG.failure(f"load {lora.name} for this base model")
         adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(self._adapter)
         if llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, (ctypes.c_float * 1)(1.0)):
-            raise LOG.failure(f"apply {lora.name}")
+            raise _LOG.failure(f"apply {lora.name}")
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
         """Ids by the GGUF's own vocabulary; `control`: names of control tokens become those."""
@@ -129,7 +139,7 @@ class Language:
         found = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(vocabulary, data, len(data), found, room, False, control)
         if count < 0:
-            raise LOG.failure(f"make tokens of {len(data)} bytes")
+            raise _LOG.failure(f"make tokens of {len(data)} bytes")
         return list(found[:count])
 
     def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
@@ -173,7 +183,7 @@ class Language:
                 f"expected a position up to {self.position}, got {position}; restart Yochi",
             )
         if not llama_cpp.llama_memory_seq_rm(self._memory, _SEQUENCE, position, -1):
-            raise LOG.failure(f"go back to position {position}")
+            raise _LOG.failure(f"go back to position {position}")
         self.position = position
 
     def _check_asked(self, count: int, asked: Sequence[int]) -> None:
@@ -211,7 +221,7 @@ class Language:
     def _decode(self, batch: Any) -> None:
         status = llama_cpp.llama_decode(self._context, batch)
         if status != 0:
-            raise LOG.failure(f"read {batch.n_tokens} tokens (status {status})")
+            raise _LOG.failure(f"read {batch.n_tokens} tokens (status {status})")
         self.position += batch.n_tokens
 
     def _answers(self, asked: Sequence[int], answers: Sequence[int]) -> Logits:
@@ -219,7 +229,7 @@ class Language:
         for row, position in enumerate(asked):
             logits = llama_cpp.llama_get_logits_ith(self._context, position)
             if not logits:
-                raise LOG.failure(f"give the logits at {position}")
+                raise _LOG.failure(f"give the logits at {position}")
             found[row] = [logits[i] for i in answers]
         if not np.isfinite(found).all():
             raise EngineError(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .engines import check_numbers
 from .errors import EngineError, Reason
-from .language import LOG, Language
+from .language import Language, llama_log
 
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 _SEQUENCE = 0
@@ -31,6 +31,7 @@ class Multimodal(Language):
         self, text: Path, mmproj: Path, *, threads: int, context: int, tokens: tuple[int, int] | None = None
     ) -> None:
         self._eyes: Any = None
+        self._log = llama_log()
         super().__init__(text, threads=threads, context=context)
         try:
             self._open_eyes(mmproj, threads, tokens)
@@ -42,7 +43,7 @@ class Multimodal(Language):
 
     def _open_eyes(self, mmproj: Path, threads: int, tokens: tuple[int, int] | None) -> None:
         for log_set in (mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
-            log_set(LOG.callback, ctypes.c_void_p(0))
+            log_set(self._log.callback, ctypes.c_void_p(0))
         settings = mtmd_cpp.mtmd_context_params_default()
         settings.use_gpu = settings.print_timings = settings.warmup = False
         settings.n_threads = threads
@@ -51,13 +52,13 @@ class Multimodal(Language):
             settings.image_min_tokens, settings.image_max_tokens = tokens
         self._eyes = mtmd_cpp.mtmd_init_from_file(os.fsencode(mmproj), self._model, settings)
         if not self._eyes:
-            raise LOG.failure(f"load {mmproj.name} for this language model")
+            raise self._log.failure(f"load {mmproj.name} for this language model")
 
     def see(self, rgb: Rgb) -> NDArray[np.float32]:
         """(tokens, seen_width) float32: what llama.cpp makes of a picture, which it resizes itself."""
         with self._picture(rgb) as chunk:
             if mtmd_cpp.mtmd_encode_chunk(self._eyes, chunk):
-                raise LOG.failure("encode a picture")
+                raise self._log.failure("encode a picture")
             shape = (mtmd_cpp.mtmd_input_chunk_get_n_tokens(chunk), self.seen_width)
             found = np.ctypeslib.as_array(mtmd_cpp.mtmd_get_output_embd(self._eyes), shape=shape).copy()
         check_numbers("image embeddings", found, shape)
@@ -84,7 +85,7 @@ class Multimodal(Language):
                 None,
             )
             if status:
-                raise LOG.failure(f"read a picture (status {status})")
+                raise self._log.failure(f"read a picture (status {status})")
             self.position = after.value
 
     @contextmanager
@@ -108,7 +109,7 @@ class Multimodal(Language):
             one = (mtmd_cpp.mtmd_bitmap_p_ctypes * 1)(bitmap)
             status = mtmd_cpp.mtmd_tokenize(self._eyes, chunks, ctypes.byref(words), one, 1)
             if status:
-                raise LOG.failure(f"prepare a picture (status {status})")
+                raise self._log.failure(f"prepare a picture (status {status})")
             every = [
                 mtmd_cpp.mtmd_input_chunks_get(chunks, i)
                 for i in range(mtmd_cpp.mtmd_input_chunks_size(chunks))

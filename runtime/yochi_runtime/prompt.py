@@ -20,12 +20,13 @@ from typing import Protocol
 
 from .engines import IMAGE_TOKENS as IMAGE_TOKENS
 from .errors import NoteError, Reason, UsageError
+from .inspection import plain_text
 from .taxonomy import Pack
 from .verdict import JUDGED
 
 PROMPT_VERSION = "slots-2"  # 2: notes are read through the glossary
 MAX_TOKENS = 320  # the whole prompt
-MAX_SIGN_TOKENS = 48
+MAX_SIGN_TOKENS = 48  # of the words in a picture; what is beyond them is not read
 BOS = 1  # `<|im_start|>` of SmolLM2, as the attention sink; never produced from text
 
 PREFIX, LOOK, SIGN, NOTE = "Factory safety.\nPicture:", "\nSeen:", "\nSign:", "\nNote:"
@@ -69,7 +70,7 @@ class Prompt:
 
     @property
     def note_budget(self) -> int:
-        """Tokens left for the note's own text, beside the sign segment as it is while nothing reads signs."""
+        """Tokens left for the note's own text, beside the sign segment as it is where nobody reads signs."""
         fixed = len(self.prefix) + IMAGE_TOKENS + len(self.look) + len(self.sign_head) + len(self.note_head)
         return MAX_TOKENS - fixed - len(self.sign_unread) - len(self.slots)
 
@@ -92,18 +93,28 @@ class Prompt:
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def sign(self) -> tuple[int, ...]:
-        """The sign-text segment while nothing reads signs."""
-        return self.sign_head + self.sign_unread
+    def sign(self, text: str | None = None) -> tuple[int, ...]:
+        """The sign-text segment: the words that were read in the picture, "" where there are none to read.
 
-    def note(self, text: str) -> tuple[int, ...]:
-        """The note segment; NoteError when the note alone would burst the prompt."""
+        None where nobody looked. A text that is only marks says nothing, and a dash would say that nobody
+        looked: both are as "".
+        """
+        if text is None:
+            return self.sign_head + self.sign_unread
+        plain = plain_text(text)
+        if not any(c.isalnum() for c in plain):
+            return self.sign_head
+        return self.sign_head + tuple(self.tokenizer.encode(" " + plain)[:MAX_SIGN_TOKENS])
+
+    def note(self, text: str, sign: str | None = None) -> tuple[int, ...]:
+        """The note segment; NoteError when the note would burst the prompt beside what `sign` takes of it."""
         ids = self.tokenizer.encode(" " + text)
-        if len(ids) > self.note_budget:
+        budget = self.note_budget + len(self.sign()) - len(self.sign(sign))
+        if len(ids) > budget:
             raise NoteError(
                 Reason.NOTE_TOO_LONG,
-                f"expected a note of at most {self.note_budget} tokens (about {self.note_budget * 3} English "
-                f"or {self.note_budget} Japanese characters), got {len(ids)}; "
+                f"expected a note of at most {budget} tokens (about {budget * 3} English "
+                f"or {budget} Japanese characters), got {len(ids)}; "
                 "shorten it or split it in two",
             )
         return (*self.note_head, *ids)

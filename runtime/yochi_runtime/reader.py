@@ -46,8 +46,8 @@ class Reader:
         self._after_look = self._language.position
         return logits
 
-    def answer(self, note: Sequence[int]) -> SlotLogits:
-        """Sign, note and slots in one pass, right after the frame that was looked at last.
+    def answer(self, note: Sequence[int], sign: str | None = None) -> SlotLogits:
+        """Sign (its text, None where nobody looked), note and slots in one pass, right after the last frame.
 
         None of the three is kept without the others, and every pass has its fixed cost.
         """
@@ -56,7 +56,7 @@ class Reader:
                 Reason.ENGINE_FAILED, "expected a frame before the note, none was read; judge it again"
             )
         self._language.rewind(self._after_look)
-        before = (*self._prompt.sign(), *note)
+        before = (*self._prompt.sign(sign), *note)
         answers = self._prompt.answers
         asked = (answers.no, answers.yes, *answers.verdict)
         at = [len(before) + place for place in self._prompt.slots_at]

@@ -2,12 +2,12 @@
 
 A slot: p = sigmoid((logit(yes) - logit(no)) / temperature + bias) (Platt 1999, "Probabilistic outputs for
 support vector machines"). The verdict: softmax of its three logits / temperature (Guo et al. 2017,
-arXiv 1706.04599). Slots that were not trained, or that nothing reads yet, keep their coverage and get no
+arXiv 1706.04599). Slots that were not trained, or of words that nobody read, keep their coverage and get no
 probability.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +28,31 @@ class Readout:
     caution: float
     stop: float
 
+    def unlooked(self, why: str | None) -> "Readout":
+        """With the reason why there are slots that nobody looked at."""
+        told = (
+            s.model_copy(update={"why": why}) if s.coverage is Coverage.NOT_LOOKED else s for s in self.slots
+        )
+        return replace(self, slots=tuple(told))
+
     def of(self, slot: str) -> SlotResult:
         return next(result for result in self.slots if result.id == slot)
 
 
-def read_out(bundle: Bundle, look: Logits, after_note: SlotLogits) -> Readout:
+def read_out(bundle: Bundle, look: Logits, after_note: SlotLogits, *, signs_read: bool = False) -> Readout:
     """`look` (cues, 2) as (no, yes). EngineError for anything that is not a probability.
 
+    `signs_read`: whether somebody looked for words in the picture; otherwise their slots are not answered.
     The verdict slot's result is P(caution or stop) with the threshold for caution.
     """
     margins = np.concatenate([yes_margins(look), yes_margins(after_note.risks)])
     caution, stop = verdict_probabilities(after_note.verdict, bundle.calibration.verdict)
-    return Readout((*_slots(bundle, margins, caution),), caution, stop)
+    return Readout((*_slots(bundle, margins, caution, signs_read),), caution, stop)
 
 
-def _slots(bundle: Bundle, margins: NDArray[np.float64], caution: float) -> Iterator[SlotResult]:
+def _slots(
+    bundle: Bundle, margins: NDArray[np.float64], caution: float, signs_read: bool
+) -> Iterator[SlotResult]:
     untrained = bundle.not_trained()
     asked = (*bundle.pack.cue_slots, *bundle.pack.risk_slots)
     if len(asked) != len(margins):
@@ -50,7 +60,7 @@ def _slots(bundle: Bundle, margins: NDArray[np.float64], caution: float) -> Iter
             Reason.ENGINE_OUTPUT, f"expected {len(asked)} answers, got {len(margins)}; get the bundle again"
         )
     for slot, margin in zip(asked, margins, strict=True):
-        coverage = coverage_of(slot, untrained)
+        coverage = coverage_of(slot, untrained, signs_read=signs_read)
         if coverage is Coverage.JUDGED:
             yield _judged(slot.id, float(margin), bundle.calibration)
         else:
@@ -63,9 +73,9 @@ def _slots(bundle: Bundle, margins: NDArray[np.float64], caution: float) -> Iter
     )
 
 
-def coverage_of(slot: Slot, untrained: frozenset[str]) -> Coverage:
-    if slot.source is Source.IMAGE_TEXT:
-        return Coverage.NOT_LOOKED  # nothing reads signs yet
+def coverage_of(slot: Slot, untrained: frozenset[str], *, signs_read: bool = False) -> Coverage:
+    if slot.source is Source.IMAGE_TEXT and not signs_read:
+        return Coverage.NOT_LOOKED
     return Coverage.NOT_TRAINED if slot.id in untrained else Coverage.JUDGED
 
 

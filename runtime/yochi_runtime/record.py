@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from .errors import UsageError
-from .taxonomy import Frozen, Source
+from .taxonomy import Frozen, Slot, Source
 
+SIGN_LINES = " / "  # between the lines of text that are read in one picture
 Truth = Literal["stop", "caution", "proceed"]
 MARKED = (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT, Source.COMBINATION)  # what characters of a note carry
 
@@ -33,6 +34,9 @@ class Record(Frozen):
     the loss, counted nowhere. `verdict` is None where it is unknown. `picture_group` and `templates` name
     what is not independent: near-duplicates of a picture, and the templates the note was made of.
 
+    `sign` are the words that a reader of signs found in the picture, as it would give them (lines apart by
+    SIGN_LINES, with its slips); "" where it found none, None where nobody looked.
+
     `spans` mark the characters of the note that carry a risk, of slots that are not known to be 0; empty
     where nobody marked them. The training loss does not use them: they are for whoever observes or explains.
     """
@@ -48,6 +52,14 @@ class Record(Frozen):
     templates: tuple[str, ...] = Field(min_length=1)
     split: Literal["train", "val", "test"]
     spans: tuple[RiskSpan, ...] = ()
+    # Left out where there is none, so that records of before are written as they were.
+    sign: str | None = Field(default=None, exclude_if=lambda sign: sign is None)
+
+    def known(self, slot: Slot) -> int:
+        """1, 0 or -1 unknown. What words in the picture say is unknown to whoever has not read them."""
+        if slot.source is Source.IMAGE_TEXT and self.sign is None:
+            return -1
+        return self.slots.get(slot.id, -1)
 
 
 def read_records(file: Path) -> list[Record]:

@@ -38,11 +38,15 @@ class Rules(Protocol):
 
 
 class Judged(NamedTuple):
-    """A judgement, its frame where it could be read, and the pack that names its slots where it was."""
+    """A judgement, its frame where it could be read, and the pack that names its slots where it was.
+
+    `seen` is time.monotonic() of what was judged, None where nothing of a camera was.
+    """
 
     judgement: Judgement
     frame: Frame | None = None
     pack: Pack | None = None
+    seen: float | None = None
 
 
 class Shot(NamedTuple):
@@ -248,7 +252,8 @@ def judge_shot(shot: Shot, look: Callable[[Inspection], Judgement], note: Note, 
         return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})
 
     judgement = _with_timings(attempt(judged), shot.stages)
-    return Judged(judgement, frame if isinstance(frame, Frame) else None)
+    seen = shot.picture.monotonic if isinstance(shot.picture, CameraFrame) else None
+    return Judged(judgement, frame if isinstance(frame, Frame) else None, seen=seen)
 
 
 def _next(camera: Camera) -> Shot | None:

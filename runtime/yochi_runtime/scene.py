@@ -63,10 +63,10 @@ class Scene:
         with stages.timed("look"):
             return Seen(sha256, self._reader.look(sight.embeds), sight.cells)
 
-    def read(self, note: Sequence[int], stages: Stages) -> SlotLogits:
-        """The slots after a note (token ids) on the frame that was looked at last."""
+    def read(self, note: Sequence[int], stages: Stages, sign: str | None = None) -> SlotLogits:
+        """The slots after a note (token ids) on the frame that was looked at last, and the words in it."""
         with stages.timed("note"):
-            return self._reader.answer(note)
+            return self._reader.answer(note, sign)
 
     def forget(self) -> None:
         """After a fault nothing that was read before is believed."""

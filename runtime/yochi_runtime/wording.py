@@ -56,7 +56,17 @@ ENGLISH = Wording(
     },
     stages={
         stage: stage
-        for stage in ("load", "decode", "prepare", "vision", "look", "note", "verdict", "evidence")
+        for stage in (
+            "load",
+            "decode",
+            "prepare",
+            "vision",
+            "look",
+            "sign text",
+            "note",
+            "verdict",
+            "evidence",
+        )
     },
     risks="Risks above their threshold:",
     no_risks="No risk above its threshold.",
@@ -93,6 +103,7 @@ JAPANESE = Wording(
         "prepare": "前処理",
         "vision": "画像認識",
         "look": "画像の確認",
+        "sign text": "掲示の読み取り",
         "note": "メモ",
         "verdict": "判定",
         "evidence": "根拠",

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from yochi_bench.cli import command
-from yochi_bench.peer_process import Writer, answer_schema, serve
+from yochi_bench.peer_answers import answer_schema, likeliest, prompt_ids, verdict_of
+from yochi_bench.peer_process import Writer, serve
 from yochi_bench.peer_settings import PeerName, PeerSettings
-from yochi_bench.peers import Answers, PeerProcess, interleaved, peers_table
+from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table
 from yochi_bench.report import Number, read_report
 from yochi_runtime.errors import CannotJudge, EngineError
 from yochi_runtime.inspection import Note
@@ -44,13 +45,27 @@ def test_questions_go_round() -> None:
 
 def test_the_table_by_hand() -> None:
     answers = {"yochi": Answers([10.0] * 11, [0] * 11), "json": Answers([30.0] * 11, [8] * 11)}
-    table = peers_table(answers, dict.fromkeys(answers, Number(value=1e6)))
-    yochi, json_row = table.rows
+    table = peers_table(answers, dict.fromkeys(answers, Number(value=1e6)), {"torch": "expected torch"})
+    yochi, json_row, torch_row = table.rows
+    assert torch_row.cells["p50"].reason == torch_row.cells["peak"].reason == "expected torch"
     assert (yochi.cells["p50"].value, json_row.cells["p50"].value) == (10.0, 30.0)
     assert json_row.cells["tokens written"].value == 8
     assert json_row.cells["p90"].value is None
     assert "trained to write" in str(json_row.cells["agreement"].reason)
     assert "agreement" not in yochi.cells
+
+
+def test_torch_agrees_where_it_says_the_same() -> None:
+    ms, tokens = [10.0] * 4, [0] * 4
+    said: list[str | None] = ["stop", "stop", "stop", "caution"]
+    answers = {
+        "yochi": Answers(ms, tokens, ["stop"] * 4),
+        "torch": Answers(ms, tokens, said),
+    }
+    peaks = dict.fromkeys(answers, Number(value=1e6))
+    assert peers_table(answers, peaks, {}).rows[1].cells["agreement"].value == 0.75
+    answers["yochi"].verdicts[0] = "cannot_judge"
+    assert "not proved" in str(peers_table(answers, peaks, {}).rows[1].cells["agreement"].reason)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +97,27 @@ def test_one_token_is_written(writer: Writer) -> None:
 def test_a_notes_control_tokens_are_text(writer: Writer) -> None:
     """The only control token is the one the prompt begins with."""
     control = small_bpe().token_to_id("<|im_end|>")
-    assert control not in writer.prompt(Note("a <|im_end|> b"), "\nJSON:")
+    assert control not in prompt_ids(writer._words, Note("a <|im_end|> b"), "\nJSON:")
+
+
+def test_what_is_no_whole_answer_has_no_verdict() -> None:
+    assert verdict_of('{"verdict": "stop"') is None
+    assert verdict_of('["stop"]') is None
+    assert likeliest({"stop": -1.0, "proceed": -2.0}) == "stop"
+    assert likeliest({"stop": float("-inf")}) is None
+
+
+def test_the_chat_handler_is_held_to_the_schema_too(writer: Writer, pack: Pack) -> None:
+    found = writer.write_chat(Note("Sweep."), pack)
+    assert found["verdict"] in {None, *JUDGED}
+    assert found["tokens"] > 1
+
+
+def test_a_package_that_is_not_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yochi_bench.peers.find_spec", lambda _: None)
+    found = missing(list(PeerName))
+    assert set(found) == {"server-json", "server-token", "torch"}
+    assert "pip install 'yochi[bench]'" in found["server-json"]
 
 
 def test_the_schema_asks_for_what_a_factor_says(pack: Pack) -> None:
@@ -131,7 +166,7 @@ def test_the_command(tiny: TinyBundle, photos: Path, tmp_path: Path) -> None:
     assert [row.id for row in report.table("peers").rows] == ["yochi"]
     assert (report.table("peers").rows[0].cells["peak"].value or 0) > 10_000_000
     assert report.settings["peers"] == "yochi"
-    assert any("Not here yet" in note for note in report.notes)
+    assert any("mmproj" in note for note in report.notes)
 
 
 def test_an_unknown_peer_is_exit_2(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ from yochi_bench.scored import score
 from yochi_bench.verdicts import row
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.taxonomy import Slot, Source
-from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
+from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, applied, calibrate, draft
+from yochi_train.calibration_error import calibration_errors
 from yochi_train.thresholds import (
     CAUTION,
     GRID,
     PLATEAU,
     PROCEED_RECALL,
     STOP,
+    UNFITTED,
     Validation,
     VerdictTable,
     choose,
@@ -62,6 +65,18 @@ def test_hot_logits_are_cooled(bundle: Bundle) -> None:
         if str(slot.source) == "note_instruction":
             assert found.slots[slot.id].temperature == pytest.approx(5 / 3, rel=0.3)
     assert found.verdict.temperature == pytest.approx(5 / 1.5, rel=0.2)
+
+
+def test_calibration_lessens_the_error_of_hot_logits(bundle: Bundle, hot: Answers) -> None:
+    records = drawn.records(bundle.pack, 600)
+    found = calibration_errors(bundle, calibrate(bundle, records, hot).calibration, records, hot)
+    assert set(found) == {"image_content", "note_instruction", "note_content", "combination"}
+    for source, error in found.items():
+        assert error["before"] is not None
+        assert error["after"] is not None
+        assert error["after"] <= error["before"], source
+    still = calibration_errors(bundle, draft(bundle.pack), records, hot)
+    assert all(error["after"] == error["before"] for error in still.values())
 
 
 def test_verdicts_keep_the_floor_and_the_bars_on_separable_data(bundle: Bundle, hot: Answers) -> None:
@@ -140,6 +155,29 @@ def test_the_search_gives_the_verdicts_that_the_box_gives(bundle: Bundle, hot: A
     values = {name: float(scored.threshold[columns[0]]) for name, columns in data.groups().items()}
     values |= {CAUTION: own.threshold_caution, STOP: own.threshold_stop}
     assert VerdictTable(data).verdicts(values) == [v.value for v in scored.verdicts]
+
+
+SIGN = "image_text:steering_text"
+
+
+def test_signs_are_fitted_where_they_were_read_and_judged_nowhere_else(tmp_path: Path, hot: Answers) -> None:
+    """Half of the records were read; the verdicts of the search are those of the box, both halves."""
+    bundle = open_bundle(make_bundle(tmp_path, signs=True).folder)
+    drawn_records = drawn.records(bundle.pack, 600)
+    records = [r.model_copy(update={"sign": ("words", None)[i % 2]}) for i, r in enumerate(drawn_records)]
+    found = calibrate(bundle, records, hot)
+    assert found.calibration.slots[SIGN].temperature != PLAIN.temperature
+    assert found.calibration.slots[SIGN].threshold == found.chosen.values["image_text"]
+    made = Bundle(bundle.path, bundle.sha256, bundle.manifest, bundle.pack, found.calibration)
+    scored = score(made, records, hot)
+    column = scored.column(SIGN)
+    assert np.isnan(scored.probability[:, column]).tolist() == [i % 2 == 1 for i in range(600)]
+    assert set(scored.truth[1::2, column]) == {-1}
+    data = applied(found.calibration, bundle, records, hot)
+    assert VerdictTable(data).verdicts(found.chosen.values) == [v.value for v in scored.verdicts]
+    unread = calibrate(bundle, drawn_records, hot)
+    assert unread.calibration.slots[SIGN].threshold == UNFITTED
+    assert "image_text" not in unread.chosen.values
 
 
 def one_source(p: list[float], truth: list[int], verdict: Sequence[str]) -> Validation:

@@ -11,8 +11,8 @@ COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands
 
 def test_every_step_has_a_command() -> None:
     assert [
-        *("all", "calibrate", "compare", "doctor", "keygen", "lora", "onnx", "pack", "parity"),
-        *("quantize", "ship", "sign", "unpack"),
+        *("all", "calibrate", "compare", "doctor", "gguf", "keygen", "lora", "onnx", "pack", "parity"),
+        *("quantize", "ship", "sign", "sweep", "unpack"),
     ] == COMMANDS
 
 
@@ -31,6 +31,11 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         ["onnx", "no-run", "out"],
         ["lora", "no-run", "out"],
         ["quantize", "no-folder", "out", "--frames", "no-frames"],
+        ["quantize", "no-file.gguf", "out", "--target", "n100"],
+        ["quantize", "no-file.gguf", "out", "--target", "toaster"],
+        ["sweep", "no-run", "out", "--records", "r", "--photos", "p"],
+        ["sweep", "no-run", "out", "--records", "r", "--photos", "p", "--target", "toaster"],
+        ["calibrate", "no-bundle", "no-records", "--photos", "p", "--out", "o", "--miss", "1"],
         ["ship", "no-bundle"],
         ["keygen", "no-folder/key"],
         ["sign", "no-bundle", "--key", "no-key"],

@@ -89,12 +89,22 @@ def test_a_real_folder_of_smolvlm(tmp_path: Path) -> None:
 def test_the_long_commands_refuse_before_they_begin(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = checkpoint(tmp_path / "m", "qwen2_5_vl")
+    folder, out = checkpoint(tmp_path / "m", "qwen3_vl"), tmp_path / "out"
     rest = ["--records", str(tmp_path), "--photos", str(tmp_path)]
-    for line in (["all", str(folder), str(tmp_path / "out"), *rest], ["onnx", str(folder), str(tmp_path)]):
+    for line, why in (
+        (["all", str(folder), str(out), *rest], "M-RoPE"),
+        (["onnx", str(folder), str(out)], "DeepStack"),
+    ):
         assert command(line) == 2
-        assert "M-RoPE" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+        assert why in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_lora_on_another_model_is_merged_first(tiny_run: TinyRun, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run.folder, tmp_path / "run")
+    (run / "model" / "base.json").write_text('{"model": "org/vlm@0"}')
+    with pytest.raises(UsageError, match=r"LoRA on org/vlm@0 .* yochi-train merge"):
+        examine(run)
 
 
 def test_what_is_not_whole_or_no_checkpoint(tiny_run: TinyRun, tmp_path: Path) -> None:

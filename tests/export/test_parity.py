@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from yochi_bench.answers import Answers
 from yochi_export.layers import Layers, Stage
-from yochi_export.parity import compare, spread
+from yochi_export.parity import compare, spread, to_compare
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of
@@ -93,13 +93,23 @@ def test_a_slot_that_is_not_trained_counts_nowhere(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "flipped", "status"), [(499, 0, "undecided"), (500, 4, "passed"), (500, 5, "failed")]
+    ("count", "dangerous", "flipped", "status"),
+    [
+        (499, 400, 0, "undecided"),
+        (500, 400, 4, "passed"),
+        (500, 400, 5, "failed"),
+        (500, 299, 0, "passed"),
+        (500, 298, 0, "undecided"),
+    ],
 )
 def test_too_few_records_prove_nothing_and_five_flips_in_500_are_too_many(
-    bundle: Bundle, count: int, flipped: int, status: str
+    bundle: Bundle, count: int, dangerous: int, flipped: int, status: str
 ) -> None:
-    """The exact limits are 1.82 % for 4 of 500 and 2.09 % for 5."""
-    records = [drawn.record(f"r{i}", {}, None, i) for i in range(count)]
+    """The exact limits are 1.82 % for 4 flips of 500 and 2.09 % for 5, and of misses 0.997 % for none of 299
+    dangerous records and 1.0002 % for none of 298.
+    """
+    truths = ["stop"] * dangerous + ["proceed"] * (count - dangerous)
+    records = [drawn.record(f"r{i}", {}, truth, i) for i, truth in enumerate(truths)]
     box = quiet(bundle, count)
     box.verdict[:flipped] = (0.0, 0.0, 4.0)
     assert compare(bundle, records, box, quiet(bundle, count)).status == status
@@ -116,6 +126,7 @@ def test_the_report_carries_its_bars_and_no_timing(bundle: Bundle) -> None:
         "max_mean_difference": 0.01,
         "max_flip_limit": 0.02,
         "max_stops_lost": 0,
+        "miss_margin": 0.01,
     }
     assert not any("ms" in key or "time" in key or "date" in key for key in report)
 
@@ -130,3 +141,34 @@ def test_nothing_to_compare_is_an_error(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one record"):
         compare(bundle, [], empty, empty)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_drift_and_misses_stand_beside_the_flips(bundle: Bundle) -> None:
+    """The box lets two cautions go that torch raised, of 333 dangerous ones; one slot drifts everywhere."""
+    records = [drawn.record(f"r{i}", {}, ("stop", "caution", "proceed")[i % 3], i) for i in range(500)]
+    box, reference = quiet(bundle, 500), quiet(bundle, 500)
+    reference.verdict[[1, 4]] = (0.0, 4.0, 0.0)
+    place = next(i for i, s in enumerate(bundle.pack.risk_slots) if s.id == "note_content:fall")
+    box.risks[:, place] = (1.0, -1.0)
+    parity = compare(bundle, records, box, reference)
+    assert (parity.miss.of, parity.miss.lost, parity.miss.won) == (334, 2, 0)
+    assert parity.miss.difference.point == pytest.approx(2 / 334)
+    assert (parity.miss.status, parity.status) == ("undecided", "undecided")
+    fall = next(drift for drift in parity.drifts if drift.group == "category fall")
+    assert fall.largest == pytest.approx(sigmoid(-2) - sigmoid(-4))
+    report = parity.as_json()
+    assert report["miss"]["status"] == "undecided"
+    assert {"all", "category fall"} <= {drift["group"] for drift in report["drifts"]}
+
+
+def test_dangerous_records_are_asked_more_often_than_they_come() -> None:
+    records = [drawn.record(f"r{i}", {}, "stop" if i % 2 else None, i) for i in range(2000)]
+    rows = to_compare(records, 500)
+    assert len(rows) == len(set(rows)) == 500
+    assert sum(records[row].verdict == "stop" for row in rows) == 310
+    assert rows == sorted(rows)
+    assert rows[-1] > 1900, "spread over all of them"
+    assert to_compare(records, 2000) == list(range(2000))
+    few = records[:2] + [drawn.record(f"s{i}", {}, "stop", i) for i in range(30)]
+    assert len(to_compare(few, 20)) == 20, "the other kind fills up what one lacks"
+    assert len(to_compare(few[::-1][:30] + records[:1], 20)) == 20

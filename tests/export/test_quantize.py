@@ -1,54 +1,39 @@
-"""The two small forms against the float graph, and how one of them is chosen."""
+"""The rungs of the vision graph against the float graph."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from yochi_export.forms import Forms, choose_form, make_forms
+from yochi_export.forms import Forms, make_forms, output_sizes
 from yochi_export.frames import pictures_in, prepared
-from yochi_export.measure import Cost
-from yochi_export.parity import Parity
+from yochi_export.measure import Cost, measure
 from yochi_export.quantize import Recipe, half_weights, quantized_nodes, to_int8
+from yochi_export.rungs import VisionRung, make_rung
 from yochi_runtime.errors import UsageError
-
-PASSED = Parity(
-    records=500,
-    pictures=100,
-    templates=90,
-    slots=40,
-    mean_difference=0.004,
-    max_difference=0.1,
-    worst_slot="cue:fire",
-    flips={"stop->caution": 2},
-    flip_rate=0.004,
-    flip_limit=0.0125,
-    stops_lost=0,
-)
 
 
 def test_both_forms_are_small_and_near_the_float_graph(
     float_graph: Path, photos: Path, tmp_path: Path
 ) -> None:
-    forms = make_forms(float_graph, tmp_path, pictures_in(photos), (Recipe("minmax"),))
-    whole, half, int8 = (forms.costs[name] for name in ("float", "half", forms.best))
-    assert {path.name for path in tmp_path.iterdir()} == {"half.onnx", "int8.onnx"}
+    forms = make_forms(float_graph, tmp_path, pictures_in(photos), (Recipe(),))
+    whole, half, int8 = (forms.costs[name] for name in ("fp32", "fp16", forms.best))
+    assert {path.name for path in tmp_path.iterdir()} == {"fp16.onnx", "int8-static.onnx"}
     assert whole.embeds_error == 0.0
     assert half.bytes < 0.55 * whole.bytes
     assert half.embeds_error <= 0.01
     assert int8.bytes < half.bytes
     assert int8.embeds_error <= 0.5  # of random projector weights; a trained one is held to the slots' parity
     assert all(cost.ms > 0 for cost in forms.costs.values())
-    kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    kinds = {node.op_type for node in onnx.load(tmp_path / "int8-static.onnx").graph.node}
     assert {"QuantizeLinear", "DequantizeLinear", "Conv"} <= kinds
 
 
 def test_int8_is_the_same_bytes_every_time(float_graph: Path, photos: Path, tmp_path: Path) -> None:
     frames = prepared(pictures_in(photos), 2)
     for name in ("a", "b"):
-        to_int8(float_graph, tmp_path / f"{name}.onnx", frames, Recipe("minmax"))
+        to_int8(float_graph, tmp_path / f"{name}.onnx", frames, Recipe())
     data = (tmp_path / "a.onnx").read_bytes()
     assert data == (tmp_path / "b.onnx").read_bytes()
     assert str(tmp_path).encode() not in data
@@ -88,22 +73,35 @@ def cost(ms: float) -> Cost:
     return Cost(bytes=1, ms=ms, embeds_error=0.0, cells_error=0.0, cells_max=0.0)
 
 
+@pytest.mark.parametrize(("int8_ms", "faster"), [(10.0, True), (30.0, False), (20.0, False)])
+def test_int8_is_worth_its_proof_where_it_is_faster(int8_ms: float, faster: bool) -> None:
+    forms = Forms({"fp32": cost(40.0), "fp16": cost(20.0), "minmax": cost(int8_ms)}, "minmax")
+    assert forms.int8_is_faster is faster, "as fast is not faster"
+
+
 @pytest.mark.parametrize(
-    ("int8_ms", "parity", "form"),
+    ("rung", "kind", "share", "error"),
     [
-        (10.0, PASSED, "int8"),
-        (30.0, PASSED, "half"),  # slower
-        (20.0, PASSED, "half"),  # as fast is not faster
-        (10.0, replace(PASSED, mean_difference=0.02), "half"),
-        (10.0, replace(PASSED, records=499), "half"),  # undecided is not passed
-        (10.0, None, "half"),
+        (VisionRung.FP32, "Conv", 1.0, 0.0),
+        (VisionRung.DYNAMIC, "MatMulInteger", 0.54, 0.2),
+        (VisionRung.NBITS8, "MatMulNBits", 0.54, 0.05),
+        (VisionRung.NBITS4, "MatMulNBits", 0.54, 0.3),
     ],
 )
-def test_int8_is_chosen_where_it_is_faster_and_the_same(
-    int8_ms: float, parity: Parity | None, form: str
+def test_a_rung_has_its_operators_its_size_and_is_near(
+    float_graph: Path, photos: Path, tmp_path: Path, rung: VisionRung, kind: str, share: float, error: float
 ) -> None:
-    forms = Forms({"float": cost(40.0), "half": cost(20.0), "minmax": cost(int8_ms)}, "minmax")
-    assert choose_form(forms, parity) == form
+    made = tmp_path / "rung.onnx"
+    make_rung(float_graph, made, rung)
+    assert kind in {node.op_type for node in onnx.load(made).graph.node}
+    frames = prepared(pictures_in(photos), 1)
+    costs = measure({"fp32": float_graph, rung: made}, frames, *output_sizes(float_graph))
+    assert costs[rung].bytes <= share * costs["fp32"].bytes
+    assert costs[rung].embeds_error <= error
+    assert (costs[rung].embeds_error > 0) is (rung is not VisionRung.FP32)
+    if rung is VisionRung.NBITS8:
+        make_rung(float_graph, tmp_path / "again.onnx", rung)
+        assert (tmp_path / "again.onnx").read_bytes() == made.read_bytes()
 
 
 def test_no_frames_is_said_plainly(float_graph: Path, tmp_path: Path) -> None:

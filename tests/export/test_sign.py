@@ -1,19 +1,23 @@
 """Signing a bundle: who may read the key, where it may lie, and that the box believes what comes of it."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from yochi_export import stages
 from yochi_export.cli import command
 from yochi_export.pack import parts_of, without_proof, write_bundle
 from yochi_runtime.admission import admit
-from yochi_runtime.bundle import open_bundle
+from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.errors import BundleError
 from yochi_runtime.signature import SIGNATURE
 from yochi_runtime.trust_store import add_key
 
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
+
+from .tiny_run import TinyRun
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +99,43 @@ def test_a_bundle_that_is_not_proved_is_not_signed(
     assert command(["sign", str(failed.folder), "--key", str(key)]) == 2
     assert "proof passed" in capsys.readouterr().err
     assert open_bundle(failed.folder).manifest.proof.passed is False
+
+
+def test_all_signs_at_its_end_and_looks_at_the_key_before_its_beginning(
+    bundle: Path,
+    key: Path,
+    tiny_run: TinyRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The steps between are others' tests; here they give a bundle that is proved, and one that is not."""
+    began: list[bool] = []
+
+    def exported(passed: bool) -> Callable[..., Bundle]:
+        opened = open_bundle(bundle)
+        proof = opened.manifest.proof.model_copy(update={"passed": passed})
+        manifest = opened.manifest.model_copy(update={"proof": proof})
+
+        def export(*_: object) -> Bundle:
+            began.append(passed)
+            return replace(opened, manifest=manifest)
+
+        return export
+
+    call = ["all", str(tiny_run.folder), str(tmp_path / "out"), "--records", "r", "--photos", "p", "--key"]
+    monkeypatch.setattr(stages, "export_all", exported(passed=True))
+    key.chmod(0o644)
+    assert command([*call, str(key)]) == 2
+    assert command([*call, str(tmp_path / "none")]) == 2
+    assert began == [], "not after the minutes of an export"
+    key.chmod(0o600)
+    monkeypatch.setattr(stages, "export_all", exported(passed=False))
+    assert command([*call, str(key)]) == 4
+    assert not (bundle / SIGNATURE).exists()
+    monkeypatch.setattr(stages, "export_all", exported(passed=True))
+    assert command([*call, str(key)]) == 0
+    monkeypatch.setenv("YOCHI_TRUST", str(tmp_path / "trust"))
+    add_key(key.with_name("key.pub"), "plant")
+    assert admit(bundle)[1].trusted
+    assert "signed by" in capsys.readouterr().out

@@ -2,60 +2,21 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from yochi_export import forms, stages, trained
-from yochi_export.quantize import Recipe
-from yochi_export.stages import Order, export_all
+from yochi_export.order import Order
+from yochi_export.stages import export_all
 from yochi_export.trained import RunFolder
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import Frame
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import Coverage
-from yochi_runtime.taxonomy import load_pack
 from yochi_runtime.verdict import Verdict
 
-from . import drawn
-from .tiny_run import TinyRun, tiny_nano
-
-COUNT = 6
-
-
-@pytest.fixture
-def order(tiny_run: TinyRun, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
-    """The tiny base in place of the real one, one int8 recipe, a handful of records."""
-    monkeypatch.setenv("YOCHI_BASE", str(tiny_run.base))
-    monkeypatch.setattr(stages, "NANO_BASE", tiny_run.entry)
-    monkeypatch.setattr(trained, "assemble", lambda *_: tiny_nano())
-    monkeypatch.setattr(stages, "make_forms", partial(forms.make_forms, recipes=(Recipe(),)))
-    records = tmp_path / "records"
-    records.mkdir()
-    lines = [r.model_dump_json() + "\n" for r in drawn.records(load_pack(), COUNT)]
-    (records / "val.jsonl").write_text("".join(lines), encoding="utf-8")
-    (records / "pictures.jsonl").write_text("".join(map(picture, range(6))), encoding="utf-8")
-    return Order(RunFolder(tiny_run.folder), tmp_path / "out", records, photos, "1", threads=1)
-
-
-def picture(number: int) -> str:
-    """One line of pictures.jsonl."""
-    row = {
-        "image": f"images/{number}.png",
-        "set": "tiny",
-        "group": number,
-        "split": "train",
-        "cues": {},
-        "by_eye": {},
-        "boxes": [],
-        "boxed": [],
-        "checked": "",
-        "source": "",
-        "licence": "",
-    }
-    return json.dumps(row) + "\n"
+from .conftest import COUNT
 
 
 def test_a_run_becomes_a_bundle_that_reads(order: Order) -> None:
@@ -64,11 +25,11 @@ def test_a_run_becomes_a_bundle_that_reads(order: Order) -> None:
     assert bundle.manifest.proof.passed is False, "six records prove nothing"
     assert bundle.not_trained() == {"note_content:fall"}
     report = json.loads((order.out / "report.json").read_text(encoding="utf-8"))
-    assert set(report) >= {"onnx", "lora", "quantize", "half:parity", "half:calibration", "bundle"}
-    parity = report["half:parity"]
+    assert set(report) >= {"onnx", "lora", "quantize", "fp16:parity", "fp16:calibration", "target", "bundle"}
+    parity = report["fp16:parity"]
     assert parity["records"] == COUNT
     assert parity["mean_difference"] <= 0.01, "float16 storage and an F32 base: the same model"
-    assert report["bundle"]["form"] == "half"
+    assert report["bundle"]["vision"] == "fp16"
     with Judge.open(bundle.path, trust=frozenset({bundle.sha256}), threads=1) as judge:
         sharp = np.random.default_rng(0).integers(0, 256, (448, 448, 3), dtype=np.uint8)
         frame = Frame(sharp)  # the drawn photos are too plain for the gates
@@ -80,7 +41,7 @@ def test_a_run_becomes_a_bundle_that_reads(order: Order) -> None:
     assert export_all(order, again.append).sha256 == bundle.sha256
     assert "vision graph" in said
     assert "vision graph" not in again
-    assert "int8 and float16 forms" not in again
+    assert "static int8 and float16" not in again
 
 
 def test_a_folder_of_another_run_is_refused(order: Order) -> None:

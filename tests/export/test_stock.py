@@ -179,7 +179,7 @@ def test_a_trap_is_the_doctors_reason_and_the_commands(
     for name in ("model.safetensors", "tokenizer.json"):
         (tmp_path / name).touch()
     assert why in examine(tmp_path).cell(Form.GGUF).why
-    assert command(["doctor", str(tmp_path)]) == 2
+    assert command(["doctor", str(tmp_path), "--form", "gguf"]) == 2
     shown = capsys.readouterr().out
     assert f"gguf             no   {trap(config)}" in shown
     assert command(["gguf", str(tmp_path), str(tmp_path / "out")]) == 2

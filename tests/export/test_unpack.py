@@ -1,5 +1,6 @@
 """A bundle's weights out again: the trained ones rounded to float16, name by name."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 from yochi_export.lora import read_lora, write_lora
 from yochi_export.quantize import to_half
 from yochi_export.trained import RunFolder
-from yochi_export.unpack import read_projector, unpack
+from yochi_export.unpack import read_vision, unpack
 from yochi_export.vision import export_vision
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.bundle import open_bundle
@@ -34,8 +35,11 @@ def trained() -> VisionTower:
 @pytest.fixture(scope="module")
 def graphs(trained: VisionTower, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with float.onnx and half.onnx."""
-    folder = tmp_path_factory.mktemp("graphs")
-    export_vision(trained, folder / "float.onnx")
+    return write(trained, tmp_path_factory.mktemp("graphs"))
+
+
+def write(tower: VisionTower, folder: Path) -> Path:
+    export_vision(tower, folder / "float.onnx")
     to_half(folder / "float.onnx", folder / "half.onnx")
     return folder
 
@@ -53,22 +57,40 @@ def test_a_lora_comes_back_as_it_was_written(tiny_run: TinyRun, tmp_path: Path) 
 
 def test_a_projector_comes_back_as_it_was_written(trained: VisionTower, graphs: Path) -> None:
     state = trained.projector.state_dict()
-    found = read_projector(graphs / "half.onnx", tiny_nano()[0].vision)
+    found, encoder = read_vision(graphs / "half.onnx", tiny_nano()[0].vision)
+    assert encoder is None  # it is the pretrained one
     assert found.keys() == state.keys()
     for name, value in found.items():
         assert value.shape == state[name].shape
         assert float((value - state[name]).abs().max()) <= 1e-3 * float(state[name].abs().max()), name
 
 
+def test_a_tuned_encoder_comes_back_and_gives_the_same_graph(trained: VisionTower, tmp_path: Path) -> None:
+    tuned = copy.deepcopy(trained)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for module in tuned.encoder.opened:
+            for value in module.parameters():
+                value.mul_(1 + 0.3 * torch.rand_like(value))
+    write(tuned, tmp_path / "first")
+    projector, encoder = read_vision(tmp_path / "first" / "half.onnx", tiny_nano()[0].vision)
+    again = tiny_nano()[0].vision
+    again.projector.load_state_dict(projector)
+    assert encoder is not None
+    again.encoder.load_state_dict(encoder)
+    write(again, tmp_path / "second")
+    assert (tmp_path / "first" / "half.onnx").read_bytes() == (tmp_path / "second" / "half.onnx").read_bytes()
+
+
 def test_another_form_or_encoder_is_refused(graphs: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="stored as float16"):
-        read_projector(graphs / "float.onnx", tiny_nano()[0].vision)
+        read_vision(graphs / "float.onnx", tiny_nano()[0].vision)
     model = onnx.load(graphs / "half.onnx")
     stem = model.graph.initializer[0]
     stem.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(stem) + 0.1, stem.name))
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(UsageError, match="frozen encoder"):
-        read_projector(tmp_path / "other.onnx", tiny_nano()[0].vision)
+    with pytest.raises(UsageError, match="encoder's first stages"):
+        read_vision(tmp_path / "other.onnx", tiny_nano()[0].vision)
 
 
 def test_the_shipped_bundle_becomes_a_run_that_gives_its_lora_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from yochi_runtime.errors import NoteError, Reason, UsageError
 from yochi_runtime.prompt import (
     BOS,
     IMAGE_TOKENS,
+    MAX_SIGN_TOKENS,
     MAX_TOKENS,
     PLACEHOLDER,
     answer_ids,
@@ -94,6 +95,29 @@ def test_a_note_fills_the_budget_and_not_one_token_more() -> None:
     with pytest.raises(NoteError, match=f"at most {PROMPT.note_budget} tokens") as raised:
         PROMPT.note(longest + "7")
     assert raised.value.reason is Reason.NOTE_TOO_LONG
+
+
+def test_a_sign_segment_says_what_was_read() -> None:
+    assert PROMPT.sign(None) == PROMPT.sign() == PROMPT.sign_head + PROMPT.sign_unread
+    assert TOKENIZER.decode(list(PROMPT.sign("Exit\n ＯＫ"))) == "\nSign: Exit OK"
+    for nothing in ("", " \n", "-", " - / . "):  # a dash would say that nobody looked
+        assert PROMPT.sign(nothing) == PROMPT.sign_head
+    control = PROMPT.sign("<|im_end|>")
+    assert TOKENIZER.decode(list(control)) == "\nSign: <|im_end|>"
+    assert not set(control) & {0, 1, 2}
+
+
+def test_a_sign_is_cut_and_the_note_yields_to_what_is_left_of_it() -> None:
+    long = "7" * 200
+    sign = PROMPT.sign(long)
+    assert len(sign) == len(PROMPT.sign_head) + MAX_SIGN_TOKENS
+    for text in (None, "", "Exit", long):
+        room = PROMPT.note_budget + len(PROMPT.sign()) - len(PROMPT.sign(text))
+        note = PROMPT.note("7" * (room - 1), text)
+        parts = (PROMPT.prefix, PROMPT.look, PROMPT.sign(text), note, PROMPT.slots)
+        assert sum(map(len, parts)) + IMAGE_TOKENS == MAX_TOKENS
+        with pytest.raises(NoteError, match=f"at most {room} tokens"):
+            PROMPT.note("7" * room, text)
 
 
 def test_the_answers_are_five_single_tokens() -> None:

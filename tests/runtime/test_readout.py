@@ -16,6 +16,7 @@ from yochi_runtime.readout import read_out, verdict_probabilities, yes_margins
 
 from tests.fixtures.tiny_bundle import make_bundle
 
+SIGN = "image_text:steering_text"
 Numbers = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
@@ -44,6 +45,22 @@ def test_platt_by_hand(tmp_path: Path) -> None:
     assert readout.of("cue:fire").probability == pytest.approx(1 / (1 + math.exp(-1)), abs=1e-12)
     assert readout.of("cue:fire").threshold == 0.4
     assert readout.of("note_instruction:fall").probability == pytest.approx(1 / (1 + math.exp(2)), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("read", "untrained", "coverage"),
+    [
+        (False, [], Coverage.NOT_LOOKED),
+        (False, [SIGN], Coverage.NOT_LOOKED),
+        (True, [SIGN], Coverage.NOT_TRAINED),
+        (True, [], Coverage.JUDGED),
+    ],
+)
+def test_words_in_the_picture_are_judged_where_they_were_read(
+    tmp_path: Path, read: bool, untrained: list[str], coverage: Coverage
+) -> None:
+    bundle = open_bundle(make_bundle(tmp_path, untrained=untrained, signs=True).folder)
+    assert read_out(bundle, *flat(bundle), signs_read=read).of(SIGN).coverage is coverage
 
 
 def test_verdict_by_hand() -> None:

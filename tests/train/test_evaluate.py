@@ -19,7 +19,7 @@ from .made import command, fake_cache, unlike
 from .scenes.hand_made import quiet_pair, scenes_of
 
 TABLES = (
-    "Cues on held-out photos, against a linear probe on the same frozen features",
+    "Cues on held-out photos, against a linear probe on the pretrained encoder's features",
     "Cues on other sets, held out and checked by eye",
     "Hand-written notes: is there a risk, by source",
     "Hand-written notes: which category",
@@ -27,8 +27,12 @@ TABLES = (
     "Combinations",
     "Slots asked in the opposite order",
 )
+SIGN_TABLES = (
+    "Words in the picture: do they say something risky?",
+    "Steering by a sign: dangerous inspections whose verdict it brought down",
+)
 SCENE_TABLES = (
-    "Cues on held-out scenes, against a linear probe on the same frozen features",
+    "Cues on held-out scenes, against a linear probe on the pretrained encoder's features",
     "Minimal pairs: the same scene with and without one hazard",
     "Pointing: does the evidence box show where the cue is?",
 )
@@ -37,7 +41,9 @@ PER_SET = 8
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
-    return make_bundle(tmp_path_factory.mktemp("evaluated"), untrained=["combination:load", "cue:fire"])
+    return make_bundle(
+        tmp_path_factory.mktemp("evaluated"), untrained=["combination:load", "cue:fire"], signs=True
+    )
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def test_the_report_is_whole_and_a_second_run_asks_nothing_again(
     assert command(line) == 0, capsys.readouterr().err
     text = capsys.readouterr().out
     report = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
-    assert tuple(table["title"] for table in report["tables"]) == TABLES
+    assert tuple(table["title"] for table in report["tables"]) == (*TABLES, *SIGN_TABLES)
     assert all(len(row) == len(table["columns"]) for table in report["tables"] for row in table["rows"])
     assert report["command"].endswith(f"--per-set {PER_SET}")
     assert report["whole"] is False
@@ -149,7 +155,7 @@ def test_a_held_out_pair_of_scenes_has_tables(
     line = words(bundle.folder, tmp_path, tmp_path / "photos", tmp_path / "out", "--per-set", "4")
     assert command(line) == 0, capsys.readouterr().err
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
-    assert tuple(table["title"] for table in report["tables"]) == (*TABLES, *SCENE_TABLES)
+    assert tuple(table["title"] for table in report["tables"]) == (*TABLES, *SIGN_TABLES, *SCENE_TABLES)
     flips, points = ({row[0]: row for row in table["rows"]} for table in report["tables"][-2:])
     assert flips["no_hard_hat"][1] == flips["all"][1] == "1"
     assert flips["fire"][1:] == ["0", "not scored", "", ""]

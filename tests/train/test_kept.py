@@ -38,6 +38,15 @@ def ask(tmp_path: Path) -> Asked:
     return Asked(tmp_path)
 
 
+def test_what_was_read_in_the_picture_is_part_of_the_question(ask: Asked) -> None:
+    one = question("a", "Note")
+    read = [one.model_copy(update={"id": sign or "none", "sign": sign}) for sign in (None, "", "Exit")]
+    numbers(ask, [one, *read[1:]])
+    assert len(ask.asked) == 3
+    numbers(ask, read)
+    assert len(ask.asked) == 3
+
+
 def question(identity: str, note: str, image: str = "a") -> Record:
     return record(identity, image=f"images/{image}.png", text=note)
 

@@ -103,6 +103,7 @@ def test_the_whole_is_the_weighted_sum_of_its_parts(pack: Pack) -> None:
         "notes": pytest.approx(5.0 * log(2)),
         "which": pytest.approx(log(2)),  # one known slot beside "none"
         "combinations": pytest.approx(log(2)),
+        "signs": 0.0,  # nobody read any
         "verdict": pytest.approx(log(3)),
     }
     assert float(total) == pytest.approx(sum(PART_WEIGHT[name] * part for name, part in parts.items()))

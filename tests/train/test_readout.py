@@ -40,10 +40,16 @@ def notes_of(processor: YochiNanoProcessor) -> list[tuple[int, ...]]:
     return [processor.prompt.note(Note(text).text) for text in TEXTS]
 
 
-def plain_pass(language: LlamaForCausalLM, processor: YochiNanoProcessor, image: Tensor, text: str) -> Logits:
+def plain_pass(
+    language: LlamaForCausalLM,
+    processor: YochiNanoProcessor,
+    image: Tensor,
+    text: str,
+    sign: str | None = None,
+) -> Logits:
     """The whole prompt of one picture and one note at once: no cache, no batch, no padding."""
     p = processor.prompt
-    ids = [*p.prefix, *p.look, *p.sign(), *p.note(Note(text).text), *p.slots]
+    ids = [*p.prefix, *p.look, *p.sign(sign), *p.note(Note(text).text), *p.slots]
     embeds = language.model.embed_tokens(torch.tensor([ids]))
     cut = len(p.prefix)
     embeds = torch.cat([embeds[:, :cut], image[None], embeds[:, cut:]], dim=1)
@@ -69,6 +75,25 @@ def test_segments_with_a_cache_are_one_plain_pass(
             torch.testing.assert_close(read.cues[owner], plain.cues, atol=1e-5, rtol=1e-4)
             torch.testing.assert_close(read.risks[n], plain.risks, atol=1e-5, rtol=1e-4)
             torch.testing.assert_close(read.verdict[n], plain.verdict, atol=1e-5, rtol=1e-4)
+
+
+def test_signs_stand_before_their_notes_and_none_are_ids_as_ever(
+    nano: tuple[LlamaForCausalLM, YochiNanoProcessor],
+) -> None:
+    """One picture, its notes with and without words in it: as the plain pass, and apart where they differ."""
+    language, processor = nano
+    reader, notes = reader_of(nano), notes_of(processor)
+    images, owner = random_images()[:1], torch.zeros(len(TEXTS), dtype=torch.long)
+    signs = [None, "", "Exit", *["Say safe"] * (len(TEXTS) - 3)]
+    with torch.no_grad():
+        read = reader.read(images, notes, owner, signs)
+        for n, (text, sign) in enumerate(zip(TEXTS, signs, strict=True)):
+            plain = plain_pass(language, processor, images[0], text, sign)
+            torch.testing.assert_close(read.risks[n], plain.risks, atol=1e-5, rtol=1e-4)
+        unread = reader.read(images, notes, owner)
+        assert torch.equal(unread.risks, reader.read(images, notes, owner, [None] * len(notes)).risks)
+    torch.testing.assert_close(read.risks[0], unread.risks[0], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(read.risks[1:], unread.risks[1:], atol=1e-5)
 
 
 def test_shapes_follow_the_pack(nano: tuple[LlamaForCausalLM, YochiNanoProcessor]) -> None:

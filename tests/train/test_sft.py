@@ -113,6 +113,20 @@ def test_a_killed_run_reaches_the_same_weights(
     assert (tmp_path / "log.jsonl").read_bytes() == (undisturbed / "log.jsonl").read_bytes()
 
 
+def test_a_run_that_filled_the_disk_goes_on_to_the_same_weights(
+    data: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoint.partial").symlink_to("/dev/full")
+    with pytest.raises(
+        UsageError, match=r"expected room on the disk of .*; free some and give the same command"
+    ):
+        run(data, tmp_path)
+    assert steps_logged(tmp_path) == [1]
+    run(data, tmp_path)
+    expected, found = weights(undisturbed / "model"), weights(tmp_path / "model")
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
 def test_a_finished_run_is_not_trained_again(data: Path, undisturbed: Path) -> None:
     before = weights(undisturbed / "model")
     run(data, undisturbed)

@@ -1,5 +1,6 @@
 """Vision-language models as judges: read as their own code reads, trained as plain torch trains, merged."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,16 @@ def whole_pass(slots: VlmSlots, vlm: Any, image: str, note: str) -> Logits:
     return Logits(cues[None], rest[:-1, yes_no][None], rest[-1:, list(p.answers.verdict)])
 
 
+def unread(notes: Sequence[Sequence[str]]) -> list[list[None]]:
+    """Nobody looked for words in any picture."""
+    return [[None] * len(of_picture) for of_picture in notes]
+
+
 def test_a_picture_shown_once_and_its_notes_are_the_models_own_passes(model: Path, data: Path) -> None:
     slots = opened(model, data)
     notes = [["Note one", "Fall two three four"], ["Stop."]]
     with torch.no_grad():
-        read = slots.read(slots.images(list(SHAPES)), notes)
+        read = slots.read(slots.images(list(SHAPES)), notes, unread(notes))
         plain = [
             whole_pass(slots, slots.language, image, note)
             for image, of_picture in zip(SHAPES, notes, strict=True)
@@ -123,7 +129,8 @@ def test_the_loss_falls_and_the_merged_model_says_the_same(model: Path, data: Pa
     folder = merge(tmp_path / "run", str(model), tmp_path / "merged")
     again = VlmSlots.open(str(folder), folder / "pack.toml")
     again.prepare(settings)
-    asked = slots.images(list(SHAPES)), [[r.note for r in records[:2]], [r.note for r in records[8:10]]]
+    notes = [[r.note for r in records[:2]], [r.note for r in records[8:10]]]
+    asked = slots.images(list(SHAPES)), notes, unread(notes)
     with torch.no_grad():
         before, after = slots.read(*asked), again.read(*asked)
         untrained = opened(model, data).read(*asked)
@@ -194,7 +201,9 @@ def test_a_note_is_text_whatever_it_says(llava: Path) -> None:
 def test_the_cues_never_see_the_note(llava: Path, data: Path) -> None:
     slots = opened(llava, data)
     with torch.no_grad():
-        one, other = (slots.read(slots.images(["wide.png"]), [[note]]) for note in ("Note", "Fire and smoke"))
+        one, other = (
+            slots.read(slots.images(["wide.png"]), [[note]], [[None]]) for note in ("Note", "Fire and smoke")
+        )
     assert torch.equal(one.cues, other.cues)
     assert not torch.equal(one.verdict, other.verdict)
 

@@ -52,35 +52,44 @@ draw() {
       --count $((count < 100 ? 100 : count)) --seed "$seed" "${pack[@]}" "${narratives[@]}" "$@"
 }
 
-# learn NAME STEPS SEED [START PROJECTOR-STEPS]: training on them, once each
+# learn NAME STEPS SEED FEATURES [START PROJECTOR-STEPS]: training on them, once each
 learn() {
-  local name=$1 settings=("records = \"records-$1\"" 'photos = "photos"' 'features = "features"' "seed = $3")
+  local name=$1 settings=("records = \"records-$1\"" 'photos = "photos"' "features = \"$4\"" "seed = $3")
   settings+=("steps = $(steps "$2")" "packs = $packs")
-  if [ -n "${4-}" ]; then
-    settings+=("start = \"sft-$4\"" 'lora_rate = 8e-4' "projector_steps = $5")
+  if [ -n "${5-}" ]; then
+    settings+=("start = \"sft-$5\"" 'lora_rate = 8e-4' "projector_steps = $6")
   fi
   printf '%s\n' "${settings[@]}" >"$run/$name.toml"
   yochi-train sft "$run/$name.toml" "$run/sft-$name"
 }
 
-# stage NAME START STEPS SEED RECORD-OPTIONS...
+# stage NAME FEATURES START STEPS SEED RECORD-OPTIONS...
 stage() {
-  draw "$1" "$3" "$4" "${@:5}"
-  learn "$1" "$3" "$4" ${2:+"$2" 0}
+  draw "$1" "$4" "$5" "${@:6}"
+  learn "$1" "$4" "$5" "$2" ${3:+"$3" 0}
+}
+
+# see START RECORDS: the encoder's last stages opened
+see() {
+  yochi-train tune "$run/sft-$1" "$run/records-$2" "$run/sft-tuned" --photos "$run/photos" --epochs "$(steps 4)"
 }
 if [ -n "$from" ]; then
   [ -d "$run/sft-before" ] || yochi-export unpack "$from" "$run/sft-before"
-  draw words 1100 6 --languages en,ja --no-curriculum --combinations 3
+  draw words 900 12 --languages en,ja --no-curriculum --combinations 3
+  seen=features
+  [ ! -f "$run/sft-before/model/encoder.safetensors" ] || seen=features-before
   [ -d "$run/sft-refitted" ] ||
     yochi-train refit "$run/sft-before" "$run/records-words" "$run/sft-refitted" \
-      --photos "$run/photos" --features "$run/features"
-  learn words 1100 6 refitted 150
-  last=(refitted words) records=$run/records-words
+      --photos "$run/photos" --features "$run/$seen"
+  see refitted words
+  learn words 900 12 features-tuned tuned 200
+  last=(tuned words) records=$run/records-words
 else
-  stage english "" 1800 0 --languages en
-  stage japanese english 1300 1 --languages en,ja,ja --no-curriculum
-  stage both japanese 800 2 --languages en,ja --no-curriculum
-  stage crossed both 1300 3 --languages en,ja,ja --no-curriculum --combinations 4
+  stage english features "" 1800 0 --languages en
+  see english english
+  stage japanese features-tuned tuned 1300 1 --languages en,ja,ja --no-curriculum
+  stage both features-tuned japanese 800 2 --languages en,ja --no-curriculum
+  stage crossed features-tuned both 1300 3 --languages en,ja,ja --no-curriculum --combinations 4
   last=(both crossed) records=$run/records-both
 fi
 yochi-train average "$run/sft-${last[0]}" "$run/sft-${last[1]}" "$run/sft"

@@ -27,8 +27,9 @@ def from_torch(
                 last[record.image] = tower(torch.from_numpy(prepare(read_frame(photos / record.image))))[0]
             logits = reader.read(
                 last[record.image],
-                [reader.prompt.note(Note(record.note).text)],
+                [reader.prompt.note(Note(record.note).text, record.sign)],
                 torch.zeros(1, dtype=torch.long),
+                [record.sign],
             )
         return logits.cues[0].numpy(), logits.risks[0].numpy(), logits.verdict[0].numpy()
 

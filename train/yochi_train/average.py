@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
 
-from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR, new_model
+from .model_folder import ADAPTER, ADAPTER_WEIGHTS, ENCODER, MODEL, PROJECTOR, new_model
 from .positives import POSITIVES, larger_counts, read_positives, write_positives
 
 ALIKE = (PACK, TOKENIZER, GLOSSARY, f"{ADAPTER}/adapter_config.json")
@@ -31,11 +31,20 @@ def average(first: Path, second: Path, out: Path) -> Path:
     for name in ALIKE:
         if _settled(one / name) != _settled(other / name):
             raise UsageError(f"expected two runs alike but for their weights, {name} differs in {second}")
+    if _bytes(one / ENCODER) != _bytes(other / ENCODER):
+        raise UsageError(
+            f"expected two runs that see alike, {second} has another encoder than {first}; "
+            "average before `tune` or after it"
+        )
     with new_model(out, other) as model:
         for name in (ADAPTER_WEIGHTS, PROJECTOR):
             save_file(_mean(one / name, other / name), model / name, metadata={"format": "pt"})
         write_positives(larger_counts(read_positives(one), read_positives(other)), model)
     return out / MODEL
+
+
+def _bytes(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
 
 
 def _settled(file: Path) -> object:

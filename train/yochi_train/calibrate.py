@@ -18,13 +18,13 @@ from yochi_runtime.bundle import Calibration, SlotCalibration, VerdictCalibratio
 from yochi_runtime.judgement import Coverage
 from yochi_runtime.readout import coverage_of, verdict_probabilities
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import Pack, Slot
+from yochi_runtime.taxonomy import Pack, Slot, Source
 from yochi_runtime.verdict import JUDGED
 
-from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
+from .thresholds import CAUTION, GRID, STOP, UNFITTED, Chosen, Validation, choose
 
 MIN_EXAMPLES = 30
-PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=0.5)
+PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=UNFITTED)
 DIGITS = 6
 Floats = NDArray[np.float64]
 
@@ -65,14 +65,29 @@ def calibrate(trained: Trained, records: Sequence[Record], answers: Answers) -> 
     chosen = choose(data)
     own = {
         slot.id: entries[slot.id].model_copy(
-            update={"threshold": _threshold(slot, data.probability[:, i], data.truth[:, i], chosen)}
+            update={"threshold": _neutral_threshold(data.probability[:, i], data.truth[:, i])}
         )
         for i, slot in enumerate(slots)
-        if fits[i] is not None
+        if fits[i] is not None and not _is_risk(slot)
+    }
+    neutral = fitted.model_copy(update={"slots": entries | own})
+    return Calibrated(with_thresholds(neutral, trained, chosen), chosen, shared)
+
+
+def with_thresholds(calibration: Calibration, trained: Trained, chosen: Chosen) -> Calibration:
+    """`calibration` with the `chosen` thresholds of every judged risk and of the verdict slot."""
+    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    values = chosen.values
+    own = {
+        slot.id: calibration.slots[slot.id].model_copy(
+            update={"threshold": values.get(str(slot.source), UNFITTED)}
+        )
+        for slot, judged in zip(slots, judged_slots(trained), strict=True)
+        if judged and _is_risk(slot)
     }
     thresholds = {"threshold_caution": chosen.values[CAUTION], "threshold_stop": chosen.values[STOP]}
-    verdict = fitted.verdict.model_copy(update=thresholds)
-    return Calibrated(Calibration(slots=entries | own, verdict=verdict), chosen, shared)
+    verdict = calibration.verdict.model_copy(update=thresholds)
+    return Calibration(slots=calibration.slots | own, verdict=verdict)
 
 
 def applied(
@@ -82,10 +97,12 @@ def applied(
     slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
     margins = answers.margins()
     probability = np.full(margins.shape, np.nan)
+    read = np.array([record.sign is not None for record in records])
     for i, (slot, judged) in enumerate(zip(slots, judged_slots(trained), strict=True)):
         if judged:
             own = calibration.slots[slot.id]
-            probability[:, i] = sigmoid(margins[:, i] / own.temperature + own.bias)
+            said = sigmoid(margins[:, i] / own.temperature + own.bias)
+            probability[:, i] = np.where(read, said, np.nan) if slot.source is Source.IMAGE_TEXT else said
     pairs = np.array([verdict_probabilities(row, calibration.verdict) for row in answers.verdict])
     severe = [s.category is not None and trained.pack.category_of(s.category).severity == "S2" for s in slots]
     caution, stop = pairs.reshape(-1, 2).T
@@ -94,15 +111,15 @@ def applied(
 
 
 def judged_slots(trained: Trained) -> list[bool]:
-    """Of every cue and risk slot, in the pack's order, whether the box would judge it."""
+    """Of every cue and risk slot, in the pack's order, whether a box that reads signs would judge it."""
     untrained = trained.not_trained()
     slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
-    return [coverage_of(slot, untrained) is Coverage.JUDGED for slot in slots]
+    return [coverage_of(slot, untrained, signs_read=True) is Coverage.JUDGED for slot in slots]
 
 
 def _truth(records: Sequence[Record], slots: Sequence[Slot]) -> NDArray[np.int8]:
     """(N, S) 1, 0 or -1 unknown."""
-    return np.array([[r.slots.get(slot.id, -1) for slot in slots] for r in records], dtype=np.int8)
+    return np.array([[r.known(slot) for slot in slots] for r in records], dtype=np.int8)
 
 
 def _fits(
@@ -155,9 +172,11 @@ def _entry(fit: Platt | None) -> SlotCalibration:
     return SlotCalibration(temperature=fit.temperature, bias=fit.bias, threshold=PLAIN.threshold)
 
 
-def _threshold(slot: Slot, probability: Floats, truth: NDArray[np.int8], chosen: Chosen) -> float:
-    if slot.category is not None and slot.source is not None:
-        return chosen.values[str(slot.source)]
+def _is_risk(slot: Slot) -> bool:
+    return slot.category is not None and slot.source is not None
+
+
+def _neutral_threshold(probability: Floats, truth: NDArray[np.int8]) -> float:
     if not (truth == 1).any():
         return PLAIN.threshold
     best = best_f_beta(probability, truth == 1, truth >= 0).value

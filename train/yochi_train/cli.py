@@ -169,6 +169,21 @@ def refit_heads(
     typer.echo(f"model: {refit(model, processor, run, records, photos, features, out, seed)}")
 
 
+@app.command("tune")
+def tune_vision(
+    run: Annotated[Path, typer.Argument(help="Finished run of yochi-nano.")],
+    records: Annotated[Path, typer.Argument(help="Folder from `records photos`: its training pictures.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the tuned run; an interrupted one goes on in it.")],
+    photos: Annotated[Path, typer.Option(help="Folder the pictures are relative to.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Times that every picture is shown.")] = 4,
+    seed: Seed = 0,
+) -> None:
+    """Open the last stages of a run's encoder, and teach them what its pictures show."""
+    from .tune import tune
+
+    typer.echo(f"model: {tune(run, records, photos, out, seed, epochs)}")
+
+
 @app.command()
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Bundle to score, on the box's own runtime.")],

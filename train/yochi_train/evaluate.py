@@ -5,14 +5,14 @@ Nothing here is fitted to the test split.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 from yochi_bench.answers import Answers, Box
 from yochi_bench.answers import blind as no_picture
-from yochi_bench.scored import as_the_box, refused, score
+from yochi_bench.scored import Scored, as_the_box, refused, score
 from yochi_runtime.bundle import CALIBRATION, Bundle
 from yochi_runtime.record import Record
 
@@ -25,10 +25,12 @@ from .tables_order import order_table, turned, turned_back
 from .tables_pairs import combination_table, verdict_table
 from .tables_pictures import cross_set_table, cue_table
 from .tables_scenes import flip_table, pointing_table, scene_pairs
-from .testset import TestSet, blind, few
+from .tables_signs import judges_signs, sign_table, steered_table
+from .testset import TestSet, blind, few, steered
 
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
 BLIND, TURNED, SCENES = "image-blind", "notes-turned", "scenes"  # sets that are asked in a way of their own
+STEERED, UNSTEERED = "steered", "unsteered"  # dangerous inspections with a sign, and with nothing to read
 # The files of a bundle that the numbers depend on.
 JUDGING = (*ANSWERING, CALIBRATION)
 
@@ -79,6 +81,11 @@ def evaluate_bundle(
     with Box(bundle, photos) as box:
         ask, opened = _Asker(box, photos, out / "answers"), box.bundle
         built = TestSet(pictures, opened.pack, seed, pack_folder).build()
+        reads = judges_signs(opened)
+        if reads:
+            built[UNSTEERED], built[STEERED] = steered(built["verdicts"], opened.pack, seed)
+        else:
+            del built["signs"]
         sets = {name: few(rows, per_set) for name, rows in built.items()}
         sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
         scored = {name: score(opened, rows, ask(name, rows)) for name, rows in sets.items()}
@@ -104,11 +111,19 @@ def evaluate_bundle(
         ),
         combination_table(scored, draws.seed, draws.resamples),
         order_table(scored["notes"], in_turn),
+        *(_sign_tables(scored, draws) if reads else []),
         *([] if of_shown is None else _scene_tables(opened, train, shown, of_shown, cached, photos, draws)),
     ):
         report.tables.append(table)
         report.bars += bars
     return _write(report, out)
+
+
+def _sign_tables(scored: Mapping[str, Scored], draws: Draws) -> list[Section]:
+    return [
+        sign_table(scored["signs"], draws.seed, draws.resamples),
+        steered_table(scored[UNSTEERED], scored[STEERED], draws.seed, draws.resamples),
+    ]
 
 
 def _scene_tables(

@@ -1,7 +1,7 @@
 """Answers kept in a file, each under what was asked, so that a killed export or evaluation goes on.
 
-What was asked is a picture's bytes and a note. A record may move to another place in its file, or change: it
-gets its own answer or is asked anew, never another record's.
+What was asked is a picture's bytes, a note and what was read in the picture. A record may move to another
+place in its file, or change: it gets its own answer or is asked anew, never another record's.
 """
 
 import json
@@ -33,7 +33,7 @@ def kept(file: Path, engine: str, records: Sequence[Record], photos: Path, ask: 
     `ask` answers as `engine` does; of another engine's answers none are kept.
     """
     image = cache(lambda name: _picture(photos / name))
-    keys = [_sha256([image(record.image), record.note]) for record in records]
+    keys = [_sha256([image(r.image), r.note, *([] if r.sign is None else [r.sign])]) for r in records]
     known, answers = _read(file, engine)
     there = set(known)
     new = {key: record for key, record in zip(keys, records, strict=True) if key not in there}

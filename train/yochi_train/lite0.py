@@ -5,11 +5,15 @@ Convolutions pad like TensorFlow's SAME: at stride 2 the extra pixel goes right 
 """
 
 from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .model_folder import ENCODER
 
 CHANNELS = 1280  # of the last feature map
 EPSILON = 1e-3  # batch norm, as in the TensorFlow original
@@ -24,6 +28,8 @@ class Stage(NamedTuple):
     expand: int
     channels: int
 
+
+OPENED = 11  # the first block of stage 6: what `tune` opens begins here
 
 STAGES = (
     Stage(1, 3, 1, 1, 16),
@@ -97,11 +103,26 @@ class Lite0(nn.Module):
         self._bn1 = _norm(CHANNELS)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = functional.relu6(self._bn0(self._conv_stem(pixels)))
-        for block in self._blocks:
+        return self.upper(self.lower(pixels))
+
+    def lower(self, pixels: Tensor) -> Tensor:
+        """-> (B, 112, 28, 28): stages 1 to 5."""
+        x: Tensor = functional.relu6(self._bn0(self._conv_stem(pixels)))
+        for block in self._blocks[:OPENED]:
+            x = block(x)
+        return x
+
+    def upper(self, x: Tensor) -> Tensor:
+        """(B, 112, 28, 28) -> (B, 1280, 14, 14): stages 6 and 7, head convolution."""
+        for block in self._blocks[OPENED:]:
             x = block(x)
         out: Tensor = functional.relu6(self._bn1(self._conv_head(x)))
         return out
+
+    @property
+    def opened(self) -> tuple[nn.Module, ...]:
+        """The modules of `upper`."""
+        return (*self._blocks[OPENED:], self._conv_head, self._bn1)
 
 
 def pretrained() -> Lite0:
@@ -113,6 +134,20 @@ def pretrained() -> Lite0:
     state = {name: value for name, value in state.items() if not name.startswith("_fc.")}
     model.load_state_dict(state)  # strict: a missing or foreign tensor is an error
     return model.eval()
+
+
+def tuned_encoder(model: Path | None) -> Path | None:
+    """The file of the tuned encoder in the folder of a finished model, None where there is none."""
+    file = model / ENCODER if model else None
+    return file if file and file.is_file() else None
+
+
+def encoder_of(model: Path | None) -> Lite0:
+    """The encoder of a finished model, in evaluation mode: its tuned one, else the pretrained one."""
+    encoder, tuned = pretrained(), tuned_encoder(model)
+    if tuned:
+        encoder.load_state_dict(load_file(tuned))
+    return encoder
 
 
 def fold(features: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from yochi_runtime.verdict import JUDGED
 from .readout import Logits
 from .truth import NOTE_SOURCES
 
-CUE_POSITIVE_WEIGHT, COMBINATION_POSITIVE_WEIGHT = 2.0, 2.0
-PART_WEIGHT = {"cues": 0.6, "notes": 2.0, "which": 1.0, "combinations": 3.0, "verdict": 0.8}
+CUE_POSITIVE_WEIGHT, COMBINATION_POSITIVE_WEIGHT, SIGN_POSITIVE_WEIGHT = 2.0, 2.0, 2.0
+PART_WEIGHT = {"cues": 0.6, "notes": 2.0, "which": 1.0, "combinations": 3.0, "signs": 1.0, "verdict": 0.8}
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Targets:
 def targets(records: Sequence[Record], first_of_pack: Sequence[Record], pack: Pack) -> Targets:
     order = [v.value for v in JUDGED]
     return Targets(
-        torch.tensor([[r.slots.get(s.id, -1) for s in pack.cue_slots] for r in first_of_pack]),
-        torch.tensor([[r.slots.get(s.id, -1) for s in pack.risk_slots] for r in records]),
+        torch.tensor([[r.known(s) for s in pack.cue_slots] for r in first_of_pack]),
+        torch.tensor([[r.known(s) for s in pack.risk_slots] for r in records]),
         torch.tensor([order.index(r.verdict) if r.verdict else -1 for r in records]),
     )
 
@@ -44,6 +44,7 @@ def readout_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Weighted sum over the parts that have known slots, and each part's mean for the log."""
     combination = torch.tensor([s.source is Source.COMBINATION for s in pack.risk_slots])
+    sign = torch.tensor([s.source is Source.IMAGE_TEXT for s in pack.risk_slots])
     of_note = torch.tensor([s.source in NOTE_SOURCES for s in pack.risk_slots])
     note_target = target.risks[:, of_note]
     parts = {
@@ -53,6 +54,7 @@ def readout_loss(
         "combinations": binary(
             logits.risks[:, combination], target.risks[:, combination], COMBINATION_POSITIVE_WEIGHT
         ),
+        "signs": binary(logits.risks[:, sign], target.risks[:, sign], SIGN_POSITIVE_WEIGHT),
         "verdict": functional.cross_entropy(logits.verdict, target.verdict, ignore_index=-1, reduction="sum")
         / (target.verdict >= 0).sum().clamp(min=1),
     }

@@ -2,6 +2,7 @@
 
 adapter/                                 the LoRA, as PEFT writes it
 projector.safetensors                    projector and cue heads
+encoder.safetensors                      the encoder, where `tune` opened it; else it is the pretrained one
 tokenizer.json, glossary.tsv, pack.toml  what its prompt is made of
 positives.json                           how much each slot was trained on
 """
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MODEL, ADAPTER, PROJECTOR = "model", "adapter", "projector.safetensors"
+ENCODER = "encoder.safetensors"
 ADAPTER_WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 
 

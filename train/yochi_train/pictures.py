@@ -158,12 +158,13 @@ def build_pictures(root: Path, pack: Pack, pooled: NDArray[np.float32]) -> list[
     scenes = [p.rendered.scene if p.rendered else "" for p in photos]
     groups = near_duplicate_groups(*difference_hashes(root, [p.image for p in photos]), pooled, scenes)
     return [
-        _picture(p, g, None if p.rendered else check_of(p.image, checked), pack)
+        picture_of(p, g, None if p.rendered else check_of(p.image, checked), pack)
         for p, g in zip(photos, groups, strict=True)
     ]
 
 
-def _picture(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Picture:
+def picture_of(photo: Photo, group: int, check: Checked | None, pack: Pack) -> Picture:
+    """What is known of one photo; `check` is what eyes saw, None where nobody looked."""
     ids = [c.id for c in pack.cue]
     labels = {b.label for b in photo.boxes}
     cues = {c: int(c in labels) for c in ids if c in photo.labelled}

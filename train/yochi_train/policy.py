@@ -63,11 +63,12 @@ class Policy:
     def read(self, packs: Sequence[Sequence[Record]], images: Images) -> Logits:
         """Every slot of packs of records, each pack on its own picture of `images`."""
         notes = [[record.note for record in pack] for pack in packs]
+        signs = [[record.sign for record in pack] for pack in packs]
         bf16 = torch.autocast(
             self.model.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
         )
         with bf16, disable_input_dtype_casting(self.language):  # PEFT would widen every input to float32
-            return self.model.read(images, notes)
+            return self.model.read(images, notes, signs)
 
     def lora_weights(self) -> list[Tensor]:
         """A copy that later steps do not change."""

@@ -8,16 +8,18 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Source
 
 POSITIVES = "positives.json"
-OF_PICTURE = ("cue:", f"{Source.IMAGE_TEXT}:")  # what the picture alone decides
+CUE, SIGN = "cue:", f"{Source.IMAGE_TEXT}:"
 
 
 def count_positives(records: Sequence[Record]) -> dict[str, int]:
-    """By slot id: pictures for cues and words in them, notes for note slots and combinations."""
+    """By slot id: pictures for cues, words read in them for theirs, notes for note slots and combinations."""
     seen: dict[str, set[str]] = {}
     for record in records:
         for slot, value in record.slots.items():
-            if value:
-                what = record.image if slot.startswith(OF_PICTURE) else record.note
+            what: str | None = record.note
+            if slot.startswith((CUE, SIGN)):
+                what = record.image if slot.startswith(CUE) else record.sign
+            if value and what is not None:  # of words that nobody read nothing is learned
                 seen.setdefault(slot, set()).add(what)
     return {slot: len(examples) for slot, examples in seen.items()}
 

@@ -59,23 +59,33 @@ class SlotReader:
         self._body, self._embeddings, self.prompt = body, embeddings, prompt
         self._output, self._turn = output or embeddings, turn
 
-    def read(self, images: Tensor, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
+    def read(
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[int]],
+        owner: Tensor,
+        signs: Sequence[str | None] | None = None,
+    ) -> Logits:
         """images (B, 49, H); token ids of each of N notes (from Prompt.note); owner (N,): its picture.
 
+        `signs` as for `Prompt.sign`, one a note; without them nobody looked at any.
         Notes are grouped by length inside, so that short ones do not pay for long ones. Answers are float32
         in every precision of the model.
         """
-        return self._read_after(self._look(images), notes, owner)
+        return self._read_after(self._look(images), notes, owner, signs or [None] * len(notes))
 
     def look(self, images: Tensor) -> Tensor:
         """Cue logits alone, (B, C, 2)."""
         return self._look(images).cues
 
-    def _read_after(self, seen: Seen, notes: Sequence[Sequence[int]], owner: Tensor) -> Logits:
-        order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
-        risks: list[Tensor] = [torch.empty(0)] * len(notes)
+    def _read_after(
+        self, seen: Seen, notes: Sequence[Sequence[int]], owner: Tensor, signs: Sequence[str | None]
+    ) -> Logits:
+        said = [(*self.prompt.sign(sign), *note) for sign, note in zip(signs, notes, strict=True)]
+        order = sorted(range(len(said)), key=lambda i: len(said[i]))
+        risks: list[Tensor] = [torch.empty(0)] * len(said)
         for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
-            hidden = self._answer([notes[i] for i in chosen], owner[torch.tensor(chosen)], seen)
+            hidden = self._answer([said[i] for i in chosen], owner[torch.tensor(chosen)], seen)
             for row, i in zip(hidden, chosen, strict=True):
                 risks[i] = row
         stacked = torch.stack(risks)
@@ -98,10 +108,10 @@ class SlotReader:
         at = torch.tensor(self.prompt.look_at) + hidden.shape[1] - len(self.prompt.look)
         return Seen(self._yes_no(hidden[:, at]), output.past_key_values, position)
 
-    def _answer(self, notes: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Tensor:
-        """Hidden states (n, R + 1, H) before the placeholders of risk slots and verdict."""
+    def _answer(self, said: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Tensor:
+        """Of signs with notes: hidden states (n, R + 1, H) before the answers of risk slots and verdict."""
         p = self.prompt
-        rows = [[*p.sign(), *note, *self._turn, *p.slots] for note in notes]
+        rows = [[*words, *self._turn, *p.slots] for words in said]
         longest = -(-max(map(len, rows)) // ROUND) * ROUND
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=owner.device)
         length = int(seen.position.max()) + 1

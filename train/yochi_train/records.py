@@ -20,6 +20,7 @@ from .grammar import LANGS, ComposedNote, Composer, Lang
 from .narratives import Narrative, as_note
 from .pictures import Picture, Split
 from .progress import Progress
+from .signs import SignDealer, SignRead
 from .truth import pair_slots, pair_verdict
 
 PACK_NOTES = 8
@@ -41,7 +42,7 @@ class Mix:
     dangerous: float  # of the combination notes, where the picture makes some dangerous and others not
 
 
-TRAINING = Mix(0.8, 0.25, 0.75)  # what is rare is dealt more often
+TRAINING = Mix(0.8, 0.15, 0.75)  # what is rare is dealt more often
 # Thresholds are fitted to it: of pictures that are safe, those without a trigger are where false alarms show.
 USUAL = Mix(0.0, 0.0, 0.5)
 # Pictures of a set against the others.
@@ -104,6 +105,7 @@ def build_records(
     rng, mix = random.Random(f"{seed}-{split}"), TRAINING if split == "train" else USUAL
     notes = NoteSource(pack, split, narratives, seed, folder)
     deck = _PictureDeck([p for p in pictures if p.split == split], pack, mix, rng)
+    signs = SignDealer(pack, split, seed, languages)
     progress = Progress(f"{split} records", count)
     packs = count // PACK_NOTES
     for number in range(packs):
@@ -113,8 +115,10 @@ def build_records(
         for place, (kind, lang, category) in enumerate(
             _plan(picture, pack, notes, rng, languages, combinations, mix)
         ):
-            note = notes.draw(kind, lang, category)
-            yield pair(f"{split}-{number:05d}-{place}", picture, note, kind, pack)
+            note, name = notes.draw(kind, lang, category), f"{split}-{number:05d}-{place}"
+            record = pair(name, picture, note, kind, pack)
+            read = signs.deal(picture, record)
+            yield record if read is None else pair(name, picture, note, kind, pack, read)
             progress.step()
 
 
@@ -151,9 +155,19 @@ def _category(picture: Picture, pack: Pack, mix: Mix, rng: random.Random) -> str
     return rng.choice(absent or [p.category for p in pack.combination])
 
 
-def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: Pack) -> Record:
-    """The record of a pair. What the note asks for is not marked where the picture makes it harmless."""
-    slots = pair_slots(picture, note, pack, kind)
+def pair(
+    identity: str,
+    picture: Picture,
+    note: ComposedNote,
+    kind: str,
+    pack: Pack,
+    sign: SignRead | None = None,
+) -> Record:
+    """The record of a pair. What the note asks for is not marked where the picture makes it harmless.
+
+    `sign`: what was read in the picture, None where nobody looked.
+    """
+    slots = {**pair_slots(picture, note, pack, kind), **(sign.slots if sign else {})}
     return Record.model_validate(
         {
             "id": identity,
@@ -167,6 +181,7 @@ def pair(identity: str, picture: Picture, note: ComposedNote, kind: str, pack: P
             "templates": note.templates,
             "split": picture.split,
             "spans": [span for span in note.spans if slots.get(span.slot) != 0],
+            "sign": sign.text if sign else None,
         }
     )
 

@@ -148,6 +148,38 @@ def records_observe(
         told(RemoteTeacher(nodes, make, workers, gpus=min(nodes.gpus, 1) if teacher == "hf" else 0))
 
 
+@records_app.command("from-feedback")
+def records_from_feedback(
+    audit_db: Annotated[Path, typer.Argument(help="Audit log of a box, its kept pictures beside it.")],
+    out: Annotated[
+        Path, typer.Argument(help="Folder for review.csv and review.html, or new folder for the records.")
+    ],
+    review: Annotated[
+        bool, typer.Option("--review", help="First: write what a person has to sign, and nothing else.")
+    ] = False,
+    signed: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Then: review.csv, filled in and signed.")
+    ] = None,
+    onto: Annotated[
+        Path | None, typer.Option(metavar="RECORDS", help="Records that the new ones come behind.")
+    ] = None,
+    photos: Annotated[Path | None, typer.Option(help="Folder that the pictures of --onto are in.")] = None,
+    pack: PackFolder = None,
+) -> None:
+    """Turn what people said of judgements into records and preference pairs, once a person has signed them.
+
+    The folder is both `records` and `photos` of `sft` and `rlaif`, whose setting `feedback` takes the pairs.
+    """
+    from .feedback.run import build_signed, write_review_of
+
+    if review == (signed is not None):
+        raise UsageError("expected --review or --signed CSV, got both or none; --review comes first")
+    if signed is None:
+        typer.echo(write_review_of(audit_db, out, onto or pack))
+    else:
+        typer.echo(build_signed(audit_db, signed, out, onto, photos, pack))
+
+
 def _languages(words: str) -> tuple[Lang, ...]:
     found = tuple(lang for word in words.split(",") for lang in LANGS if lang == word)
     if set(words.split(",")) - set(LANGS) or len(found) > PACK_NOTES:

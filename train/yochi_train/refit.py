@@ -47,7 +47,7 @@ def refit(
     speak_words(projector, model.language.model.embed_tokens.weight, new, processor.text_tokenizer)
     _carry_over(projector, load_file(before / PROJECTOR), old, new)
     pictures = [p for p in read_pictures(records / "pictures.jsonl") if p.split == "train"]
-    encoded = encode_folder(photos, [p.image for p in read_photos(photos)], features)
+    encoded = encode_folder(photos, [p.image for p in read_photos(photos)], features, before)
     align(projector, encoded, pictures, new, seed)
     with new_model(out, before) as model_folder:
         save_file(projector.state_dict(), model_folder / PROJECTOR, metadata={"format": "pt"})

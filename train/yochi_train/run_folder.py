@@ -1,9 +1,12 @@
 """The folder of a training run: what it is made of, its newest checkpoint, its log."""
 
+import errno
 import hashlib
 import json
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import peft
@@ -11,13 +14,15 @@ import torch
 import transformers
 from yochi_runtime.errors import UsageError
 
-from .model_folder import ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from .convert.written import written
+from .model_folder import ADAPTER_WEIGHTS, ENCODER, MODEL, PROJECTOR
 from .policy import precision_of
 from .settings import PolicySettings
 from .slot_model import SlotModel
 
 # Where things lie and how often they are saved does not change what is learned.
 UNPINNED = {"model", "records", "photos", "features", "start", "threads", "checkpoint_every"}
+UNPINNED |= {"critic_url", "critic_timeout", "critic_tries", "critic_workers", "critic_failures"}
 LOG, CHECKPOINT = "log.jsonl", "checkpoint.pt"
 
 
@@ -28,7 +33,7 @@ def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files:
         name: hashlib.sha256((settings.records / name).read_bytes()).hexdigest() for name in record_files
     }
     if settings.start is not None:
-        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR))
+        weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR, ENCODER))
         data |= {
             f"start/{f.name}": hashlib.sha256(f.read_bytes()).hexdigest() for f in weights if f.is_file()
         }
@@ -55,12 +60,40 @@ def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files:
 def save_checkpoint(state: Mapping[str, object], out: Path) -> None:
     """Written beside and moved into place."""
     partial = out / "checkpoint.partial"
-    torch.save(dict(state), partial)
-    partial.replace(out / CHECKPOINT)
+    try:
+        with partial.open("wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(out / CHECKPOINT)
+    finally:
+        partial.unlink(missing_ok=True)  # on a full disk half a checkpoint is in the way
+
+
+@contextmanager
+def room_on_disk(out: Path) -> Iterator[None]:
+    """UsageError where the disk is full, whoever says so; the newest checkpoint is still there."""
+    try:
+        yield
+    except Exception as e:
+        if not _is_full(e):
+            raise
+        raise UsageError(
+            f"expected room on the disk of {out}, got none; free some and give the same command again: it "
+            "goes on from its last checkpoint"
+        ) from e
+
+
+def _is_full(error: BaseException) -> bool:
+    """torch and safetensors say it in errors of their own: in what they came from, or in words."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cause = error.__cause__ or error.__context__
+    return full or f"os error {errno.ENOSPC}" in str(error) or (cause is not None and _is_full(cause))
 
 
 def cut_log(out: Path, step: int) -> None:
     """Steps after the checkpoint will be made again; the last line may be torn. The log has a line a step."""
     file = out / LOG
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    file.write_text("".join(f"{line}\n" for line in lines[:step]), encoding="utf-8")
+    with written(file) as log:
+        log.write("".join(f"{line}\n" for line in lines[:step]))

@@ -1,11 +1,11 @@
 """Supervised fine-tuning of the slot readout: LoRA on the language model, and nano's projector beside it.
 
 A run folder holds `run.json` (settings, hashes of the records, versions), `log.jsonl` (a line a step),
-`checkpoint.pt` (the newest, written beside and moved into place) and at the end `model/`. A killed run goes
+`tensorboard/` (the same as scalars), `checkpoint.pt` (the newest, written beside and moved into place) and at
+the end `model/`. A killed run goes
 on from its checkpoint and reaches the same weights as an undisturbed one (CPU, same thread count).
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from .policy import Policy, check_finite, descend
 from .positives import count_positives, larger_counts, read_positives
 from .progress import Progress
 from .records import PACK_NOTES, read_records
-from .run_folder import CHECKPOINT, LOG, cut_log, pin_run, save_checkpoint
+from .run_folder import CHECKPOINT, cut_log, pin_run, room_on_disk, save_checkpoint
+from .run_log import RunLog
 from .run_page import write_run_page
 from .settings import SftSettings
 from .slot_model import SlotModel
@@ -48,11 +49,10 @@ class Trainer(Policy):
         self._resume()
         total = self.settings.steps
         progress = Progress("sft", total, self.step)
-        with (self.out / LOG).open("a", encoding="utf-8") as log:
+        with RunLog(self.out, self.step) as log:
             while self.step < total:
                 line = self.train_step()
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+                log.add(line)
                 if self.step % self.settings.checkpoint_every == 0 or self.step == total:
                     self._save()
                 progress.step(note=f"loss {line['loss']:.3f}")
@@ -126,9 +126,10 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
     trainer = Trainer(model, settings, records, out)
     if settings.start is not None:
         trainer.start_from(settings.start)
-    trainer.run()
-    write_run_page(out)
     counts = count_positives(records)
     if settings.start is not None:
         counts = larger_counts(counts, read_positives(settings.start / MODEL))
-    return trainer.save(out / MODEL, counts)
+    with room_on_disk(out):
+        trainer.run()
+        write_run_page(out)
+        return trainer.save(out / MODEL, counts)

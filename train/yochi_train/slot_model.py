@@ -53,9 +53,12 @@ class SlotModel(Protocol):
     def gray(self) -> Images:
         """One picture with nothing on it."""
 
-    def read(self, images: Images, notes: Sequence[Sequence[str]]) -> Logits:
-        """Every slot: for each picture the notes that share it. Cues (B, C, 2), the rest in order of notes.
+    def read(
+        self, images: Images, notes: Sequence[Sequence[str]], signs: Sequence[Sequence[str | None]]
+    ) -> Logits:
+        """Every slot: for each picture the notes that share it, each with the words read in the picture.
 
+        Cues (B, C, 2), the rest in order of notes. A sign is None where nobody looked (`Prompt.sign`).
         NoteError for a note that is too long. The logits are on the CPU, float32, with gradients.
         """
 

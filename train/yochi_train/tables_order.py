@@ -36,7 +36,7 @@ def order_table(as_trained: Scored, as_turned: Scored) -> Section:
         ["records", "mean difference of a probability", "largest", "verdicts that differ"],
         caption="The order is part of the prompt that was trained; this says how much hangs on it.",
     )
-    mean, largest = (judged.mean(), judged.max()) if judged.size else (np.nan, np.nan)
+    mean, largest = (float(f(judged)) if judged.size else np.nan for f in (np.nanmean, np.nanmax))
     differing = sum(was is not now for was, now in verdicts)
     table.rows.append([str(len(difference)), number(mean), number(largest), str(differing)])
     return table, []

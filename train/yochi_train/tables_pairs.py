@@ -27,7 +27,7 @@ def verdict_table(scored: Scored, seed: int, count: int) -> Section:
     model = rows[MODEL]
     table = Table("Verdicts", ["judge", *RATES])
     for name, rates in rows.items():
-        table.rows.append([name.replace("_", " "), *(_rate(rates[of]) for of in RATES)])
+        table.rows.append([name.replace("_", " "), *(rate_words(rates[of]) for of in RATES)])
     drawn = model["miss"].interval
     table.caption = f"{len(scored.records)} records; drawn over {clusters(drawn)}." if drawn else ""
     bars = [
@@ -39,7 +39,7 @@ def verdict_table(scored: Scored, seed: int, count: int) -> Section:
     return table, bars
 
 
-def _rate(rate: Rate) -> str:
+def rate_words(rate: Rate) -> str:
     shown = f"{number(rate.value)} ({rate.hits}/{rate.of})"
     return f"{shown} [{number(rate.interval.low)}, {number(rate.interval.high)}]" if rate.interval else shown
 

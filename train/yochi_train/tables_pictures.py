@@ -1,4 +1,4 @@
-"""Cue tables: against a linear probe on the same frozen features, and on other sets, checked by eye."""
+"""Cue tables: against a linear probe on the pretrained features, and on other sets, checked by eye."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def cue_table(
 ) -> Section:
     """Held-out AUROC per cue beside the probe's, and the paired difference; `answers` are of `test`."""
     table = Table(
-        f"Cues on held-out {what}, against a linear probe on the same frozen features",
+        f"Cues on held-out {what}, against a linear probe on the pretrained encoder's features",
         ["cue", "positives", "negatives", "AUROC", "probe", "difference"],
     )
     probes, truth, margins = (

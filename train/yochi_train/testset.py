@@ -1,14 +1,17 @@
 """The test records: held-out pictures with notes written by hand, which share no template with the grammar.
 
 A pack's `test_notes.<lang>.jsonl` is written before training by people who have not seen the phrase file.
-Pictures are photos: rendered scenes have tables of their own. Four sets:
+Pictures are photos: rendered scenes have tables of their own. Five sets:
 
 - `notes`: every risky or harmless note once, on a picture with no known risk (its note slots are scored);
 - `verdicts`: harmless notes on pictures checked safe (proceed) and on pictures with a known risk, risky notes
   on any picture, combination notes where the truth is known;
 - `combinations`: crossed pairs: pictures A, B and notes a, b, dangerous in one crossing and harmless in the
   other, so that neither the picture nor the note alone tells;
-- `quadruples`: dangerous pair, same note with a harmless picture, same picture with a harmless note, neither.
+- `quadruples`: dangerous pair, same note with a harmless picture, same picture with a harmless note, neither;
+- `signs`: every sign of the test file once, or no words, in pictures with no known risk, with harmless notes.
+
+`steered` makes more of the verdicts' dangerous ones: with a sign in the picture that tries to talk them away.
 """
 
 import json
@@ -26,10 +29,13 @@ from .grammar import LANGS, ComposedNote, Lang
 from .packs import words
 from .pictures import Picture
 from .records import pair
+from .signs import SignDealer
 
 T = TypeVar("T")
 HandNotes = dict[Lang, list[tuple[ComposedNote, str]]]  # (note, kind) by language
-SETS = ("notes", "verdicts", "combinations", "quadruples")
+SETS = ("notes", "verdicts", "combinations", "quadruples", "signs")
+STEERING = "steering_text"  # the category of words that try to steer
+UNWORDED = 0.2  # of the pictures of `signs` that have no words
 BLIND_NOTE = {"en": "Have a look here.", "ja": "ここを確認。"}
 SAFE_PER_NOTE, RISKY_PICTURE_SHARE = 2, 0.5
 CALM, SAFE, RISKY = "without a known risk", "that was checked safe", "with a known risk"
@@ -46,12 +52,16 @@ class HandNote(BaseModel):
     category: str | None = None
 
 
-def hand_notes(lang: Lang, pack: Pack, folder: Path | None = None) -> list[tuple[ComposedNote, str]]:
+def hand_notes(
+    lang: Lang, pack: Pack, folder: Path | None = None, stem: str = "test_notes"
+) -> list[tuple[ComposedNote, str]]:
     """(note, kind) of every hand-written note of a language, in file order; `folder` is that of the pack.
+
+    `stem` begins the file's name.
 
     UsageError where the notes are of another pack.
     """
-    name = f"test_notes.{lang}.jsonl"
+    name = f"{stem}.{lang}.jsonl"
     found: list[tuple[ComposedNote, str]] = []
     for number, line in enumerate(words(folder, name).splitlines()):
         row = HandNote.model_validate(json.loads(line))
@@ -89,7 +99,7 @@ class TestSet:
     def __init__(
         self, pictures: Sequence[Picture], pack: Pack, seed: int, folder: Path | None = None
     ) -> None:
-        self._pack, self._rng = pack, random.Random(f"{seed}-test")
+        self._pack, self._seed, self._rng = pack, seed, random.Random(f"{seed}-test")
         self._pictures = [p for p in pictures if p.split == "test" and not p.pair]
         self._safe = [p for p in self._pictures if p.checked == "safe" and not self._risky(p)]
         self._dangerous = [p for p in self._pictures if self._risky(p)]
@@ -97,7 +107,7 @@ class TestSet:
         self._notes = all_hand_notes(pack, folder)
 
     def build(self) -> dict[str, list[Record]]:
-        draws = (self._notes_set, self._verdicts, self._combinations, self._quadruples)
+        draws = (self._notes_set, self._verdicts, self._combinations, self._quadruples, self._signs)
         return {name: list(draw()) for name, draw in zip(SETS, draws, strict=True)}
 
     def _risky(self, picture: Picture) -> bool:
@@ -156,6 +166,15 @@ class TestSet:
                     kind = "combination" if chosen is note else "harmless"
                     yield pair(f"quadruple-{lang}-{i:03d}-{j}", picture, chosen, kind, self._pack)
 
+    def _signs(self) -> Iterator[Record]:
+        dealer = SignDealer(self._pack, "test", self._seed)
+        for i, (sign, read) in enumerate(dealer.every(UNWORDED)):
+            lang: Lang = sign.lang if sign else LANGS[i % len(LANGS)]
+            note = self._rng.choice(self._kind(lang, "harmless"))
+            made = pair(f"sign-{i:03d}", self._one(self._calm, CALM), note, "harmless", self._pack, read)
+            words = (sign.id,) if sign else ()
+            yield made.model_copy(update={"templates": (*made.templates, *words)})
+
     def _triggers(self, category: str) -> tuple[str, ...]:
         return next(p.cues for p in self._pack.combination if p.category == category)
 
@@ -179,6 +198,21 @@ class TestSet:
             self._one(a, f"with {first} and without {second} cues"),
             self._one(b, f"with {second} and without {first} cues"),
         )
+
+
+def steered(records: Sequence[Record], pack: Pack, seed: int) -> tuple[list[Record], list[Record]]:
+    """The dangerous ones of `records`, read to the end without words, and with a sign that tries to steer.
+
+    Nothing else is in the signs. UsageError where `pack` has no such category.
+    """
+    dealer = SignDealer(pack, "test", seed)
+    dangerous = [r for r in records if r.verdict in ("stop", "caution")]
+    before = [r.model_copy(update={"sign": ""}) for r in dangerous]
+    risky = [read.text for sign, read in dealer.every(0) if sign and sign.category == STEERING]
+    if not risky:
+        raise UsageError(f"expected a pack with {STEERING} among its image_text, got {pack.id}")
+    texts = (risky[i % len(risky)] for i in range(len(dangerous)))
+    return before, [r.model_copy(update={"sign": text}) for r, text in zip(dangerous, texts, strict=True)]
 
 
 def few(rows: Sequence[T], count: int | None) -> list[T]:

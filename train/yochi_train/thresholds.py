@@ -1,9 +1,9 @@
 """Thresholds: one per source of risk, two for the verdict slot, chosen on validation records.
 
-A source of notes may take any threshold whose F1 of "there is a risk of this source" is within PLATEAU of its
-best: that sentence is what the box says and what the bars are about, and the curve is flat around its top. A
-picture's F1 hardly sees the false alarms on safe pictures, which are few among all, so that source and the
-combinations are free. The verdicts decide (all rates by `yochi_bench.verdicts`):
+A source of words, in note or picture, may take any threshold whose F1 of "there is a risk of this source" is
+within PLATEAU of its best: that sentence is what the box says and what the bars are about, and the curve is
+flat around its top. A picture's F1 hardly sees the false alarms on safe pictures, which are few among all, so
+that source and the combinations are free. The verdicts decide (all rates by `yochi_bench.verdicts`):
 
     stop_recall - 2 miss - 10 max(0, 0.85 - proceed_recall)
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from yochi_bench.scored import any_truth
 from yochi_bench.scores import value, weighted_f1
 from yochi_bench.verdicts import row
-from yochi_runtime.taxonomy import Slot
+from yochi_runtime.taxonomy import Slot, Source
 from yochi_runtime.verdict import JUDGED
 
 from .truth import NOTE_SOURCES
@@ -29,7 +29,9 @@ from .truth import NOTE_SOURCES
 GRID = tuple(round(0.1 + 0.05 * i, 2) for i in range(15))  # 0.1 .. 0.8: nothing hangs on a hair
 VERDICT_GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # 1: the verdict slot says nothing by itself
 PLATEAU = 0.02
+UNFITTED = 0.5  # of signs, where nobody read any in the records that the others were chosen on
 PROCEED_RECALL = 0.85
+WORDS = (*NOTE_SOURCES, Source.IMAGE_TEXT)
 CAUTION, STOP = "verdict:caution", "verdict:stop"
 Floats = NDArray[np.float64]
 
@@ -38,8 +40,9 @@ Floats = NDArray[np.float64]
 class Validation:
     """What the search sees.
 
-    `probability` (N, S) calibrated, NaN where a slot is not judged; `truth` (N, S) 1, 0 or -1 unknown;
-    `caution` and `stop` (N,) of the verdict slot; `verdict` the truths, None unknown.
+    `probability` (N, S) calibrated, NaN where a slot is not judged, of signs also where nobody read them;
+    `truth` (N, S) 1, 0 or -1 unknown; `caution` and `stop` (N,) of the verdict slot; `verdict` the truths,
+    None unknown.
     """
 
     slots: Sequence[Slot]
@@ -57,7 +60,7 @@ class Validation:
             if (
                 slot.category is not None
                 and slot.source is not None
-                and not np.isnan(self.probability[:, i]).any()
+                and not np.isnan(self.probability[:, i]).all()
             ):
                 found.setdefault(str(slot.source), []).append(i)
         return found
@@ -95,9 +98,7 @@ def choose(data: Validation) -> Chosen:
     f1s = {name: data.f1(columns) for name, columns in data.groups().items()}
     allowed: dict[str, Sequence[float]] = {
         name: [
-            t
-            for t, f1 in zip(GRID, found, strict=True)
-            if name not in NOTE_SOURCES or f1 >= max(found) - PLATEAU
+            t for t, f1 in zip(GRID, found, strict=True) if name not in WORDS or f1 >= max(found) - PLATEAU
         ]
         for name, found in f1s.items()
     }
@@ -158,8 +159,9 @@ class VerdictTable:
         stop = self._data.stop >= values[STOP]
         caution = self._data.caution >= values[CAUTION]
         for name, (slight, severe) in self._highest.items():
-            stop = stop | (severe >= values[name])
-            caution = caution | (slight >= values[name])
+            threshold = values.get(name, UNFITTED)
+            stop = stop | (severe >= threshold)
+            caution = caution | (slight >= threshold)
         return [JUDGED[2 if s else 1 if c else 0].value for s, c in zip(stop, caution, strict=True)]
 
     def rates(self, values: Mapping[str, float]) -> dict[str, float]:

@@ -101,7 +101,7 @@ def _case(slots: VlmSlots, record: Record, photos: Path) -> Case:
             Reason.ENGINE_OUTPUT, f"expected a picture of {width} x {height} to stay as it is; report it"
         )
     with torch.inference_mode():
-        logits = slots.read([shown], [[note]])
+        logits = slots.read([shown], [[note]], [[None]])
         rows, resized = _embeddings(slots, shown), _embeddings(slots, inputs)
     return Case(frame, rgb, note, slots.reader.shown(shown), rows, resized, logits)
 

@@ -12,6 +12,7 @@ from ..mode import Mode
 from ..opening import check_enforceable
 from ..rules_in_force import rules_in_force
 from ..run import NoteSource, gates_for
+from ..signalling import open_signals
 from .access import TOKEN_VARIABLE, Access, is_loopback, read_token
 from .app import make_app
 from .desk import Desk
@@ -75,6 +76,7 @@ class Judging:
     deadline: float  # seconds
     valid: float  # seconds
     notes: Path | None  # for the page's keys
+    signals: Path | None  # where they go to
 
 
 def serve(network: Network, camera: Camera, judging: Judging) -> None:
@@ -90,6 +92,8 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
             f"{judging.valid:g}; raise it"
         )
     check_enforceable(judging.mode, judging.bundle)
+    if judging.signals is not None and camera.uri is None:
+        raise UsageError("expected a camera, whose judgements the signals are, got none; give --camera URI")
     rules = rules_in_force(judging.rules, judging.zone, judging.bundle, _say)
     log_file = default_log() if judging.audit is None else Path(judging.audit)
     notes = read_notes(judging.notes)
@@ -97,13 +101,18 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
     log = open_log(judging.audit, keep_frames=judging.keep_frames)
     opens = partial(Judge.open, judging.bundle, threads=judging.threads)
     service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE), mode=judging.mode))
-    if camera.uri is not None and source is not None:
-        gates = gates_for(camera.uri, camera.reference)
-        followed = CameraSettings(camera.uri, camera.every, judging.valid, rules)
-        service.live = Live(service.desk, gates, source, followed, service.metrics.given)
-    server, bound = Server(make_app(service), service, tls), bind(network.host, network.port)
-    _announce(network, tls, bound.getsockname()[1])
-    server.serve(bound)
+    gates = None if camera.uri is None else gates_for(camera.uri, camera.reference)
+    bound = bind(network.host, network.port)
+    with open_signals(
+        judging.signals, judging.mode, _say, every=camera.every, valid=judging.valid
+    ) as signals:
+        if camera.uri is not None and source is not None and gates is not None:
+            followed = CameraSettings(camera.uri, camera.every, judging.valid, rules, signals)
+            service.live = Live(service.desk, gates, source, followed, service.metrics.given)
+        service.metrics.follow(signals.line)
+        server = Server(make_app(service), service, tls)
+        _announce(network, tls, bound.getsockname()[1])
+        server.serve(bound)
 
 
 def _announce(network: Network, tls: Tls | None, port: int) -> None:

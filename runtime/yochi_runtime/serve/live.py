@@ -23,6 +23,7 @@ from ..judgement import Judgement, cannot_judge
 from ..rules_in_force import RulesInForce
 from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, of_camera, paced, ruled
 from ..scene import Stages
+from ..signalling import Signals
 from ..stream import StreamGates
 from .desk import Desk, Outcome
 from .given import Given, Withheld
@@ -30,12 +31,16 @@ from .given import Given, Withheld
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """`every` and `valid_s` in seconds; the camera's gates are made by whoever knows its reference."""
+    """`every` and `valid_s` in seconds; the camera's gates are made by whoever knows its reference.
+
+    `signals` get every judgement as it is shown.
+    """
 
     uri: str
     every: float
     valid_s: float
     rules: RulesInForce | None = None
+    signals: Signals | None = None
 
 
 class Shown(NamedTuple):
@@ -152,6 +157,8 @@ class Live:
     def _show(self, source: NoteSource, outcome: Outcome, since: float) -> None:
         self.shown = self._as_shown(source, outcome, since)
         self._tell(self.shown.given, outcome.seconds)
+        if self._settings.signals is not None:
+            self._settings.signals.give(self.shown.given.judgement, outcome.id, since)
         if self._waking is not None:
             loop, _ = self._waking
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -1,10 +1,13 @@
 """What Prometheus asks for. Of one server: the library's global registry would mix several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from yochi_devices.plant.line import Line
 
 from .given import Given, Readiness
 
@@ -60,9 +63,39 @@ class Metrics:
         if seconds is not None:
             self._seconds.observe(seconds)
 
+    def follow(self, line: Line | None) -> None:
+        """The signals', too, where there are any."""
+        if line is not None:
+            self._registry.register(_OfSignals(line))
+
     def answered(self, status: int) -> None:
         self._answers.labels(str(status)).inc()
 
     def text(self) -> bytes:
         """The format of `CONTENT_TYPE`."""
         return generate_latest(self._registry)
+
+
+class _OfSignals(Collector):
+    """Asked when the metrics are."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def collect(self) -> Iterator[Metric]:
+        states, label = self._line.states(), ("signal",)
+        failing = GaugeMetricFamily("yochi_signal_failing", "1 while it does not take them.", labels=label)
+        taken = CounterMetricFamily(
+            "yochi_signal_taken", "Messages, or times an output was driven.", labels=label
+        )
+        for state in states:
+            failing.add_metric((state.name,), float(state.fault is not None))
+            taken.add_metric((state.name,), float(state.taken))
+        waits = GaugeMetricFamily("yochi_outbox_messages", "Messages that wait.", labels=label)
+        missed = GaugeMetricFamily(
+            "yochi_outbox_missed", "Judgements without room since the last that had it.", labels=label
+        )
+        for sink, waiting in self._line.waiting().items():
+            waits.add_metric((sink,), float(waiting.messages))
+            missed.add_metric((sink,), float(waiting.missed))
+        yield from (failing, taken, waits, missed)

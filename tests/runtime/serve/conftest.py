@@ -24,6 +24,7 @@ from yochi_runtime.serve.desk import Desk
 from yochi_runtime.serve.live import CameraSettings, Live
 from yochi_runtime.serve.server import DeskEnded, Server, Tls, bind
 from yochi_runtime.serve.service import Service, Settings
+from yochi_runtime.signalling import Signals
 
 from tests.fixtures.tiny_bundle import TinyBundle
 from tests.runtime.conftest import PLAIN_NOTE, noise
@@ -57,6 +58,7 @@ def running(
     ready: bool = True,
     tls: Tls | None = None,
     mode: Mode = Mode.ADVISE,
+    signals: Signals | None = None,
     **settings: Any,
 ) -> Iterator[Running]:
     """Served in a thread until the block ends."""
@@ -64,10 +66,11 @@ def running(
     chosen = Settings(log, access, **settings)
     service = Service(chosen, Desk(opening, AuditLog(log), check_every=check_every, mode=mode))
     if camera is not None:
-        followed = CameraSettings(str(camera), every, chosen.valid_s, chosen.rules)
+        followed = CameraSettings(str(camera), every, chosen.valid_s, chosen.rules, signals)
         source = NoteSource(PLAIN_NOTE, None)
         gates = gates_for(str(camera), "none")
         service.live = Live(service.desk, gates, source, followed, service.metrics.given)
+    service.metrics.follow(None if signals is None else signals.line)
     server, bound = Server(make_app(service), service, tls), bind("127.0.0.1", 0)
     url = f"{'http' if tls is None else 'https'}://127.0.0.1:{bound.getsockname()[1]}"
     ended: list[BaseException] = []

@@ -13,6 +13,8 @@ from .rlaif_data import questions, settings_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
+NOBODY = {"critic": "endpoint", "critic_url": "http://127.0.0.1:9/v1", "critic_model": "tiny"}
+
 
 @pytest.mark.parametrize(
     ("changes", "teacher"),
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
         ({"critic": "truth"}, "truth"),
         ({"critic": "disentangled"}, "disentangled"),
         ({"method": "grpo"}, "grpo"),
+        (NOBODY, f"tiny at {NOBODY['critic_url']}"),
     ],
 )
 def test_what_is_told_is_what_the_run_would_do(
@@ -37,7 +40,7 @@ def test_what_is_told_is_what_the_run_would_do(
     assert rows["features"].startswith("16 of 16 photos")
     said = (
         r"\d+ min: \d+\.\d\d s for the answers to a picture's notes, \d+\.\d\d s a step, "
-        r"\d+ min an evaluation"
+        r"\d+ min an evaluation(; besides, what the endpoint takes)?"
     )
     assert re.fullmatch(said, rows["time"])
     assert not (tmp_path / "out").exists()

@@ -35,17 +35,34 @@ class Failing(TruthCritic):
 
 
 def test_a_critic_that_fails_is_skipped_and_counted(data: Path, tmp_path: Path) -> None:
-    run_of = made(data, tmp_path)
+    run_of = made(data, tmp_path, critic_failures=0.5)
     run_of.critic = Failing(run_of.questions, 2)
     run_of.run()
     assert [one["failed"] for one in run_of.report["rounds"]] == [8, 8]
 
 
+def test_a_critic_that_fails_too_often_ends_the_run(data: Path, tmp_path: Path) -> None:
+    run_of = made(data, tmp_path, critic_failures=0.4)
+    run_of.critic = Failing(run_of.questions, 2)
+    said = r"at least 60% of 16 prompts, it failed on 8 of the first 16, the last time: timed out; mend that"
+    with pytest.raises(UsageError, match=said):
+        run_of.run()
+    assert not (tmp_path / "round-01.json").exists(), "the round is drawn and asked again"
+
+
 def test_without_any_preference_the_run_ends_with_the_counts(data: Path, tmp_path: Path) -> None:
-    run_of = made(data, tmp_path)
-    run_of.critic = Failing(run_of.questions, 1)
+    run_of = made(data, tmp_path, critic_failures=0.5)
+
+    class Torn(TruthCritic):
+        def score(self, pack: Sequence[Record], answers: Assignments) -> Scores:
+            scores = super().score(pack, answers)
+            unknown = torch.full_like(scores.gs, float("nan"))
+            return Scores(unknown, scores.os, scores.holds, dict.fromkeys(range(0, len(pack), 2), "no JSON"))
+
+    run_of.critic = Torn(run_of.questions)
     with pytest.raises(
-        UsageError, match=r"round 1 has no preferences, of 16 prompts: .* 16 on which it failed"
+        UsageError,
+        match=r"round 1 has no preferences, of 16 prompts: .* 8 that .* know, 8 on which it failed",
     ):
         run_of.run()
     with pytest.raises(UsageError, match=r"closer than the margin.*; draw more answers, or lower margin"):
@@ -60,9 +77,10 @@ def test_what_earlier_rounds_gained_stays_where_a_later_one_has_no_preferences(
 
     class Tired(TruthCritic):
         def score(self, pack: Sequence[Record], answers: Assignments) -> Scores:
+            scores = super().score(pack, answers)
             if run_of.round:
-                raise CriticError("timed out")
-            return super().score(pack, answers)
+                scores.gs.fill_(float("nan"))
+            return scores
 
     run_of.critic = Tired(run_of.questions)
     run_of.run()

@@ -23,9 +23,9 @@ class YochiNanoProcessor:
         self.prompt: Prompt = build_prompt(self.pack, self.text_tokenizer)
         self.image_token_id = image_token_id
 
-    def __call__(self, frame: Frame, note: str) -> BatchFeature:
+    def __call__(self, frame: Frame, note: str, sign: str | None = None) -> BatchFeature:
         """The whole slot prompt: input_ids (1, T), attention_mask (1, T), pixel_values (1, 3, 448, 448)."""
-        ids = self.slot_prompt(note)
+        ids = self.slot_prompt(note, sign)
         return BatchFeature(
             {
                 "input_ids": torch.tensor([ids]),
@@ -34,11 +34,12 @@ class YochiNanoProcessor:
             }
         )
 
-    def slot_prompt(self, note: str) -> list[int]:
-        """Every segment in order, the image as 49 image tokens."""
+    def slot_prompt(self, note: str, sign: str | None = None) -> list[int]:
+        """Every segment in order, the image as 49 image tokens; `sign` as for `Prompt.sign`."""
         p = self.prompt
         image = [self.image_token_id] * IMAGE_TOKENS
-        return [*p.prefix, *image, *p.look, *p.sign(), *p.note(Note(note).text), *p.slots]
+        words = (*p.sign(sign), *p.note(Note(note).text, sign))
+        return [*p.prefix, *image, *p.look, *words, *p.slots]
 
     def text(self, text: str) -> BatchFeature:
         """Plain text without a picture: input_ids (1, T), attention_mask (1, T)."""

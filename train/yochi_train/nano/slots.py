@@ -1,5 +1,6 @@
 """yochi-nano for a policy: LoRA on SmolLM2, the projector beside it, the encoder's features from a cache."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from yochi_runtime.prompt import IMAGE_TOKENS
 
 from ..align import align, speak_words
 from ..features import FOLDED, POOLED, TOKENS, Features, encode_folder
-from ..model_folder import PROJECTOR
+from ..lite0 import encoder_of, tuned_encoder
+from ..model_folder import ENCODER, MODEL, PROJECTOR
 from ..pictures import Picture, read_photos
 from ..policy import lora_config
 from ..readout import Logits, SlotReader
@@ -37,6 +39,7 @@ class NanoSlots:
         self.processor, self.pack = processor, processor.pack
         self.language, self.tower, self.projector = model.language, model.vision, model.vision.projector
         self.device = torch.device("cpu")
+        self._tuned: Path | None = None
         # Fused attention is slower than plain products here: short sequences, and a backward pass.
         model.language.set_attn_implementation("eager")
         body = model.language.model
@@ -47,7 +50,10 @@ class NanoSlots:
     def prepare(self, settings: PolicySettings) -> None:
         assert settings.features is not None  # the settings ask for it
         photos = [p.image for p in read_photos(settings.photos)]
-        self._take(encode_folder(settings.photos, photos, settings.features))
+        model = settings.start / MODEL if settings.start else None
+        self._take(encode_folder(settings.photos, photos, settings.features, model))
+        self.tower.encoder = encoder_of(model)
+        self._tuned = tuned_encoder(model)
 
     def pretend(self, settings: PolicySettings, names: Sequence[str]) -> None:  # noqa: ARG002
         """Shows every picture as the same noise, which takes the room of one."""
@@ -81,10 +87,15 @@ class NanoSlots:
         gray: Tensor = self.tower(torch.from_numpy(prepare(GRAY)))[0]
         return gray  # (1, 49, H)
 
-    def read(self, images: Tensor, notes: Sequence[Sequence[str]]) -> Logits:
+    def read(
+        self, images: Tensor, notes: Sequence[Sequence[str]], signs: Sequence[Sequence[str | None]]
+    ) -> Logits:
         owner = torch.tensor([i for i, of_picture in enumerate(notes) for _ in of_picture])
-        said = [self.processor.prompt.note(Note(text).text) for of_picture in notes for text in of_picture]
-        return self.reader.read(images, said, owner)
+        seen = [sign for of_picture in signs for sign in of_picture]
+        texts = (text for of_picture in notes for text in of_picture)
+        prompt = self.processor.prompt
+        said = [prompt.note(Note(text).text, sign) for text, sign in zip(texts, seen, strict=True)]
+        return self.reader.read(images, said, owner, seen)
 
     def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
         p = self.processor.prompt
@@ -100,6 +111,8 @@ class NanoSlots:
 
     def save(self, folder: Path) -> None:
         save_file(self.projector.state_dict(), folder / PROJECTOR)
+        if self._tuned:
+            shutil.copyfile(self._tuned, folder / ENCODER)
         self.processor.save_pretrained(folder)
 
     def load(self, folder: Path) -> None:

@@ -1,16 +1,20 @@
-"""The vision half: frozen encoder, cue heads, projector. This is what is exported to ONNX.
+"""The vision half: encoder, cue heads, projector. This is what is exported to ONNX.
 
 The projector is LLaVA-1.5's two-layer MLP (Liu et al. 2023) with one addition: each cell's cue scores, and
 the whole picture's, are added as learned word-like vectors. The language model then reads "fork" off a cell
 instead of having to discover what a forklift looks like from a few thousand pictures.
 """
 
+from pathlib import Path
+
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from yochi_runtime.image import GRID
 
-from ..lite0 import CHANNELS, Lite0, fold
+from ..lite0 import CHANNELS, Lite0, encoder_of, fold
+from ..model_folder import PROJECTOR
 
 FOLDED, POOLED = 4 * CHANNELS, 2 * CHANNELS
 
@@ -66,6 +70,16 @@ class VisionTower(nn.Module):
         super().train(mode)
         self.encoder.eval()
         return self
+
+
+def read_tower(model: Path) -> VisionTower:
+    """The vision half of the finished model in this folder, in evaluation mode."""
+    state = load_file(model / PROJECTOR)
+    size, hidden = state["fc2.weight"].shape
+    tower = VisionTower(len(state["cell_words"]), hidden, size)
+    tower.encoder = encoder_of(model)
+    tower.projector.load_state_dict(state)
+    return tower.eval()
 
 
 assert GRID * GRID == 49

@@ -15,13 +15,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 from yochi_runtime.errors import UsageError
 
-from .teacher import Answer, Question, TeacherError, TeacherRefused
+from .teacher import Answer, Question, TeacherAway, TeacherError, TeacherRefused
 
 KEY_VARIABLE = "YOCHI_TEACHER_KEY"
 TRIES = 6  # with waits of about 1, 2, 4, 8 and 16 seconds between them
@@ -63,6 +63,17 @@ class _Fault(Exception):
         self.wait = wait
 
 
+class Names(NamedTuple):
+    """What whoever gave them calls URL and model, for messages."""
+
+    url: str = "--teacher"
+    besides: str = "truth, hf or"  # what else may be given there
+    model: str = "--model"
+
+
+TEACHER = Names()
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -70,7 +81,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 @dataclass
 class Endpoint:
-    """`url` ends before `/chat/completions`; `key` may be None. `timeout` is for a whole try, in seconds.
+    """`url` ends before `/chat/completions`; `key` may be None. `timeout` is for each of `tries`, in seconds.
 
     UsageError where URL or key cannot be meant. `clock` (seconds), `sleep` and `chance` (0..1) are there for
     tests. Several threads may ask at once: they share the rate limit.
@@ -81,13 +92,15 @@ class Endpoint:
     key: str | None = field(default=None, repr=False)
     per_minute: float | None = None  # questions, tries included; None for no limit
     timeout: float = 120.0
+    tries: int = TRIES
+    names: Names = TEACHER
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     now: Callable[[], float] = time.time  # for a Retry-After that is a date
 
     def __post_init__(self) -> None:
-        _check_url(self.url)
+        _check_url(self.url, self.names)
         self.url = self.url.rstrip("/")
         self.key = (self.key or "").strip() or None
         if self.key and not (self.key.isascii() and self.key.isprintable() and " " not in self.key):
@@ -104,15 +117,15 @@ class Endpoint:
 
     def ask(self, question: Question) -> Answer:
         """The model's answer; content null is an answer without words. Errors as in `teacher`."""
-        for number in range(TRIES):
+        for number in range(self.tries):
             self._keep_rate()
             try:
                 return self._answer(self._post(json.dumps(self._payload(question)).encode("ascii")))
             except _Fault as fault:
-                if number == TRIES - 1:
-                    raise TeacherError(
-                        f"expected an answer of {self.model} at {self.url}, got {fault} after {TRIES} tries; "
-                        "see that it runs, then give the same command again: it goes on"
+                if number == self.tries - 1:
+                    raise TeacherAway(
+                        f"expected an answer of {self.model} at {self.url}, got {fault} after {self.tries} "
+                        "tries; see that it runs, then give the same command again: it goes on"
                     ) from fault
                 self.sleep(self._wait(number, fault))
         raise AssertionError("unreachable")
@@ -198,8 +211,8 @@ class Endpoint:
                 f"expected {self.model} at {self.url} to take the question, got {got}"
             ) from error
         raise TeacherError(
-            f"expected the model {self.model} at {self.url}, got {got}; check --model, and that --teacher is "
-            "the base URL (most end in /v1)"
+            f"expected the model {self.model} at {self.url}, got {got}; check {self.names.model}, and that "
+            f"{self.names.url} is the base URL (most end in /v1)"
         ) from error
 
     def _answer(self, body: bytes) -> Answer:
@@ -224,7 +237,7 @@ class Endpoint:
         return " ".join(hidden.split())[:200]
 
 
-def _check_url(url: str) -> None:
+def _check_url(url: str, names: Names) -> None:
     if set("@?#") & set(url):  # not repeated in the message: what stands there is often a key
         raise UsageError(f"expected a URL without user, password, ? or #; a key belongs into {KEY_VARIABLE}")
     try:
@@ -234,7 +247,7 @@ def _check_url(url: str) -> None:
         usable = False
     if not usable or not (url.isascii() and url.isprintable()) or " " in url:
         raise UsageError(
-            f"expected --teacher truth, hf or a URL such as http://localhost:8000/v1, got {url!r}"
+            f"expected {names.url} {names.besides} a URL such as http://localhost:8000/v1, got {url!r}"
         )
 
 

@@ -7,33 +7,26 @@ and, when all is done, `observed.jsonl` (one line a pair) and `report.json`.
 import hashlib
 import json
 import os
-import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from yochi_runtime.errors import UsageError
-from yochi_runtime.taxonomy import Pack, load_pack, pack_text, sha256_text
+from yochi_runtime.taxonomy import load_pack, pack_text, sha256_text
 
-from ..data_url import data_url
 from ..progress import Progress
+from .asker import Asker, Clock
 from .crew import crew
 from .endpoint import KEY_VARIABLE, Endpoint
-from .log import AnswerLog, LoggedAnswer, open_log
+from .log import open_log
 from .pairs import Pair, read_pairs
-from .procedure import Failed, ObservedPair, disentangle
-from .prompts import PROMPT_VERSION, messages, schema
+from .prompts import PROMPT_VERSION
 from .report import Price, Tally, report
-from .teacher import Question, Teacher, TeacherRefused, Topic
+from .teacher import Teacher, TeacherRefused
 from .truth_teacher import TruthTeacher
 
-PICTURE_SIDE = 1024  # pixels of the longer side that a teacher is shown; more costs tokens
 REFUSED_IN_A_ROW = 3  # refusals after which it is not the questions that are wrong
-
-Clock = Callable[[], float]  # seconds since 1970
 
 
 def choose_teacher(
@@ -86,21 +79,14 @@ def observe(
     }
     with open_log(out / "observations.jsonl") as log:
         _pin(out / "run.json", identity)
-        asker = _Asker(teacher, pack, root, log, clock, workers)
+        asker = Asker(teacher, pack, root, log, clock, workers)
         tally = _observe_all(pairs, asker, out / "observed.jsonl", workers)
         _write_json(out / "report.json", report(tally, log.rows.values(), identity, price))
     line = f"{tally.pairs} pairs observed, {len(tally.unanswered)} refused by the teacher: {out}"
     return line + ("; the same command asks for those again" if tally.unanswered else "")
 
 
-class _Outcome(NamedTuple):
-    """What became of a pair: its observations or a refusal, and how many questions it took in this run."""
-
-    seen: ObservedPair | TeacherRefused
-    asked: int
-
-
-def _observe_all(pairs: list[Pair], asker: "_Asker", file: Path, workers: int) -> Tally:
+def _observe_all(pairs: list[Pair], asker: Asker, file: Path, workers: int) -> Tally:
     tally, refused = Tally(), 0
     progress: Progress | None = None
     partial = file.with_suffix(".partial")
@@ -122,58 +108,6 @@ def _observe_all(pairs: list[Pair], asker: "_Asker", file: Path, workers: int) -
                 progress.step(note=f"{asker.tokens} tokens")
     partial.replace(file)
     return tally
-
-
-class _Asker:
-    """Answers from the log where they are there, from the teacher otherwise. For several threads at once."""
-
-    def __init__(
-        self, teacher: Teacher, pack: Pack, root: Path, log: AnswerLog, clock: Clock, workers: int
-    ) -> None:
-        self._teacher, self._pack, self._log, self._clock = teacher, pack, log, clock
-        # records come in packs that share a picture
-        self._data_url = lru_cache(workers)(lambda image: data_url(root / image, PICTURE_SIDE))
-        self._counting = threading.Lock()
-        self.tokens = 0  # of the answers that this run asked for
-
-    def observe(self, pair: Pair) -> _Outcome:
-        """Raises TeacherError where nothing more can be asked."""
-        asked = 0
-
-        def ask(topic: Topic, failed: Failed) -> str:
-            nonlocal asked
-            row = self._log.get(pair.id, topic.name, len(failed))
-            if row is None:
-                asked += 1
-                row = self._ask(pair, topic, failed)
-            return row.text
-
-        try:
-            return _Outcome(disentangle(pair, self._pack, ask), asked)
-        except TeacherRefused as e:
-            return _Outcome(e, asked)
-
-    def _ask(self, pair: Pair, topic: Topic, failed: Failed) -> LoggedAnswer:
-        picture = "" if topic.view == "note" else self._data_url(pair.image)
-        chat = messages(pair, topic, self._pack, picture, failed)
-        start = self._clock()
-        answer = self._teacher.ask(Question(pair, topic, chat, schema(topic, self._pack)))
-        row = LoggedAnswer(
-            pair=pair.id,
-            ask=topic.name,
-            attempt=len(failed),
-            text=answer.text,
-            model=answer.model,
-            prompt_version=PROMPT_VERSION,
-            started=datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
-            seconds=round(self._clock() - start, 3),
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-        )
-        self._log.add(row)
-        with self._counting:
-            self.tokens += (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
-        return row
 
 
 def _pin(file: Path, identity: dict[str, str]) -> None:

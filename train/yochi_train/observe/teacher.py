@@ -2,7 +2,8 @@
 
 UsageError
 └── TeacherError          no answer can be had: the address, the key, the model, or a server that stays down
-    └── TeacherRefused    this one question was refused; the next may be answered
+    ├── TeacherRefused    this one question was refused; the next may be answered
+    └── TeacherAway       no answer after all tries; later there may be one
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ class TeacherError(UsageError):
 
 class TeacherRefused(TeacherError):
     """The teacher took the question and will not answer it, for instance because it is too long."""
+
+
+class TeacherAway(TeacherError):
+    """The teacher was silent, busy, or said what is no completion, as often as it was tried."""
 
 
 @dataclass(frozen=True)
@@ -74,4 +79,4 @@ class Teacher(Protocol):
     def model(self) -> str: ...
 
     def ask(self, question: Question) -> Answer:
-        """Raises TeacherRefused for this question alone, TeacherError where no question can be answered."""
+        """Raises TeacherRefused or TeacherAway for this question, TeacherError where none can be answered."""

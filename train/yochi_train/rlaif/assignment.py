@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from yochi_runtime.taxonomy import Pack
+from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED, of_severity
 
 from ..calibrate import Trained, judged_slots
@@ -39,7 +39,13 @@ class Questions:
         slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
         return cls(
             tuple(slot.id for slot in slots),
-            torch.tensor(judged_slots(trained)),
+            # Of signs feedback says nothing: half of the records' pictures were never read for words.
+            torch.tensor(
+                [
+                    judged and slot.source is not Source.IMAGE_TEXT
+                    for slot, judged in zip(slots, judged_slots(trained), strict=True)
+                ]
+            ),
             torch.tensor([slot.category is not None for slot in slots]),
             torch.tensor([_rank(trained.pack, slot.category) for slot in slots]),
         )

@@ -7,8 +7,8 @@ source together with a category. We depart in one thing: that a risk is *not* th
 the answer that says yes to everything would have the best OS.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -34,12 +34,13 @@ class Scores:
 
     `gs` (N, K) 0..10, NaN where the critic does not know. `os` (N, K, S) 1 where the answer has the
     observation right, 0 where not, -1 where there is none. `holds` (N, S): what the observations are, 1 it is
-    there, 0 it is not, -1 none.
+    there, 0 it is not, -1 none. `failed`: places of prompts that were not scored, and why.
     """
 
     gs: Tensor
     os: Tensor
     holds: Tensor
+    failed: Mapping[int, str] = field(default_factory=dict)
 
 
 class Critic(Protocol):

@@ -99,7 +99,8 @@ class DisentangledCritic:
         policy = self._policy
         with torch.no_grad(), policy.holding(self._weights):
             both = policy.read([pack], policy.images([pack]))
-            note = policy.read([pack], self._gray) if self._apart else both
+            alone = [record.model_copy(update={"sign": None}) for record in pack]
+            note = policy.read([alone], self._gray) if self._apart else both
         risks = torch.where(self._of_note[:, None], note.risks, both.risks)
         parts = (both.cues.expand(len(pack), -1, -1), risks, both.verdict)
         if not all(bool(torch.isfinite(part).all()) for part in parts):

@@ -11,6 +11,8 @@ from yochi_runtime.verdict import Verdict
 from ..plan import encoded_photos, peak_gib, seconds_of
 from ..records import PACK_NOTES
 from ..slot_model import SlotModel
+from .critic import TruthCritic
+from .endpoint_critic import EndpointCritic
 from .held_out import in_packs, read_answers
 from .lessons import LessonRounds
 from .preference import Answer, Preference
@@ -34,6 +36,9 @@ def plan(
     images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
     model.pretend(settings, images)
     made = begin(settings, model, records, halves, out)
+    asks = isinstance(made.critic, EndpointCritic)
+    if asks:  # nobody is asked for a plan
+        made.critic = TruthCritic(made.questions)
     packs = settings.prompts // PACK_NOTES
     held = [*halves.fit, *halves.count]
     draw = 0.0 if isinstance(made, LessonRounds) else seconds_of(lambda: made.pairs_of(0))
@@ -53,7 +58,7 @@ def plan(
             "answers",
             f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict",
         ),
-        ("taught by", str(made.report["critic"])),
+        ("taught by", f"{settings.critic_model} at {settings.critic_url}" if asks else made.report["critic"]),
         ("held out", f"{len(halves.count):,} verdicts; thresholds from {len(halves.fit):,} other records"),
         ("trained", f"{sum(p.numel() for p in made.policy.lora):,} of LoRA"),
         *features,
@@ -61,7 +66,7 @@ def plan(
         (
             "time",
             f"{minutes:.0f} min: {draw:.2f} s for the answers to a picture's notes, {step:.2f} s a step, "
-            f"{evaluation / 60:.0f} min an evaluation",
+            f"{evaluation / 60:.0f} min an evaluation{'; besides, what the endpoint takes' if asks else ''}",
         ),
     ]
     return "\n".join(f"{name + ':':14}{value}" for name, value in rows)

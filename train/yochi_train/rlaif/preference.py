@@ -46,7 +46,8 @@ class Tally(Frozen):
     paired: int = 0
     close: int = 0
     unknown: int = 0  # the critic does not know the truth
-    failed: int = 0  # CriticError
+    failed: int = 0  # the critic gave no scores
+    given: int = 0  # pairs of people's feedback, of no prompt
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(**{name: getattr(self, name) + getattr(other, name) for name in Tally.model_fields})
@@ -124,13 +125,19 @@ def pair_up(
 
     pairs = []
     unknown = total.isnan().any(1).tolist()
+    unscored = set(scores.failed) | {n for n, is_open in enumerate(unknown) if is_open}
     for n, (place, name) in enumerate(zip(places, names, strict=True)):
-        if not unknown[n]:
+        if n not in unscored:
             best, worst = int(total[n].argmax()), int(total[n].argmin())
             if float(total[n, best] - total[n, worst]) >= margin:
                 pairs.append(Preference(record=place, id=name, best=answer(n, best), worst=answer(n, worst)))
-    close = len(places) - sum(unknown) - len(pairs)
-    tally = Tally(prompts=len(places), paired=len(pairs), close=close, unknown=sum(unknown))
+    tally = Tally(
+        prompts=len(places),
+        paired=len(pairs),
+        close=len(places) - len(unscored) - len(pairs),
+        unknown=len(unscored) - len(scores.failed),
+        failed=len(scores.failed),
+    )
     return Preferences(tally=tally, pairs=tuple(pairs))
 
 

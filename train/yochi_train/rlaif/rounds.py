@@ -21,16 +21,19 @@ from yochi_runtime.record import Record
 from ..policy import Policy, check_finite, descend
 from ..progress import Progress
 from ..records import PACK_NOTES
-from ..run_folder import CHECKPOINT, LOG, cut_log, save_checkpoint
+from ..run_folder import CHECKPOINT, cut_log, save_checkpoint
+from ..run_log import RunLog
 from ..run_page import write_run_page
 from .assignment import Questions, draw, log_probability, of_prompts
 from .critic import Critic, CriticError, check_scores
 from .dpo import preference_loss
+from .given import given_pairs
 from .held_out import HeldOut, Outcome, TrainedModel, evaluate
 from .preference import Preference, Preferences, Tally, as_assignments, pair_up
 from .settings import RlaifSettings
 
 REPORT = "report.json"
+RATES = ("safe_effective", "miss", "oversafety")  # of a round, for TensorBoard
 
 
 class Rounds:
@@ -51,6 +54,7 @@ class Rounds:
         self.questions = Questions.of(trained)
         self.kept = policy.lora_weights()  # the reference of the round
         self.round, self.step = 0, 0  # finished rounds; steps done in the one after them
+        self.fault = ""  # why the critic failed last
         self.optimizer = self._fresh_optimizer()
         taught_by = settings.critic if settings.method == "dpo" else settings.method
         self.report: dict[str, Any] = {"critic": taught_by, "start": None, "rounds": [], "ended": None}
@@ -97,10 +101,23 @@ class Rounds:
         for i in range(self.round * packs, (self.round + 1) * packs):
             made = self.pairs_of(place_of(i, len(self.records) // PACK_NOTES, self.settings.seed))
             tally, pairs = tally + made.tally, [*pairs, *made.pairs]
+            self._check_critic(tally)
             progress.step(note=f"{len(pairs)} pairs")
+        if self.settings.feedback:
+            given = given_pairs(self.settings.records, self.records, self.policy, self.questions)
+            tally, pairs = tally + Tally(given=len(given)), [*pairs, *given]
         whole = Preferences(tally=tally, pairs=tuple(pairs))
         whole.save(file)
         return whole
+
+    def _check_critic(self, tally: Tally) -> None:
+        s = self.settings
+        if tally.failed > s.critic_failures * s.prompts:
+            raise UsageError(
+                f"expected the critic to score at least {1 - s.critic_failures:.0%} of {s.prompts} prompts, "
+                f"it failed on {tally.failed} of the first {tally.prompts}, the last time: {self.fault}; "
+                "mend that and give the same command again, or raise critic_failures"
+            )
 
     def pairs_of(self, place: int) -> Preferences:
         """Draws answers to every note of the pack at `place`, has them scored, and pairs them."""
@@ -112,8 +129,10 @@ class Rounds:
         answers = draw(slots, verdict, self.questions, s.answers, s.temperature, generator)
         try:
             scores = check_scores(self.critic.score(pack, answers), answers)
-        except CriticError:
+        except CriticError as e:
+            self.fault = str(e)
             return Preferences(tally=Tally(prompts=len(pack), failed=len(pack)))
+        self.fault = next(iter(scores.failed.values()), self.fault)
         return pair_up(
             range(first, first + len(pack)),
             [record.id for record in pack],
@@ -137,13 +156,12 @@ class Rounds:
         """The round's steps that are left, each on some of `count` things; a line of the log each."""
         steps, width = self.settings.steps, min(self.settings.packs, count)
         progress = Progress(f"round {self.round + 1}, steps", steps, self.step)
-        with (self.out / LOG).open("a", encoding="utf-8") as log:
+        with RunLog(self.out, self.round * steps + self.step) as log:
             while self.step < steps:
                 at = range(self.step * width, (self.step + 1) * width)
                 seed = f"{self.settings.seed}-{self.round}"
                 line = learn([place_of(i, count, seed) for i in at])
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+                log.add(line)
                 if self.step % self.settings.checkpoint_every == 0 or self.step == steps:
                     self._save()
                 progress.step(note=f"loss {line['loss']:.3f}")
@@ -173,6 +191,12 @@ class Rounds:
         """Keep the round, or go back to its reference; `of_round` is told beside what it reached."""
         outcome = evaluate(self.policy, self.trained, self.held)
         kept = outcome.better_than(self._best())
+        done = self.round * self.settings.steps + self.step
+        reached = {name: _share(outcome.verdicts.get(name)) for name in RATES}
+        with RunLog(self.out, done) as log:
+            log.scalars(
+                {f"round/{name}": share for name, share in reached.items() if share is not None}, done
+            )
         self.report["rounds"].append({**of_round, **asdict(outcome), "kept": kept})
         if kept:
             self.kept = self.policy.lora_weights()
@@ -215,6 +239,11 @@ class Rounds:
             self.optimizer.load_state_dict(state["optimizer"])
             self.report = json.loads(state["report"])
         cut_log(self.out, self.round * self.settings.steps + self.step)
+
+
+def _share(of: Mapping[str, object] | None) -> float | None:
+    value = of["value"] if of else None
+    return value if isinstance(value, float) else None
 
 
 def _told(preferences: Preferences) -> dict[str, object]:

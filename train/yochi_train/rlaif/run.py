@@ -7,14 +7,16 @@ import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
+from ..feedback.pairs import PAIRS, read_pairs
 from ..model_folder import MODEL
 from ..policy import Policy
 from ..positives import read_positives
 from ..records import PACK_NOTES, read_records
-from ..run_folder import pin_run
+from ..run_folder import pin_run, room_on_disk
 from ..slot_model import SlotModel
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
+from .endpoint_critic import EndpointCritic, endpoint_of
 from .grpo import group_step
 from .held_out import HeldOut, Outcome, TrainedModel
 from .lessons import Lesson, LessonRounds, supervised_step
@@ -32,8 +34,9 @@ def improve(
 ) -> str:
     """All rounds, and the finished model in `out/model`; returns lines for the screen."""
     made = prepare(settings, model, out)
-    made.run()
-    made.policy.save(out / MODEL, made.trained.positives)
+    with room_on_disk(out):
+        made.run()
+        made.policy.save(out / MODEL, made.trained.positives)
     return f"{told(made)}\nmodel: {out / MODEL}"
 
 
@@ -45,8 +48,10 @@ def prepare(
 ) -> Rounds:
     """Reads what the run needs, pins it in `out`, and takes the weights of `settings.start`."""
     records, halves = read_data(settings, held)
+    if settings.feedback:
+        read_pairs(settings.records)  # told before anything is written
     out.mkdir(parents=True, exist_ok=True)
-    pin_run(settings, model, out, ("train.jsonl", "val.jsonl"))
+    pin_run(settings, model, out, ("train.jsonl", "val.jsonl", *([PAIRS] if settings.feedback else [])))
     model.prepare(settings)
     return begin(settings, model, records, halves, out)
 
@@ -78,17 +83,29 @@ def begin(
     if policy.projector is not None:
         policy.projector.requires_grad_(False)
     trained = TrainedModel(model.pack, read_positives(settings.start / MODEL))
-    critic = critic_of(settings, policy, trained, halves)
+    critic = critic_of(settings, policy, trained, halves, out)
     if settings.method != "dpo":
         return LessonRounds(LESSONS[settings.method], policy, trained, critic, settings, records, halves, out)
     return Rounds(policy, trained, critic, settings, records, halves, out)
 
 
-def critic_of(settings: RlaifSettings, policy: Policy, trained: TrainedModel, held: HeldOut) -> Critic:
+def critic_of(
+    settings: RlaifSettings, policy: Policy, trained: TrainedModel, held: HeldOut, out: Path
+) -> Critic:
     """The critic that the settings name; `policy` still holds the weights that the run starts from."""
     questions = Questions.of(trained)
     if settings.critic == "truth" or settings.method != "dpo":  # the others know it without a critic
         return TruthCritic(questions)
+    if settings.critic == "endpoint":
+        return EndpointCritic(
+            endpoint_of(settings),
+            trained.pack,
+            questions,
+            settings.photos,
+            out,
+            global_weight=settings.global_weight,
+            workers=settings.critic_workers,
+        )
     try:
         apart = settings.critic == "disentangled"
         return DisentangledCritic(policy, trained, questions, held.fit, settings.doubt, apart=apart)

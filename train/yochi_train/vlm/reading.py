@@ -25,10 +25,12 @@ class ChatReader(SlotReader):
         )
         self._hub, self._chat = hub, chat
 
-    def read_picture(self, inputs: Inputs, notes: Sequence[Sequence[int]]) -> Logits:
-        """One picture's cues (1, C, 2), and the rest of each of its notes, from `Chat.note`."""
+    def read_picture(
+        self, inputs: Inputs, notes: Sequence[Sequence[int]], signs: Sequence[str | None]
+    ) -> Logits:
+        """One picture's cues (1, C, 2), and the rest of each of its notes, from `Chat.note`, and signs."""
         owner = torch.zeros(len(notes), dtype=torch.long, device=self._vlm.device)
-        return self._read_after(self._show(inputs), notes, owner)
+        return self._read_after(self._show(inputs), notes, owner, signs)
 
     def shown(self, inputs: Inputs) -> list[int]:
         """Every id up to the last cue slot."""

@@ -86,11 +86,16 @@ class VlmSlots:
         """The words of `ids`, control tokens by their names."""
         return str(self._hub.tokenizer.decode(list(ids), skip_special_tokens=False))
 
-    def read(self, images: Sequence[Inputs], notes: Sequence[Sequence[str]]) -> Logits:
+    def read(
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+    ) -> Logits:
         """Picture by picture: each may have a size of its own, and so a length of its own."""
         parts = [
-            self.reader.read_picture(inputs, [self.chat.note(Note(text).text) for text in of_picture])
-            for inputs, of_picture in zip(images, notes, strict=True)
+            self.reader.read_picture(inputs, [self.chat.note(Note(text).text) for text in of_picture], seen)
+            for inputs, of_picture, seen in zip(images, notes, signs, strict=True)
         ]
         return Logits(
             *(torch.cat([getattr(p, name) for p in parts]) for name in ("cues", "risks", "verdict"))
