@@ -52,7 +52,7 @@ demo: base
 test: $(VENV)/.dev base
 	@$(MAKE) --no-print-directory check
 
-test-system: $(VENV)/.dev $(VENV)/.project $(TRANSFORMERS_JS)/node_modules/.installed
+test-system: $(VENV)/.system $(VENV)/.project $(TRANSFORMERS_JS)/node_modules/.installed
 	$(BIN)/python -m pytest tests/system
 
 COUNT ?= 10000
@@ -75,6 +75,7 @@ smoke: $(VENV)/.dev base
 lock: $(VENV)/.made
 	$(BIN)/python requirements/lock.py edge requirements/edge.lock
 	$(BIN)/python requirements/lock.py dev requirements/dev.lock requirements/edge.lock
+	$(BIN)/python requirements/lock.py system requirements/system.lock requirements/dev.lock
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -121,6 +122,10 @@ $(VENV)/.edge: requirements/edge.lock | $(VENV)/.made
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.edge
 	@echo "Installing trainer, exporter and test tools."
 	$(PIP) install --quiet $(PIP_ARGS) -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.system: requirements/system.lock $(VENV)/.dev
+	$(PIP) install --quiet $(PIP_ARGS) -r requirements/system.lock
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.edge
