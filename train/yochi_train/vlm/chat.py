@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 from yochi_runtime.errors import NoteError, Reason, UsageError
 from yochi_runtime.prompt import NO, PREFIX, YES, Answers, Prompt, build_prompt
+from yochi_runtime.prompt import Tokenizer as Words
 from yochi_runtime.taxonomy import Pack
 from yochi_runtime.tokens import TextTokenizer
 from yochi_runtime.verdict import JUDGED
@@ -94,7 +95,7 @@ def _begun(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     return ids
 
 
-def first_tokens(words: TextTokenizer) -> Answers:
+def first_tokens(words: Words) -> Answers:
     """The first id of every answer, with which the model would begin it. UsageError where two are alike."""
     no, yes, *verdict = (words.encode(text)[0] for text in (NO, YES, *(f" {word}" for word in JUDGED)))
     proceed, caution, stop = verdict

@@ -86,6 +86,10 @@ class VlmSlots:
         made: Inputs = self._hub.pictures(images=[frame.rgb], return_tensors="pt", **self._options)
         return {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
 
+    def said(self, ids: Sequence[int]) -> str:
+        """The words of `ids`, control tokens by their names."""
+        return str(self._hub.tokenizer.decode(list(ids), skip_special_tokens=False))
+
     def read(
         self,
         images: Sequence[Inputs],
