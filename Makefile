@@ -33,7 +33,7 @@ help:
 	@echo "make demo [IMAGE=photo.jpg] [NOTE='...']  set everything up, then judge a picture with a note"
 	@echo "make test   set up for the tests, then make check"
 	@echo "make test-system  tests against real servers and Transformers.js; they need tests/system/apt.txt"
-	@echo "make test-long [COUNT=10000]  so many judgements in a row with camera faults: memory, descriptors, misses"
+	@echo "make test-long [COUNT=10000 SECONDS=300 EXAMPLES=100]  endurance, 8 clients at once, requests out of the OpenAPI"
 	@echo "make check  lint, types, layers and tests in the environment that stands"
 	@echo "make smoke  the whole training recipe, tiny"
 	@echo "make lock   resolve requirements/*.lock again"
@@ -52,12 +52,15 @@ demo: base
 test: $(VENV)/.dev base
 	@$(MAKE) --no-print-directory check
 
-test-system: $(VENV)/.dev $(VENV)/.project $(TRANSFORMERS_JS)/node_modules/.installed
+test-system: $(VENV)/.system $(VENV)/.project $(TRANSFORMERS_JS)/node_modules/.installed
 	$(BIN)/python -m pytest tests/system
 
 COUNT ?= 10000
-test-long: $(VENV)/.dev base
-	YOCHI_LONG_COUNT="$(COUNT)" $(BIN)/python -m pytest tests/long
+SECONDS ?= 300
+EXAMPLES ?= 100
+test-long: $(VENV)/.long base
+	YOCHI_LONG_COUNT="$(COUNT)" YOCHI_LONG_SECONDS="$(SECONDS)" YOCHI_LONG_EXAMPLES="$(EXAMPLES)" \
+		$(BIN)/python -m pytest -rP tests/long
 
 check: export PATH := $(abspath $(BIN)):$(PATH)
 check:
@@ -75,6 +78,8 @@ smoke: $(VENV)/.dev base
 lock: $(VENV)/.made
 	$(BIN)/python requirements/lock.py edge requirements/edge.lock
 	$(BIN)/python requirements/lock.py dev requirements/dev.lock requirements/edge.lock
+	$(BIN)/python requirements/lock.py system requirements/system.lock requirements/dev.lock
+	$(BIN)/python requirements/lock.py long requirements/long.lock requirements/dev.lock
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -121,6 +126,14 @@ $(VENV)/.edge: requirements/edge.lock | $(VENV)/.made
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.edge
 	@echo "Installing trainer, exporter and test tools."
 	$(PIP) install --quiet $(PIP_ARGS) -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.system: requirements/system.lock $(VENV)/.dev
+	$(PIP) install --quiet $(PIP_ARGS) -r requirements/system.lock
+	@touch $@
+
+$(VENV)/.long: requirements/long.lock $(VENV)/.dev
+	$(PIP) install --quiet $(PIP_ARGS) -r requirements/long.lock
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.edge

@@ -41,6 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+LlamaCpp = Annotated[
+    Path | None, typer.Option(help="Checkout of llama.cpp to convert with (default: brought by pip, once).")
+]
 
 
 @app.callback()
@@ -82,6 +85,29 @@ def onnx_command(
     require(checkpoint, Form.ONNX)
     report = export_three_files(checkpoint, out, lambda text: typer.echo(f"onnx: {text}", err=True), half)
     typer.echo(json.dumps(report["storage"], indent=1, sort_keys=True))
+
+
+@app.command()
+def gguf(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Folder in Hugging Face's form, such as `yochi-train merge` writes.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder of the export; a killed one goes on in it.")],
+    precision: Annotated[str, typer.Option(help="f16, or f32 where differences are looked for.")] = "f16",
+    llama_cpp: LlamaCpp = None,
+) -> None:
+    """Write GGUF and mmproj for llama-server, LM Studio, Ollama, by upstream's own converter."""
+    from .stock.folder import STOCK, Precision, make_stock
+
+    if precision not in list(Precision):
+        raise UsageError(f"expected {' or '.join(Precision)} in --precision, got {precision!r}")
+    chosen = Precision(precision)
+    made = make_stock(checkpoint, out, chosen, llama_cpp, lambda text: typer.echo(f"gguf: {text}", err=True))
+    for name, entry in made.files.items():
+        typer.echo(f"{out / name}: {entry.bytes} bytes")
+    if made.blind:
+        typer.echo(f"no mmproj: {made.blind}")
+    typer.echo(f"{out / STOCK}: not proved yet, run: yochi-export parity {checkpoint} {out} RECORDS ...")
 
 
 @app.command()
@@ -131,16 +157,25 @@ def parity(
     """Compare a bundle with torch: stage by stage, then record by record. Exit 4 unless it passes.
 
     Where a stage differs (prompt ids, pixels, vision embeddings, cue scores, slot logits) it says which, and
-    no records are judged.
+    no records are judged. A folder of `gguf` is compared with its checkpoint as RUN, stage by stage alone.
     """
     from yochi_runtime.bundle import open_bundle
 
     from .answering import compare_bundle, compare_layers, validation_records
-    from .parity import to_compare, unlike
+    from .parity import layers_alone, to_compare, unlike
+    from .stock.folder import STOCK
+    from .stock.parity import compare_stock, open_slots
     from .trained import RunFolder
 
     known = validation_records(records)
     asked = [known[i] for i in to_compare(known, count)]
+    if (bundle / STOCK).is_file():
+        stages = compare_stock(open_slots(run, bundle), bundle, asked, photos, threads)
+        _print(layers_alone(stages), out / "parity.json")
+        if not stages.passed:
+            typer.echo(f"yochi-export: the GGUF differs from torch at: {stages.address}", err=True)
+            raise typer.Exit(NOT_PROVED)
+        return
     opened, trained = open_bundle(bundle), RunFolder(run)
     layers = compare_layers(trained, opened, asked, photos, threads)
     if not layers.passed:
@@ -185,13 +220,14 @@ def doctor(
     form: Annotated[
         Form | None, typer.Option(help="Refuse, with the reason, if this cannot be made.")
     ] = None,
+    llama_cpp: LlamaCpp = None,
 ) -> None:
     """What a checkpoint is, and what can be made of it. Exit 2 where that is nothing, or not FORM."""
     from .doctor import examine, render, require
 
-    found = examine(checkpoint)
+    found = examine(checkpoint, llama_cpp)
     typer.echo(render(found))
-    require(checkpoint, form)
+    require(checkpoint, form, llama_cpp)
 
 
 @app.command()

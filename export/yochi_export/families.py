@@ -36,20 +36,23 @@ _MROPE = "M-RoPE: a picture's tokens have positions of three axes, which the joi
 _DEEPSTACK = "DeepStack: a picture enters several decoder layers, Transformers.js takes it to the first alone"
 _THREE = Cell("vision_encoder, embed_tokens, decoder_model_merged: for Transformers.js", "yochi-export onnx")
 
+_GGUF = "yochi-export gguf"
+_STOCK = Cell("text and mmproj: for llama-server, LM Studio, Ollama", _GGUF)
+
 TABLE: dict[Family, dict[Form, Cell]] = {
     Family.NANO: {
         Form.BUNDLE: Cell("what the box judges with", "yochi-export all"),
         Form.GGUF: Cell(_OWN),
         Form.ONNX: Cell(_OWN),
     },
-    Family.SMOLVLM: {Form.BUNDLE: Cell(_LATER), Form.GGUF: Cell(_LATER), Form.ONNX: _THREE},
+    Family.SMOLVLM: {Form.BUNDLE: Cell(_LATER), Form.GGUF: _STOCK, Form.ONNX: _THREE},
     Family.LLAVA: {
         Form.BUNDLE: Cell(_LATER),
-        Form.GGUF: Cell(f"{_LATER}; the text half alone where upstream cannot convert the mmproj"),
+        Form.GGUF: Cell("the text half alone: upstream cannot convert CLIP's vision half", _GGUF),
         Form.ONNX: _THREE,
     },
-    Family.QWEN2_5: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: Cell(_LATER), Form.ONNX: _THREE},
-    Family.QWEN3: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: Cell(_LATER), Form.ONNX: Cell(_DEEPSTACK)},
+    Family.QWEN2_5: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: _STOCK, Form.ONNX: _THREE},
+    Family.QWEN3: {Form.BUNDLE: Cell(_MROPE), Form.GGUF: _STOCK, Form.ONNX: Cell(_DEEPSTACK)},
 }
 
 MODEL_TYPES = {  # `model_type` of config.json

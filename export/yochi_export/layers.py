@@ -168,8 +168,8 @@ def _fed(trained: Trained, box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
             pixels.append(float(np.abs(found.pixels - case.pixels).max() * 128.0))
     except CannotJudge as e:
         fault = str(e)
-    yield _stage(IDS, "ids, places and answers that differ", ids, 0.0, fault)
-    yield _stage(PIXELS, "largest difference, of 256 levels", pixels, MAX_LEVELS, fault and "not reached")
+    yield stage_of(IDS, "ids, places and answers that differ", ids, 0.0, fault)
+    yield stage_of(PIXELS, "largest difference, of 256 levels", pixels, MAX_LEVELS, fault and "not reached")
 
 
 def _unlike(found: Fed, wanted: Fed) -> float:
@@ -193,8 +193,8 @@ def _seen(box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
             cells.append(float(np.abs(sight.cells - case.cells).mean()))
     except CannotJudge as e:
         fault = str(e)
-    yield _stage(EMBEDS, f"root mean square over spread, {storage}", embeds, MAX_EMBEDS[storage], fault)
-    yield _stage(CELLS, f"mean difference, {storage}", cells, MAX_CELLS[storage], fault and "not reached")
+    yield stage_of(EMBEDS, f"root mean square over spread, {storage}", embeds, MAX_EMBEDS[storage], fault)
+    yield stage_of(CELLS, f"mean difference, {storage}", cells, MAX_CELLS[storage], fault and "not reached")
 
 
 def _read(trained: Trained, box: _Box, cases: Sequence[Case]) -> Stage:
@@ -215,7 +215,7 @@ def _read(trained: Trained, box: _Box, cases: Sequence[Case]) -> Stage:
             found.append(float(np.concatenate([np.atleast_1d(divergence(*pair)) for pair in pairs]).mean()))
     except CannotJudge as e:
         fault = str(e)
-    return _stage(LOGITS, "KL to torch, mean of the answers", found, MAX_KL, fault)
+    return stage_of(LOGITS, "KL to torch, mean of the answers", found, MAX_KL, fault)
 
 
 def divergence(reference: Floats, ours: Floats) -> NDArray[np.float64]:
@@ -231,7 +231,8 @@ def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def _stage(name: str, measure: str, found: Sequence[float], bar: float, fault: str | None) -> Stage:
+def stage_of(name: str, measure: str, found: Sequence[float], bar: float, fault: str | None) -> Stage:
+    """The worst of what was `found`, of one record each."""
     # NumPy's maximum: Python's would lose a NaN among numbers.
     return Stage(name, measure, float(np.max(found)) if found and not fault else float("nan"), bar, fault)
 

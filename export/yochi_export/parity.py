@@ -139,6 +139,12 @@ def unlike(layers: Layers) -> dict[str, Any]:
     return {"records": 0, "layers": layers.as_json(), "status": "failed", "passed": False}
 
 
+def layers_alone(layers: Layers) -> dict[str, Any]:
+    """`parity.json` of what no engine of the box judges with yet: stages that agree prove no judgement."""
+    status = "undecided" if layers.passed else "failed"
+    return {"records": 0, "layers": layers.as_json(), "status": status, "passed": False}
+
+
 def _flips(ours: Scored, theirs: Scored) -> dict[str, int]:
     pairs = zip(theirs.verdicts, ours.verdicts, strict=True)
     counts = Counter(f"{was}->{now}" for was, now in pairs if was is not now)

@@ -39,11 +39,16 @@ def base_path(entry: BaseModelEntry) -> Path:
     return _stored(entry)
 
 
-def _stored(entry: BaseModelEntry) -> Path:
+def cache_folder() -> Path:
+    """Where Yochi keeps what it brought over the network, each under its hash or version."""
     cache = os.environ.get("XDG_CACHE_HOME")
     # The XDG specification: a relative path here is to be ignored.
     root = Path(cache) if cache and Path(cache).is_absolute() else Path.home() / ".cache"
-    return root / "yochi" / "base" / f"{entry.sha256}.gguf"
+    return root / "yochi"
+
+
+def _stored(entry: BaseModelEntry) -> Path:
+    return cache_folder() / "base" / f"{entry.sha256}.gguf"
 
 
 def find_base(entry: BaseModelEntry) -> Path:

@@ -20,6 +20,7 @@ from .rules_cli import rules_app
 from .signals_cli import signals_app
 from .taxonomy import Pack
 from .trust_cli import trust_app
+from .update_cli import install, rollback
 from .verdict import Verdict
 from .wording import Lang, display_language
 
@@ -31,8 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-bundle_app = typer.Typer(help="Show, check and complete the model bundle.", rich_markup_mode=None)
+bundle_app = typer.Typer(help="Show, check, complete and replace the model bundle.", rich_markup_mode=None)
 bundle_app.add_typer(trust_app, name="trust")
+bundle_app.command()(install)
+bundle_app.command()(rollback)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(audit_app, name="audit")
 app.add_typer(camera_app, name="camera")
@@ -42,11 +45,9 @@ app.add_typer(signals_app, name="signals")
 
 NoteText = Annotated[str | None, typer.Option("--note", help="The note's text.", show_default=False)]
 NoteFile = Annotated[Path | None, typer.Option(help="The note in a UTF-8 text file.", show_default=False)]
-BundleOption = Annotated[
-    Path | None, typer.Option("--bundle", help="Bundle folder instead of the shipped one.")
-]
+BundleOption = Annotated[Path | None, typer.Option("--bundle", help="Bundle folder instead of this box's.")]
 BundleFolder = Annotated[
-    Path | None, typer.Argument(metavar="DIR", help="Bundle folder (default: the shipped).")
+    Path | None, typer.Argument(metavar="DIR", help="Bundle folder (default: this box's).")
 ]
 AuditOption = Annotated[
     str | None,

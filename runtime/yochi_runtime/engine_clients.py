@@ -32,6 +32,10 @@ class VisionClient:
     def version(self) -> str:
         return str(self._engine.facts.get("version"))
 
+    @property
+    def starts(self) -> int:
+        return self._engine.starts
+
     def see(self, pixels: Pixels) -> Sight:
         """`pixels` (1, 3, 448, 448) float32 from `image.prepare`. EngineError unless all is sound."""
 
@@ -96,6 +100,10 @@ class LanguageClient:
     @property
     def version(self) -> str:
         return str(self._engine.facts.get("version"))
+
+    @property
+    def starts(self) -> int:
+        return self._engine.starts
 
     def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
         """Read `ids` as one segment; (len(asked), len(answers)) float32 logits, as `Language.tokens`."""

@@ -98,6 +98,17 @@ class Judge:
         """Whether a verdict may be given: a trusted bundle whose exporter's checks all passed."""
         return self.standing.trusted and self.bundle.manifest.proof.passed
 
+    @property
+    def versions(self) -> str:
+        """Of the engines' libraries."""
+        engines = (self._vision.version, self._language.version, self._signs.version)
+        return " / ".join(filter(None, engines))
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """How often each engine was started."""
+        return {"vision": self._vision.starts, "language": self._language.starts}
+
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
         stages, self._loading = self._loading, Stages()
@@ -198,7 +209,6 @@ class Judge:
 
     def _identities(self, inspection: Inspection) -> Identities:
         manifest = self.bundle.manifest
-        engines = (self._vision.version, self._language.version, self._signs.version)
         return Identities(
             bundle=self.bundle.sha256,
             base=manifest.base.sha256,
@@ -206,7 +216,7 @@ class Judge:
             prompt=manifest.prompt.sha256,
             frame=inspection.frame.sha256,
             note=inspection.note.sha256,
-            engine=" / ".join(filter(None, engines)),
+            engine=self.versions,
         )
 
     def _unproved(self) -> str:

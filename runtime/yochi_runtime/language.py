@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +42,11 @@ class _Log:
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=4)
         self._level = 0
-        self._callback = llama_cpp.llama_log_callback(self._take)  # must outlive the library's use of it
+        self.callback = llama_cpp.llama_log_callback(self._take)  # must outlive the library's use of it
 
     def install(self) -> None:
         self._lines.clear()
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        llama_cpp.llama_log_set(self.callback, ctypes.c_void_p(0))
 
     def _take(self, level: int, text: bytes, _user: Any) -> None:
         if level != _CONTINUED:
@@ -79,10 +79,12 @@ def llama_log() -> _Log:
 class Language:
     """A llama.cpp model and context. `position` counts what has been read, `width` is the embedding width.
 
-    A context manager; `close()` frees everything and may be called twice. Not for several threads at once.
+    `context`: positions that it holds. A context manager; `close()` frees everything and may be called twice.
+    Not for several threads at once.
     """
 
-    def __init__(self, base: Path, lora: Path | None = None, *, threads: int) -> None:
+    def __init__(self, base: Path, lora: Path | None = None, *, threads: int, context: int = CONTEXT) -> None:
+        self._room = context
         self._model: Any = None
         self._context: Any = None
         self._adapter: Any = None
@@ -110,8 +112,8 @@ class Language:
         if not self._model:
             raise _LOG.failure(f"load {base.name}")
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx = CONTEXT
-        settings.n_batch = settings.n_ubatch = CONTEXT  # a segment is never split
+        settings.n_ctx = self._room
+        settings.n_batch = settings.n_ubatch = self._room  # a segment is never split
         settings.n_outputs_max = settings.n_outputs_max_per_seq = MAX_ASKED
         settings.n_threads = settings.n_threads_batch = threads
         settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32
@@ -128,6 +130,17 @@ class Language:
         adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(self._adapter)
         if llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, (ctypes.c_float * 1)(1.0)):
             raise _LOG.failure(f"apply {lora.name}")
+
+    def encode(self, text: str, *, control: bool = False) -> list[int]:
+        """Ids by the GGUF's own vocabulary; `control`: names of control tokens become those."""
+        vocabulary = llama_cpp.llama_model_get_vocab(self._model)
+        data = text.encode()
+        room = len(data) + 2  # no token is shorter than a byte
+        found = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(vocabulary, data, len(data), found, room, False, control)
+        if count < 0:
+            raise _LOG.failure(f"make tokens of {len(data)} bytes")
+        return list(found[:count])
 
     def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
         """Read `ids` as one segment; (len(asked), len(answers)) float32 logits.
@@ -179,7 +192,7 @@ class Language:
             raise EngineError(
                 Reason.ENGINE_FAILED, "expected an open language model, it is closed; open it again"
             )
-        room = CONTEXT - self.position
+        room = self._room - self.position
         if not 0 < count <= room:
             raise EngineError(
                 Reason.ENGINE_FAILED,
@@ -235,7 +248,7 @@ class Language:
             llama_cpp.llama_model_free(self._model)
         self._model = self._context = self._adapter = None
 
-    def __enter__(self) -> "Language":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

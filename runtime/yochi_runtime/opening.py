@@ -1,35 +1,37 @@
 """What must hold before a bundle is loaded: it is whole, its prompt is the trained one, and it is let in."""
 
+import os
 from pathlib import Path
 
-from . import trust as shipped
 from .admission import Standing, admit, standing
 from .base import find_base
 from .bundle import Bundle, open_bundle
 from .errors import BundleError, Reason, UsageError, one_line
 from .image import PREPARATION
+from .installed import default_bundle
 from .mode import Mode
 from .prompt import Prompt, build_prompt
 from .tokens import TextTokenizer
 
 
 def read_bundle(path: Path | None) -> Bundle:
-    """The bundle in `path`, or the shipped one, every byte checked, whoever answers for it."""
+    """The bundle in `path`, or this box's, every byte checked, whoever answers for it."""
     return open_bundle(folder_of(path))
 
 
 def admitted(path: Path | None, trust: frozenset[str] = frozenset()) -> tuple[Bundle, Standing]:
-    """The bundle in `path`, or the shipped one, if this box lets it in; see `admission.admit`."""
+    """The bundle in `path`, or this box's, if this box lets it in; see `admission.admit`."""
     return admit(folder_of(path), trust)
 
 
 def folder_of(path: Path | None) -> Path:
-    """`path`, or the shipped bundle's folder; BundleError where that is gone."""
-    folder = path or shipped.shipped_bundle()
-    if path is None and not folder.exists():
+    """`path`, or the folder of this box's bundle (`default_bundle`); BundleError where that is gone."""
+    folder = path or default_bundle()
+    if path is None and not os.path.exists(folder):  # noqa: PTH110 -- no right to look is no error here
         raise BundleError(
             Reason.BUNDLE_MISSING,
-            f"expected the shipped bundle at {folder}, found none; install Yochi again or give --bundle",
+            f"expected this box's bundle at {folder}, found none; install it or Yochi again, "
+            "or give --bundle",
         )
     return folder
 

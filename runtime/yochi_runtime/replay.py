@@ -7,7 +7,6 @@ repeated are the times, and what a camera's gates measured from one frame to the
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +59,47 @@ def replay(
     UsageError where it cannot be: another bundle or rulebook than its own (a bundle that is given is taken,
     whichever it is), no kept picture, or a refusal by the camera's gates. Broken where row or picture are.
     """
+    row, recorded = _judged_row(log, number)
+    _check_bundle(row, bundle)
+    plant = _rules(row, recorded, rules, bundle)
+    inspection = _inspection(log, row, recorded)
+    with Judge.open(bundle, threads=threads) as judge:
+        return _again(recorded, inspection, judge, plant)
+
+
+def replay_with(log: Path, number: int, judge: Judge, rules: PlantRules | None) -> Replay:
+    """As `replay`, by an open judge and rules in force, which both must be the row's."""
+    row, recorded = _judged_row(log, number)
+    if judge.bundle.sha256 != row.bundle:
+        raise UsageError(
+            f"expected the bundle {str(row.bundle)[:12]}... of row {number}, the one in use is "
+            f"{judge.bundle.sha256[:12]}...; run `yochi replay {number} --bundle DIR`"
+        )
+    plant = None
+    if (ruling := recorded.rules) is not None:
+        if rules is None or rules.file.sha256 != recorded.identities.rules:
+            raise _other_rules(row, recorded, rules)
+        plant = PlantRules(rules.file, ruling.zone)
+    return _again(recorded, _inspection(log, row, recorded), judge, plant)
+
+
+def _judged_row(log: Path, number: int) -> tuple[Row, Judgement]:
     row = row_at(log, number)
     recorded = _recorded(row)
     if recorded.identities.bundle is None or row.note is None:
         raise UsageError(
             f"expected a row that was judged, got one that was not: {recorded.message}; give another row"
         )
-    _check_bundle(row, bundle)
-    plant, time = _rules(row, recorded, rules, bundle)
-    frame, note = _frame(log, row, recorded), Note(row.note)
-    with Judge.open(bundle, threads=threads) as judge:
-        found = attempt(lambda: judge.judge(Inspection(frame, note)))
-    judged = found if plant is None else attempt(lambda: plant.apply(found, note, time))
-    return compare(recorded, judged.model_copy(update={"camera": recorded.camera, "mode": recorded.mode}))
+    return row, recorded
+
+
+def _again(recorded: Judgement, inspection: Inspection, judge: Judge, plant: PlantRules | None) -> Replay:
+    """By the time the row's rulebook was asked for: what held at night holds when it is looked into."""
+    found, ruling = attempt(lambda: judge.judge(inspection)), recorded.rules
+    if plant is not None and ruling is not None:
+        ruled, time = plant, ruling.time
+        found = attempt(lambda: ruled.apply(found, inspection.note, time))
+    return compare(recorded, found.model_copy(update={"camera": recorded.camera, "mode": recorded.mode}))
 
 
 def _recorded(row: Row) -> Judgement:
@@ -89,28 +116,35 @@ def _check_bundle(row: Row, bundle: Path | None) -> None:
     found = read_bundle(bundle).sha256
     if bundle is None and found != row.bundle:
         raise UsageError(
-            f"expected the bundle {str(row.bundle)[:12]}... of row {row.sequence}, the shipped one is "
+            f"expected the bundle {str(row.bundle)[:12]}... of row {row.sequence}, this box has "
             f"{found[:12]}...; give that one, or the one to compare with, by --bundle DIR"
         )
 
 
-def _rules(
-    row: Row, recorded: Judgement, rules: Path | None, bundle: Path | None
-) -> tuple[PlantRules | None, datetime | None]:
-    """The row's rulebook and the time it was asked for: what held at night holds when it is looked into."""
+def _rules(row: Row, recorded: Judgement, rules: Path | None, bundle: Path | None) -> PlantRules | None:
     ruling = recorded.rules
     if ruling is None:
         if rules is not None:
             raise UsageError(f"expected no --rules, as row {row.sequence} was judged without; leave them out")
-        return None, None
-    plant, known = plant_rules(rules, ruling.zone if rules else None, bundle), recorded.identities.rules
-    if plant is None or plant.file.sha256 != known:
-        found = f"{plant.file.sha256[:12]}..." if plant else "none"
-        raise UsageError(
-            f"expected the rulebook {ruling.rulebook} {ruling.version} ({str(known)[:12]}...) of row "
-            f"{row.sequence}, got {found}; give it by --rules FILE"
-        )
-    return plant, ruling.time
+        return None
+    plant = plant_rules(rules, ruling.zone if rules else None, bundle)
+    if plant is None or plant.file.sha256 != recorded.identities.rules:
+        raise _other_rules(row, recorded, plant)
+    return plant
+
+
+def _other_rules(row: Row, recorded: Judgement, plant: PlantRules | None) -> UsageError:
+    ruling, known = recorded.rules, recorded.identities.rules
+    title = f"{ruling.rulebook} {ruling.version} " if ruling else ""
+    found = f"{plant.file.sha256[:12]}..." if plant else "none"
+    return UsageError(
+        f"expected the rulebook {title}({str(known)[:12]}...) of row {row.sequence}, got {found}; "
+        "give it by --rules FILE"
+    )
+
+
+def _inspection(log: Path, row: Row, recorded: Judgement) -> Inspection:
+    return Inspection(_frame(log, row, recorded), Note(row.note or ""))
 
 
 def _frame(log: Path, row: Row, recorded: Judgement) -> Frame:

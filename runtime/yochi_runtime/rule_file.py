@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from . import trust
 from .bundle import PACK
 from .errors import UsageError
+from .installed import default_bundle
 from .rule_conditions import Clause, Facts, answer, clauses_of, facts_of
 from .rulebook import Example, Rulebook, parse_rulebook
 from .ruling import Effect
@@ -113,9 +113,9 @@ def rules_text(path: Path) -> str:
 
 
 def pack_of(bundle: Path | None) -> Pack:
-    """The pack whose slots the rules speak of: that of `bundle` (default: the shipped one).
+    """The pack whose slots the rules speak of: that of `bundle` (default: this box's).
 
     A bundle without one cannot judge anyway, and the default pack serves to read the rules.
     """
-    file = (bundle or trust.shipped_bundle()) / PACK
+    file = (bundle or default_bundle()) / PACK
     return load_pack(file if file.is_file() else None)

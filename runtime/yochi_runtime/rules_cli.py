@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from . import trust
 from .bundle import open_bundle
 from .command_line import show_details
 from .errors import UsageError
+from .installed import default_bundle
 from .rule_file import pack_of, read_rules
 from .rule_findings import findings
 from .rule_words import explain as in_words
@@ -19,7 +19,7 @@ rules_app = typer.Typer(help="Check, test and explain the plant's rulebook.", ri
 
 RulesFile = Annotated[Path, typer.Argument(metavar="FILE", help="The rulebook (TOML).", show_default=False)]
 BundleOption = Annotated[
-    Path | None, typer.Option("--bundle", help="Bundle that will judge instead of the shipped one.")
+    Path | None, typer.Option("--bundle", help="Bundle that will judge instead of this box's.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Tracebacks on stderr.")]
 
@@ -31,7 +31,7 @@ def check(file: RulesFile, bundle: BundleOption = None, debug: Debug = False) ->
     A line for each failing example, conflict, duplicate, and unreachable or shadowed rule, and then exit 2.
     """
     _set_up(debug)
-    opened = open_bundle(bundle or trust.shipped_bundle())
+    opened = open_bundle(bundle or default_bundle())
     rules = read_rules(file, opened.pack)
     found = findings(rules, opened.not_trained())
     for line in found:

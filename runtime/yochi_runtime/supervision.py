@@ -37,6 +37,7 @@ class Supervised:
         self._last = EngineError(Reason.ENGINE_FAILED, f"expected an open {kind} engine, it is closed")
         self._not_before = 0.0
         self.facts: Mapping[str, Any] = {}
+        self.starts = 0
         self._guarded(self._start)
 
     def ask(self, head: Mapping[str, Any], arrays: Arrays, read: Callable[[Message], T]) -> T:
@@ -70,6 +71,7 @@ class Supervised:
         return self._process
 
     def _start(self) -> EngineProcess:
+        self.starts += 1
         try:
             self._process = EngineProcess(self._kind)
         except OSError as e:

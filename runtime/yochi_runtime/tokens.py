@@ -27,6 +27,10 @@ class TextTokenizer:
         ids: list[int] = self._bpe.encode(self._glossary.read(text), add_special_tokens=False).ids
         return ids
 
+    def as_written(self) -> "TextTokenizer":
+        """Without the glossary: for what is said, which is in the reader's own language."""
+        return TextTokenizer(self._bpe)
+
     def decode(self, ids: list[int]) -> str:
         text: str = self._bpe.decode(ids, skip_special_tokens=False)
         return text

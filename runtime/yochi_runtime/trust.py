@@ -7,7 +7,7 @@ writes it here, in the same commit as the bundle.
 from importlib import resources
 from pathlib import Path
 
-SHIPPED_MANIFEST_SHA256 = "4ffaf6f37dfc25ab6a4d90c72c48837a71af72a4c8eceb14c93037634e4d820c"
+SHIPPED_MANIFEST_SHA256 = "f7e92376caadad497750df2498573edeb415b5ddd078d66e3b08c90e7d4dbadf"
 
 
 def shipped_bundle() -> Path:

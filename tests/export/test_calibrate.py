@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from yochi_bench.scored import score
 from yochi_bench.verdicts import row
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.taxonomy import Slot, Source
-from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, calibrate, draft
+from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, applied, calibrate, draft
 from yochi_train.calibration_error import calibration_errors
 from yochi_train.thresholds import (
     CAUTION,
@@ -18,6 +19,7 @@ from yochi_train.thresholds import (
     PLATEAU,
     PROCEED_RECALL,
     STOP,
+    UNFITTED,
     Validation,
     VerdictTable,
     choose,
@@ -153,6 +155,29 @@ def test_the_search_gives_the_verdicts_that_the_box_gives(bundle: Bundle, hot: A
     values = {name: float(scored.threshold[columns[0]]) for name, columns in data.groups().items()}
     values |= {CAUTION: own.threshold_caution, STOP: own.threshold_stop}
     assert VerdictTable(data).verdicts(values) == [v.value for v in scored.verdicts]
+
+
+SIGN = "image_text:steering_text"
+
+
+def test_signs_are_fitted_where_they_were_read_and_judged_nowhere_else(tmp_path: Path, hot: Answers) -> None:
+    """Half of the records were read; the verdicts of the search are those of the box, both halves."""
+    bundle = open_bundle(make_bundle(tmp_path, signs=True).folder)
+    drawn_records = drawn.records(bundle.pack, 600)
+    records = [r.model_copy(update={"sign": ("words", None)[i % 2]}) for i, r in enumerate(drawn_records)]
+    found = calibrate(bundle, records, hot)
+    assert found.calibration.slots[SIGN].temperature != PLAIN.temperature
+    assert found.calibration.slots[SIGN].threshold == found.chosen.values["image_text"]
+    made = Bundle(bundle.path, bundle.sha256, bundle.manifest, bundle.pack, found.calibration)
+    scored = score(made, records, hot)
+    column = scored.column(SIGN)
+    assert np.isnan(scored.probability[:, column]).tolist() == [i % 2 == 1 for i in range(600)]
+    assert set(scored.truth[1::2, column]) == {-1}
+    data = applied(found.calibration, bundle, records, hot)
+    assert VerdictTable(data).verdicts(found.chosen.values) == [v.value for v in scored.verdicts]
+    unread = calibrate(bundle, drawn_records, hot)
+    assert unread.calibration.slots[SIGN].threshold == UNFITTED
+    assert "image_text" not in unread.chosen.values
 
 
 def one_source(p: list[float], truth: list[int], verdict: Sequence[str]) -> Validation:

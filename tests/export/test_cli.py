@@ -11,7 +11,7 @@ COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands
 
 def test_every_step_has_a_command() -> None:
     assert [
-        *("all", "calibrate", "compare", "doctor", "keygen", "lora", "onnx", "pack", "parity"),
+        *("all", "calibrate", "compare", "doctor", "gguf", "keygen", "lora", "onnx", "pack", "parity"),
         *("quantize", "ship", "sign", "sweep", "unpack"),
     ] == COMMANDS
 

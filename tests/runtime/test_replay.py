@@ -82,7 +82,7 @@ def test_another_bundle_only_when_told(
     monkeypatch.setattr(trust, "shipped_bundle", lambda: made.folder)
     code, out, err = yochi("replay", 1, "--audit", log)
     assert (code, out) == (2, "")
-    assert f"the shipped one is {made.sha256[:12]}...; give that one, or" in err
+    assert f"this box has {made.sha256[:12]}...; give that one, or" in err
     code, out, err = yochi("replay", 1, "--audit", log, "--bundle", made.folder)
     assert (code, err) == (1, "")
     said = dict(line.split(": ", 1) for line in out.splitlines())

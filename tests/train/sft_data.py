@@ -1,5 +1,6 @@
 """Records, photos and features for runs that take a second."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,17 @@ def write_sft_data(root: Path, pack: Pack) -> Path:
     # The small tokenizer knows few words: whole notes would burst the prompt.
     short = (r.model_copy(update={"note": f"Note {i}"}) for i, r in enumerate(records))
     write_records(short, root / "records" / "train.jsonl")
+    write_instructions(root / "instructions.jsonl")
     fake_cache(root / "features", [p.image for p in read_photos(root / "photos")])
     return root
+
+
+def write_instructions(file: Path) -> Path:
+    """Three of them; one reply is long."""
+    replies = ("Yes", "No", "Word by word, a long reply")
+    rows = ({"instruction": f"Say {i}", "reply": reply} for i, reply in enumerate(replies))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return file
 
 
 def settings_of(data: Path, **changes: Any) -> SftSettings:
@@ -40,5 +50,8 @@ def settings_of(data: Path, **changes: Any) -> SftSettings:
         "warmup": 2,
         "checkpoint_every": 1,
         "threads": 1,
+        "explanation_tokens": 400,  # the small tokenizer spells most words
+        "anchors": data / "instructions.jsonl",
+        "utility": data / "instructions.jsonl",
     }
     return SftSettings.model_validate(chosen | changes)

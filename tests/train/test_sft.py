@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
+from yochi_train.loss import PART_WEIGHT
 from yochi_train.nano.slots import NanoSlots
 from yochi_train.policy import precision_of
 from yochi_train.records import read_records
@@ -73,7 +74,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_a_run_leaves_what_the_export_needs(undisturbed: Path, data: Path) -> None:
     model = undisturbed / "model"
     names = {"adapter", "projector.safetensors", "tokenizer.json", "glossary.tsv", "pack.toml"}
-    names |= {"positives.json"}
+    names |= {"positives.json", "explains.json"}
     assert {p.name for p in model.iterdir()} == names
     assert steps_logged(undisturbed) == [1, 2, 3, 4]
     positives = json.loads((model / "positives.json").read_text(encoding="utf-8"))
@@ -127,6 +128,32 @@ def test_a_run_that_filled_the_disk_goes_on_to_the_same_weights(
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
 
 
+def test_what_is_said_and_anchors_are_learned_beside_the_slots(undisturbed: Path) -> None:
+    lines = [json.loads(line) for line in (undisturbed / "log.jsonl").read_text("utf-8").splitlines()]
+    assert all(line["explanation"] > 0 and line["anchors"] > 0 for line in lines)
+    first = lines[0]
+    readout = sum(weight * first[name] for name, weight in PART_WEIGHT.items())
+    beside = 0.2 * first["explanation"] + 0.2 * first["anchors"]
+    assert first["loss"] == pytest.approx(readout + beside, rel=1e-5)
+    measured = json.loads((undisturbed / "utility.json").read_text(encoding="utf-8"))
+    assert measured["before"]["replies"] == measured["after"]["replies"] == 3
+    assert measured["before"]["loss"] != measured["after"]["loss"]
+    page = (undisturbed / "report.html").read_text(encoding="utf-8")
+    assert f"<td>{measured['before']['loss']:.4f}</td><td>{measured['after']['loss']:.4f}</td>" in page
+
+
+def test_explanations_change_no_readout(data: Path, tmp_path: Path) -> None:
+    """The first step's parts, to the bit, without anything beside them."""
+    plain = {"explanation_weight": 0, "anchors": None, "utility": None}
+    lines = []
+    for name, changes in (("with", {}), ("without", plain)):
+        run(data, tmp_path / name, steps=1, **changes)
+        lines.append(json.loads((tmp_path / name / "log.jsonl").read_text(encoding="utf-8")))
+    assert [lines[0][part] for part in PART_WEIGHT] == [lines[1][part] for part in PART_WEIGHT]
+    assert "explanation" not in lines[1]
+    assert not (tmp_path / "without" / "model" / "explains.json").exists()
+
+
 def test_a_finished_run_is_not_trained_again(data: Path, undisturbed: Path) -> None:
     before = weights(undisturbed / "model")
     run(data, undisturbed)
@@ -143,7 +170,7 @@ def test_a_folder_with_another_run_is_refused(data: Path, undisturbed: Path) -> 
 def test_run_json_says_what_the_run_is_made_of(undisturbed: Path) -> None:
     text = (undisturbed / "run.json").read_text(encoding="utf-8")
     made_of = json.loads(text)
-    assert set(made_of["data"]) == {"pictures.jsonl", "train.jsonl"}
+    assert set(made_of["data"]) == {"pictures.jsonl", "train.jsonl", "anchors"}
     assert made_of["settings"]["steps"] == STEPS
     assert set(made_of["versions"]) == {"python", "torch", "transformers", "peft"}
     assert str(undisturbed.parent) not in text  # no path of a machine
@@ -157,6 +184,15 @@ def test_a_loss_that_is_no_number_ends_the_run(data: Path, tmp_path: Path) -> No
         train(settings_of(data), NanoSlots(model, processor), tmp_path)
     assert not (tmp_path / "checkpoint.pt").exists()
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("name", ["anchors", "utility"])
+def test_missing_instructions_are_named_before_anything_is_written(
+    data: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match=r"expected a file of instructions .*none\.jsonl, found none"):
+        run(data, tmp_path, **{name: tmp_path / "none.jsonl"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_records_are_named(data: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from yochi_train.plan import plan
 from yochi_train.readout import Logits
 from yochi_train.records import read_records
 from yochi_train.sft import Trainer, train
+from yochi_train.speech import Text
 from yochi_train.vlm import hub
 from yochi_train.vlm.families import FAMILIES
 from yochi_train.vlm.merge import merge
@@ -50,6 +51,11 @@ def opened(model: Path, data: Path) -> VlmSlots:
     return slots
 
 
+def unread(notes: Sequence[Sequence[str]]) -> list[list[str | None]]:
+    """Signs that nobody looked at."""
+    return [[None] * len(of_picture) for of_picture in notes]
+
+
 def whole_pass(slots: VlmSlots, vlm: Any, image: str, note: str) -> Logits:
     """The whole prompt of one picture and one note at once, through the model's own forward."""
     inputs, p = slots.images([image])[0], slots.chat.prompt
@@ -62,11 +68,6 @@ def whole_pass(slots: VlmSlots, vlm: Any, image: str, note: str) -> Logits:
     cues = logits[[len(shown) - len(p.look) + at for at in p.look_at]][:, yes_no]
     rest = logits[[len(logits) - len(p.slots) + at for at in p.slots_at]]
     return Logits(cues[None], rest[:-1, yes_no][None], rest[-1:, list(p.answers.verdict)])
-
-
-def unread(notes: Sequence[Sequence[str]]) -> list[list[None]]:
-    """Nobody looked for words in any picture."""
-    return [[None] * len(of_picture) for of_picture in notes]
 
 
 def test_a_picture_shown_once_and_its_notes_are_the_models_own_passes(model: Path, data: Path) -> None:
@@ -85,9 +86,63 @@ def test_a_picture_shown_once_and_its_notes_are_the_models_own_passes(model: Pat
     assert float((read.cues[0] - read.cues[1]).abs().max()) > 1e-3, "another picture, other answers"
 
 
+def whole_text(slots: VlmSlots, vlm: Any, image: str, note: str, text: Text) -> Tensor:
+    """The log-probability of what is said after that prompt, all in one pass of the model's own forward."""
+    inputs, p = slots.images([image])[0], slots.chat.prompt
+    before = [*slots.reader.shown(inputs), *p.sign(), *slots.chat.note(note), *slots.chat.turn, *p.slots]
+    ids = torch.tensor([[*before, *text.given, *text.said]])
+    grid = (
+        {"mm_token_type_ids": (ids == vlm.config.image_token_id).int()} if "image_grid_thw" in inputs else {}
+    )
+    logits = vlm(input_ids=ids, attention_mask=torch.ones_like(ids), **inputs, **grid).logits[0]
+    at = range(ids.shape[1] - len(text.said) - 1, ids.shape[1] - 1)
+    found: Tensor = logits.log_softmax(-1)[at, list(text.said)]
+    return found
+
+
+def test_what_is_said_is_the_models_own_pass_and_changes_no_slot(model: Path, data: Path) -> None:
+    slots = opened(model, data)
+    notes = [["Note one", "Fall two three four"], ["Stop."]]
+    texts = [[Text((3, 4), (5, 6, 7)), Text((8,), (9,))], [], [Text((20, 21, 22), (23, 24))]]
+    with torch.no_grad():
+        plain = slots.read(slots.images(list(SHAPES)), notes, unread(notes))
+        read, logs = slots.read_on(slots.images(list(SHAPES)), notes, unread(notes), texts)
+        expected = [
+            whole_text(slots, slots.language, "wide.png", "Note one", texts[0][0]),
+            whole_text(slots, slots.language, "wide.png", "Note one", texts[0][1]),
+            whole_text(slots, slots.language, "tall.png", "Stop.", texts[2][0]),
+        ]
+    for name in ("cues", "risks", "verdict"):
+        assert torch.equal(getattr(plain, name), getattr(read, name)), name
+    assert [len(of) for of in logs] == [2, 0, 1]
+    for found, wanted in zip([log for of in logs for log in of], expected, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_an_instruction_is_in_the_models_own_chat_form(model: Path, data: Path) -> None:
+    slots = opened(model, data)
+    turn: Any = [{"role": "user", "content": [{"type": "text", "text": "Say fall"}]}]
+    template: Any = slots._hub.template
+    wanted: Any = slots._hub.tokenizer.apply_chat_template(
+        turn, chat_template=template, tokenize=False, add_generation_prompt=True
+    )
+    texts = [slots.instructed("Say fall", "fall"), slots.instructed("Say fire and smoke", "no")]
+    bos = slots._hub.tokenizer.bos_token or ""
+    said: Any = slots._hub.tokenizer.decode(list(texts[0].given))
+    assert said.removeprefix(bos) == wanted.removeprefix(bos)
+    assert texts[0].said[-1] == slots._hub.tokenizer.eos_token_id
+    with torch.no_grad():
+        logs, likeliest = slots.alone(texts)
+        for text, log, top in zip(texts, logs, likeliest, strict=True):
+            logits = slots.language(input_ids=torch.tensor([[*text.given, *text.said]])).logits[0]
+            own = logits[len(text.given) - 1 : -1].log_softmax(-1)
+            torch.testing.assert_close(log, own[range(len(text.said)), list(text.said)], atol=1e-5, rtol=1e-4)
+            assert top.tolist() == (own.argmax(-1) == torch.tensor(text.said)).tolist()
+
+
 def test_a_step_is_the_step_of_plain_torch(model: Path, data: Path, tmp_path: Path) -> None:
     """The same loss from whole passes, one record at a time, and the same AdamW: the same LoRA."""
-    settings = sft_settings(data, model)
+    settings = sft_settings(data, model, explanation_tokens=400)
     records = read_records(data / "records" / "train.jsonl")
     ours, theirs = (Trainer(opened(model, data), settings, records, tmp_path) for _ in range(2))
     with torch.no_grad():
@@ -105,6 +160,14 @@ def test_a_step_is_the_step_of_plain_torch(model: Path, data: Path, tmp_path: Pa
     )
     target = targets(records, [pack[0] for pack in packs], theirs.pack)
     loss, _ = readout_loss(logits, target, theirs.pack, settings.risk_positive_weight)
+    said = [one for one in (theirs.explainer.of(r) for r in records[:1]) if one]  # the first of a picture
+    assert len(said) == 1
+    logs = [
+        whole_text(theirs.model, theirs.language, pack[i].image, pack[i].note, one.text)[list(one.known)]
+        for pack in packs
+        for i, one in enumerate(said)
+    ]
+    loss = loss - settings.explanation_weight * torch.cat(logs).mean()
     optimizer = torch.optim.AdamW(theirs.lora, lr=settings.lora_rate, weight_decay=0.01)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(theirs.lora, 1.0)
@@ -125,7 +188,8 @@ def test_the_loss_falls_and_the_merged_model_says_the_same(model: Path, data: Pa
     made = train(settings, slots, tmp_path / "run")
     losses = [float(line.split('"loss": ')[1].split(",")[0]) for line in _log(tmp_path / "run")]
     assert losses[-1] < losses[0], "the same batch again and again"
-    assert {p.name for p in made.iterdir()} == {"adapter", "base.json", "pack.toml", "positives.json"}
+    names = {"adapter", "base.json", "pack.toml", "positives.json", "explains.json"}
+    assert {p.name for p in made.iterdir()} == names
     folder = merge(tmp_path / "run", str(model), tmp_path / "merged")
     again = VlmSlots.open(str(folder), folder / "pack.toml")
     again.prepare(settings)

@@ -55,7 +55,8 @@ draw() {
 # learn NAME STEPS SEED FEATURES [START PROJECTOR-STEPS]: training on them, once each
 learn() {
   local name=$1 settings=("records = \"records-$1\"" 'photos = "photos"' "features = \"$4\"" "seed = $3")
-  settings+=("steps = $(steps "$2")" "packs = $packs")
+  # The box does not write yet: its explanations would make a step longer for nothing.
+  settings+=("steps = $(steps "$2")" "packs = $packs" 'explanation_weight = 0')
   if [ -n "${5-}" ]; then
     settings+=("start = \"sft-$5\"" 'lora_rate = 8e-4' "projector_steps = $6")
   fi

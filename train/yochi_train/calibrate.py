@@ -21,10 +21,10 @@ from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import Pack, Slot, Source
 from yochi_runtime.verdict import JUDGED
 
-from .thresholds import CAUTION, GRID, STOP, Chosen, Validation, choose
+from .thresholds import CAUTION, GRID, STOP, UNFITTED, Chosen, Validation, choose
 
 MIN_EXAMPLES = 30
-PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=0.5)
+PLAIN = SlotCalibration(temperature=1.0, bias=0.0, threshold=UNFITTED)
 DIGITS = 6
 Floats = NDArray[np.float64]
 
@@ -77,8 +77,11 @@ def calibrate(trained: Trained, records: Sequence[Record], answers: Answers) -> 
 def with_thresholds(calibration: Calibration, trained: Trained, chosen: Chosen) -> Calibration:
     """`calibration` with the `chosen` thresholds of every judged risk and of the verdict slot."""
     slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    values = chosen.values
     own = {
-        slot.id: calibration.slots[slot.id].model_copy(update={"threshold": chosen.values[str(slot.source)]})
+        slot.id: calibration.slots[slot.id].model_copy(
+            update={"threshold": values.get(str(slot.source), UNFITTED)}
+        )
         for slot, judged in zip(slots, judged_slots(trained), strict=True)
         if judged and _is_risk(slot)
     }

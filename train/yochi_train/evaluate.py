@@ -80,12 +80,7 @@ def evaluate_bundle(
     pairs = few(scene_pairs(tested), per_set)
     with Box(bundle, photos) as box:
         ask, opened = _Asker(box, photos, out / "answers"), box.bundle
-        built = TestSet(pictures, opened.pack, seed, pack_folder).build()
-        reads = judges_signs(opened)
-        if reads:
-            built[UNSTEERED], built[STEERED] = steered(built["verdicts"], opened.pack, seed)
-        else:
-            del built["signs"]
+        built = _built(TestSet(pictures, opened.pack, seed, pack_folder), opened, seed)
         sets = {name: few(rows, per_set) for name, rows in built.items()}
         sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
         scored = {name: score(opened, rows, ask(name, rows)) for name, rows in sets.items()}
@@ -111,12 +106,22 @@ def evaluate_bundle(
         ),
         combination_table(scored, draws.seed, draws.resamples),
         order_table(scored["notes"], in_turn),
-        *(_sign_tables(scored, draws) if reads else []),
+        *(_sign_tables(scored, draws) if STEERED in scored else []),
         *([] if of_shown is None else _scene_tables(opened, train, shown, of_shown, cached, photos, draws)),
     ):
         report.tables.append(table)
         report.bars += bars
     return _write(report, out)
+
+
+def _built(tests: TestSet, bundle: Bundle, seed: int) -> dict[str, list[Record]]:
+    """The test sets; those of signs for a bundle that judges them."""
+    built = tests.build()
+    if judges_signs(bundle):
+        built[UNSTEERED], built[STEERED] = steered(built["verdicts"], bundle.pack, seed)
+    else:
+        del built["signs"]
+    return built
 
 
 def _sign_tables(scored: Mapping[str, Scored], draws: Draws) -> list[Section]:

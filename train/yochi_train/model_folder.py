@@ -5,16 +5,23 @@ projector.safetensors                    projector and cue heads
 encoder.safetensors                      the encoder, where `tune` opened it; else it is the pretrained one
 tokenizer.json, glossary.tsv, pack.toml  what its prompt is made of
 positives.json                           how much each slot was trained on
+explains.json                            that it learned to explain: in which form, in how many tokens
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from yochi_runtime.errors import UsageError
+from yochi_runtime.explanation import FORM
+
 MODEL, ADAPTER, PROJECTOR = "model", "adapter", "projector.safetensors"
 ENCODER = "encoder.safetensors"
 ADAPTER_WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
+
+EXPLAINS = "explains.json"
 
 
 @contextmanager
@@ -32,3 +39,19 @@ def new_model(run: Path, like: Path | None = None) -> Iterator[Path]:
     yield partial
     shutil.rmtree(made, ignore_errors=True)
     partial.rename(made)
+
+
+def write_explains(model: Path, tokens: int) -> None:
+    """`tokens`: of an explanation, at most."""
+    (model / EXPLAINS).write_text(json.dumps({"form": FORM, "tokens": tokens}) + "\n", encoding="utf-8")
+
+
+def explains(model: Path) -> bool:
+    """Whether it learned to. UsageError where it learned another form than this version's."""
+    file = model / EXPLAINS
+    if not file.is_file():
+        return False
+    form = json.loads(file.read_text(encoding="utf-8"))["form"]
+    if form != FORM:
+        raise UsageError(f"expected explanations of the form {FORM}, got {form} in {file}; train it anew")
+    return True

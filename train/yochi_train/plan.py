@@ -20,6 +20,7 @@ from .records import PACK_NOTES, read_records
 from .settings import PolicySettings, SftSettings
 from .sft import Trainer
 from .slot_model import SlotModel
+from .utility import check_instructions
 
 TIMED = 3  # steps of each kind, after one that is not counted
 READ = 2000  # notes whose tokens are counted
@@ -30,6 +31,7 @@ def plan(settings: SftSettings, model: SlotModel, out: Path) -> str:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     records = read_records(settings.records / "train.jsonl")
+    check_instructions(settings, model)
     features = encoded_photos(settings)
     model.pretend(settings, sorted({r.image for r in records}))
     trainer = Trainer(model, settings, records, out)
@@ -52,6 +54,7 @@ def plan(settings: SftSettings, model: SlotModel, out: Path) -> str:
             f"{settings.steps:,}, each of {settings.packs} x {PACK_NOTES} notes: {passes:.2f} passes",
         ),
         ("tokens", _tokens(model, records)),
+        *_beside(trainer, records),
         ("trained", f"{lora:,} of LoRA{_of_projector(model, moving)}"),
         ("not trained", f"{still:,}, in {str(trainer.precision).removeprefix('torch.')}"),
         *features,
@@ -59,6 +62,20 @@ def plan(settings: SftSettings, model: SlotModel, out: Path) -> str:
         ("time", f"{minutes:.0f} min: {each}"),
     ]
     return "\n".join(f"{name + ':':14}{value}" for name, value in rows)
+
+
+def _beside(trainer: Trainer, records: Sequence[Record]) -> list[tuple[str, str]]:
+    """The rows about what is learned beside the slots."""
+    s, rows = trainer.settings, list[tuple[str, str]]()
+    if s.explanation_weight:
+        some = records[:: max(1, len(records) // READ)]
+        lengths = [len(made.said) for made in map(trainer.explainer.of, some) if made]
+        median = f", {statistics.median(lengths):g} tokens at the median" if lengths else ""
+        told = f"{len(lengths):,} of {len(some):,} notes looked at have one{median}"
+        rows.append(("explanations", f"{told}; {s.explained} a picture and step"))
+    if trainer.anchors:
+        rows.append(("anchors", f"{len(trainer.anchors):,}, {s.anchors_a_step} a step"))
+    return rows
 
 
 def encoded_photos(settings: PolicySettings) -> list[tuple[str, str]]:

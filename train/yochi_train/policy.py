@@ -23,6 +23,7 @@ from .processes import ALONE, Processes
 from .readout import Logits
 from .settings import PolicySettings
 from .slot_model import Images, SlotModel
+from .speech import Drawn, Draws, Text
 
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -63,13 +64,33 @@ class Policy:
 
     def read(self, packs: Sequence[Sequence[Record]], images: Images) -> Logits:
         """Every slot of packs of records, each pack on its own picture of `images`."""
-        notes = [[record.note for record in pack] for pack in packs]
-        signs = [[record.sign for record in pack] for pack in packs]
+        with self._in_precision():
+            return self.model.read(images, *_written(packs))
+
+    def read_on(
+        self, packs: Sequence[Sequence[Record]], images: Images, texts: Sequence[Sequence[Text]]
+    ) -> tuple[Logits, list[list[Tensor]]]:
+        """`read`, and the log-probabilities of the tokens of each record's `texts`."""
+        with self._in_precision():
+            return self.model.read_on(images, *_written(packs), texts)
+
+    def draw(self, packs: Sequence[Sequence[Record]], images: Images, draws: Draws) -> list[list[Drawn]]:
+        """Texts after each record's slots."""
+        with self._in_precision():
+            return self.model.draw(images, *_written(packs), draws)
+
+    def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:
+        """Of texts without a picture: as `SlotModel.alone`."""
+        with self._in_precision():
+            return self.model.alone(texts)
+
+    @contextmanager
+    def _in_precision(self) -> Iterator[None]:
         bf16 = torch.autocast(
             self.model.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
         )
         with bf16, disable_input_dtype_casting(self.language):  # PEFT would widen every input to float32
-            return self.model.read(images, notes, signs)
+            yield
 
     def lora_weights(self) -> list[Tensor]:
         """A copy that later steps do not change."""
@@ -97,6 +118,12 @@ class Policy:
         self.model.save(folder)
         write_positives(positives, folder)
         return folder
+
+
+def _written(packs: Sequence[Sequence[Record]]) -> tuple[list[list[str]], list[list[str | None]]]:
+    """Notes, and the words that were read in their pictures."""
+    notes = [[record.note for record in pack] for pack in packs]
+    return notes, [[record.sign for record in pack] for pack in packs]
 
 
 def check_finite(loss: Tensor, step: int) -> None:

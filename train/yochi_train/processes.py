@@ -86,6 +86,11 @@ class Processes:
         self._reach([total], distributed.all_reduce)
         return total
 
+    def part_of_mean(self, mean: Tensor, count: int) -> Tensor:
+        """What `mean`, of `count` values here, adds to the mean of all processes' values."""
+        everywhere = int(self.sum(torch.tensor(count)))
+        return mean * (count / everywhere) if count else mean.new_zeros(())
+
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Of all processes, in place; a parameter without a gradient here has none anywhere."""
         self._reach([p.grad for p in parameters if p.grad is not None], distributed.all_reduce)

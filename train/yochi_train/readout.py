@@ -2,17 +2,19 @@
 
 A pack of notes shares one picture. Prefix, picture and cue slots run once; their keys and values are repeated
 for the notes, as the box reuses its cache. Answers are read from the hidden state before each placeholder.
+What is said after the slots goes on from that cache in a pass of its own, which changes no answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
-from transformers.cache_utils import CacheLayerMixin
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from yochi_runtime.prompt import Prompt
+
+from .speech import Answered, Drawn, Draws, Speaker, Text, repeat
 
 GROUP = 8  # notes of a like length that are read together
 ROUND = 8  # their padded length is a multiple of this: few shapes, whose kernels are then ready
@@ -58,6 +60,7 @@ class SlotReader:
     ) -> None:
         self._body, self._embeddings, self.prompt = body, embeddings, prompt
         self._output, self._turn = output or embeddings, turn
+        self.speaker = Speaker(body, embeddings, self._output)
 
     def read(
         self,
@@ -72,24 +75,78 @@ class SlotReader:
         Notes are grouped by length inside, so that short ones do not pay for long ones. Answers are float32
         in every precision of the model.
         """
-        return self._read_after(self._look(images), notes, owner, signs or [None] * len(notes))
+        return self._read_after(self._look(images), self._words(notes, signs), owner)[0]
+
+    def read_on(
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[int]],
+        owner: Tensor,
+        signs: Sequence[str | None],
+        texts: Sequence[Sequence[Text]],
+    ) -> tuple[Logits, list[list[Tensor]]]:
+        """`read`, and the log-probability of every token that each note's `texts` say: (len(said),) each."""
+        return self._read_after(self._look(images), self._words(notes, signs), owner, texts)
+
+    def draw(
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[int]],
+        owner: Tensor,
+        signs: Sequence[str | None],
+        draws: Draws,
+    ) -> list[list[Drawn]]:
+        """Texts after each note, as many as `draws.given` has for it."""
+        with torch.no_grad():
+            return self._draw_after(self._look(images), self._words(notes, signs), owner, draws)
+
+    def _words(
+        self, notes: Sequence[Sequence[int]], signs: Sequence[str | None] | None
+    ) -> list[tuple[int, ...]]:
+        """Signs with notes."""
+        seen = signs or [None] * len(notes)
+        return [(*self.prompt.sign(sign), *note) for sign, note in zip(seen, notes, strict=True)]
 
     def look(self, images: Tensor) -> Tensor:
         """Cue logits alone, (B, C, 2)."""
         return self._look(images).cues
 
     def _read_after(
-        self, seen: Seen, notes: Sequence[Sequence[int]], owner: Tensor, signs: Sequence[str | None]
-    ) -> Logits:
-        said = [(*self.prompt.sign(sign), *note) for sign, note in zip(signs, notes, strict=True)]
-        order = sorted(range(len(said)), key=lambda i: len(said[i]))
-        risks: list[Tensor] = [torch.empty(0)] * len(said)
-        for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
-            hidden = self._answer([said[i] for i in chosen], owner[torch.tensor(chosen)], seen)
-            for row, i in zip(hidden, chosen, strict=True):
+        self,
+        seen: Seen,
+        words: Sequence[Sequence[int]],
+        owner: Tensor,
+        texts: Sequence[Sequence[Text]] = (),
+    ) -> tuple[Logits, list[list[Tensor]]]:
+        risks: list[Tensor] = [torch.empty(0)] * len(words)
+        spoken: list[list[Tensor]] = [[] for _ in words]
+        for chosen, answered in self._answers(seen, words, owner):
+            for row, i in zip(answered.hidden, chosen, strict=True):
                 risks[i] = row
+            said = [(place, text) for place, i in enumerate(chosen) if texts for text in texts[i]]
+            for (place, _), log in zip(said, self.speaker.log_probabilities(answered, said), strict=True):
+                spoken[chosen[place]].append(log)
         stacked = torch.stack(risks)
-        return Logits(seen.cues, self._yes_no(stacked[:, :-1]), self._verdict(stacked[:, -1]))
+        logits = Logits(seen.cues, self._yes_no(stacked[:, :-1]), self._verdict(stacked[:, -1]))
+        return logits, spoken
+
+    def _draw_after(
+        self, seen: Seen, words: Sequence[Sequence[int]], owner: Tensor, draws: Draws
+    ) -> list[list[Drawn]]:
+        drawn: list[list[Drawn]] = [[] for _ in words]
+        for chosen, answered in self._answers(seen, words, owner):
+            begun = [(place, given) for place, i in enumerate(chosen) for given in draws.given[i]]
+            for (place, _), made in zip(begun, self.speaker.draw(answered, begun, draws), strict=True):
+                drawn[chosen[place]].append(made)
+        return drawn
+
+    def _answers(
+        self, seen: Seen, words: Sequence[Sequence[int]], owner: Tensor
+    ) -> Iterator[tuple[list[int], Answered]]:
+        """The slots of some notes of a like length at a time, with the places of these notes."""
+        order = sorted(range(len(words)), key=lambda i: len(words[i]))
+        for chosen in (order[i : i + GROUP] for i in range(0, len(order), GROUP)):
+            yield chosen, self._answer([words[i] for i in chosen], owner[torch.tensor(chosen)], seen)
 
     def _look(self, images: Tensor) -> Seen:
         p = self.prompt
@@ -108,23 +165,32 @@ class SlotReader:
         at = torch.tensor(self.prompt.look_at) + hidden.shape[1] - len(self.prompt.look)
         return Seen(self._yes_no(hidden[:, at]), output.past_key_values, position)
 
-    def _answer(self, said: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Tensor:
-        """Of signs with notes: hidden states (n, R + 1, H) before the answers of risk slots and verdict."""
+    def _answer(self, words: Sequence[Sequence[int]], owner: Tensor, seen: Seen) -> Answered:
+        """Signs with notes, read to the placeholders of risk slots and verdict."""
         p = self.prompt
-        rows = [[*words, *self._turn, *p.slots] for words in said]
+        rows = [[*said, *self._turn, *p.slots] for said in words]
         longest = -(-max(map(len, rows)) // ROUND) * ROUND
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=owner.device)
         length = int(seen.position.max()) + 1
         position = torch.arange(length, length + longest, device=owner.device)
+        axes = seen.position.shape[:-2]
+        cache = repeat(seen.cache, owner)
         output = self._body(
             inputs_embeds=self._embeddings(ids),
-            past_key_values=_repeat(seen.cache, owner),
-            position_ids=position.expand(*seen.position.shape[:-2], len(rows), -1),
+            past_key_values=cache,
+            position_ids=position.expand(*axes, len(rows), -1),
         )
-        first = torch.tensor([len(row) - len(p.slots) for row in rows], device=owner.device)
-        at = first[:, None] + torch.tensor(p.slots_at, device=owner.device)
+        lengths = torch.tensor([len(row) for row in rows], device=owner.device)
+        at = (lengths - len(p.slots))[:, None] + torch.tensor(p.slots_at, device=owner.device)
         hidden: Tensor = output.last_hidden_state
-        return hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))
+        shown = cache.get_seq_length() - longest
+        return Answered(
+            hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1])),
+            cache,
+            torch.arange(shown + longest, device=owner.device) < shown + lengths[:, None],
+            length + lengths,
+            axes,
+        )
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
         device = next(self._embeddings.parameters()).device
@@ -143,14 +209,3 @@ class SlotReader:
         assert isinstance(weight, Tensor)
         with torch.autocast(hidden.device.type, enabled=False):
             return (hidden.float() @ weight[list(answers)].float().T).cpu()
-
-
-def _repeat(cache: DynamicCache, owner: Tensor) -> DynamicCache:
-    """A new cache whose row n is the picture of note n; gradients flow back into the shared rows."""
-    repeated = DynamicCache()
-    for i, layer in enumerate(cache.layers):
-        assert isinstance(layer, CacheLayerMixin)
-        assert layer.keys is not None
-        assert layer.values is not None
-        repeated.update(layer.keys[owner], layer.values[owner], i)
-    return repeated

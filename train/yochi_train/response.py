@@ -8,6 +8,7 @@ verdict and risks alone: nothing of a note is repeated, so that no language stan
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from yochi_runtime.explanation import CALM, GO_ON
 from yochi_runtime.record import Truth
 from yochi_runtime.taxonomy import Pack, Slot, Source, Text
 from yochi_runtime.verdict import Verdict, highest, of_severity
@@ -35,8 +36,6 @@ _SEEN = {
         ja="メモの作業と画像の{cue}が重なると危険（{risk}）",
     ),
 }
-_CALM = Text(en="no risk in the picture or the note", ja="画像にもメモにも危険なし")
-_GO_ON = Text(en="Go on as planned.", ja="予定どおり進めること。")
 
 
 class Factor(NamedTuple):
@@ -53,14 +52,22 @@ def respond(verdict: Truth | None, factors: Sequence[Factor], pack: Pack) -> Tex
     That is where the verdict is unknown, and where it is not the one that the factors' severities make. Of
     equally severe factors the first is told.
     """
-    severities = [of_severity(pack.category_of(factor.category).severity) for factor in factors]
-    if verdict is None or highest(severities) is not Verdict(verdict):
+    if verdict is None or not explained_by(verdict, factors, pack):
         return None
     head = Text(en=ENGLISH.verdicts[Verdict(verdict)], ja=JAPANESE.verdicts[Verdict(verdict)])
     if verdict == "proceed":
-        return _sentences(head, _CALM, _GO_ON)
-    worst = factors[severities.index(Verdict(verdict))]
+        return _sentences(head, CALM, GO_ON)
+    worst = next(f for f in factors if _severity(f, pack) is Verdict(verdict))
     return _sentences(head, _reason(worst, pack), pack.category_of(worst.category).advice)
+
+
+def explained_by(verdict: Truth, factors: Sequence[Factor], pack: Pack) -> bool:
+    """Whether `verdict` is the one that the factors' severities make."""
+    return highest(_severity(factor, pack) for factor in factors) is Verdict(verdict)
+
+
+def _severity(factor: Factor, pack: Pack) -> Verdict:
+    return of_severity(pack.category_of(factor.category).severity)
 
 
 def held(slots: Mapping[str, int], pack: Pack) -> list[Slot]:

@@ -17,11 +17,11 @@ from yochi_runtime.errors import UsageError
 from .convert.written import written
 from .model_folder import ADAPTER_WEIGHTS, ENCODER, MODEL, PROJECTOR
 from .policy import precision_of
-from .settings import PolicySettings
+from .settings import PATHS, PolicySettings, SftSettings
 from .slot_model import SlotModel
 
 # Where things lie and how often they are saved does not change what is learned.
-UNPINNED = {"model", "records", "photos", "features", "start", "threads", "checkpoint_every"}
+UNPINNED = {"model", *PATHS, "threads", "checkpoint_every"}
 UNPINNED |= {"critic_url", "critic_timeout", "critic_tries", "critic_workers", "critic_failures"}
 LOG, CHECKPOINT = "log.jsonl", "checkpoint.pt"
 
@@ -32,6 +32,8 @@ def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files:
     data |= {
         name: hashlib.sha256((settings.records / name).read_bytes()).hexdigest() for name in record_files
     }
+    if isinstance(settings, SftSettings) and settings.anchors is not None:
+        data["anchors"] = hashlib.sha256(settings.anchors.read_bytes()).hexdigest()
     if settings.start is not None:
         weights = (settings.start / MODEL / name for name in (ADAPTER_WEIGHTS, PROJECTOR, ENCODER))
         data |= {

@@ -1,4 +1,4 @@
-"""`report.html` of a training run: curves of its log, and of rounds what each reached. It loads nothing."""
+"""`report.html` of a training run: curves of its log, what each round reached, utility. It loads nothing."""
 
 import html
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from .convert.written import written
 from .html_page import table, whole_page
 
-PAGE, LOG, REPORT = "report.html", "log.jsonl", "report.json"
+PAGE, LOG, REPORT, UTILITY = "report.html", "log.jsonl", "report.json", "utility.json"
 WIDTH, HEIGHT, LEFT, POINTS = 700, 110, 70, 350  # pixels; at most so many points a curve
 STYLE = "polyline{fill:none;stroke:#4477aa}line{stroke:#ccc}"
 COUNTERS = {"round", "step"}
@@ -21,16 +21,25 @@ def write_run_page(out: Path) -> None:
     """From `log.jsonl` and, where there are rounds, `report.json` of the run folder `out`."""
     lines = (out / LOG).read_text(encoding="utf-8").splitlines() if (out / LOG).is_file() else []
     rows = [json.loads(line) for line in lines]
-    file = out / REPORT
-    report = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
     with written(out / PAGE) as page:
-        page.write(run_page(out.resolve().name, rows, report))
+        page.write(run_page(out.resolve().name, rows, _read(out / REPORT), _read(out / UTILITY)))
 
 
-def run_page(name: str, rows: Sequence[Mapping[str, Any]], report: Mapping[str, Any] | None) -> str:
-    """`rows` of the log, a step each; `report` as `rlaif.rounds` writes it."""
+def _read(file: Path) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return found
+
+
+def run_page(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    report: Mapping[str, Any] | None,
+    utility: Mapping[str, Any] | None = None,
+) -> str:
+    """`rows` of the log, a step each; `report` as `rlaif.rounds` writes it, `utility` as `utility` does."""
     parts = [f"<h1>{html.escape(name)}</h1><p>{len(rows)} steps.</p>"]
     parts += _rounds(report) if report else []
+    parts += _utility(utility) if utility else []
     for key in rows[0] if rows else ():
         if key not in COUNTERS:
             parts.append(f"<h2>{html.escape(key)}</h2>{curve([_number(row.get(key)) for row in rows])}")
@@ -80,10 +89,31 @@ def _rounds(report: Mapping[str, Any]) -> list[str]:
         names = dict.fromkeys(name for _, one in made for name in one[key])
         rows = [[name, *(_rate(one[key].get(name)) for _, one in made)] for name in names]
         parts.append(f"<h2>{title}</h2>{table(['', *heads], rows, len(heads))}" if rows else "")
+    told = [one["explanations"] for _, one in made if "explanations" in one]
+    if told:
+        rows = [
+            ["tokens, median", *(f"{one['median_tokens']:g}" for one in told)],
+            *([of, *(_share(one[of], one["of"]) for one in told)] for of in ("formed", "true")),
+        ]
+        parts.append(f"<h2>Explanations</h2>{table(['', *heads], rows, len(heads))}")
     return parts
 
 
+def _utility(of: Mapping[str, Any]) -> list[str]:
+    """Ordinary skills before and after."""
+    made = [(when, of[when]) for when in ("before", "after") if when in of]
+    rows = [
+        ["loss a token", *(f"{one['loss']:.4f}" for _, one in made)],
+        ["short replies word for word", *(_share(one["exact"], one["short"]) for _, one in made)],
+    ]
+    heads = ["", *(when for when, _ in made)]
+    name = html.escape(str(of["set"]["file"]))
+    return [f"<h2>Utility on {name}</h2>{table(heads, rows, len(made))}"]
+
+
 def _rate(of: Mapping[str, Any] | None) -> str:
-    if not of or not of["of"]:
-        return "-"
-    return f"{100 * of['hits'] / of['of']:.1f} % ({of['hits']}/{of['of']})"
+    return _share(of["hits"], of["of"]) if of else "-"
+
+
+def _share(hits: int, of: int) -> str:
+    return f"{100 * hits / of:.1f} % ({hits}/{of})" if of else "-"

@@ -9,6 +9,7 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.spelling import did_you_mean
 
 RISK_POSITIVE_WEIGHT = 5.0  # a category is rarely named: one in fifteen
+PATHS = ("records", "photos", "features", "start", "utility", "anchors")  # those beside `model`
 OF_NANO = {"features", "projector_rate", "projector_steps"}
 
 
@@ -29,6 +30,8 @@ class PolicySettings(BaseModel):
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 where the CPU multiplies it fast
     checkpoint_every: int = Field(default=50, gt=0)  # steps
     threads: int = Field(default=2, gt=0)
+    explanation_tokens: int = Field(default=64, gt=0)  # of an explanation, at most
+    utility: Path | None = None  # JSON lines, instruction and reply: measured before and after
 
     @model_validator(mode="after")
     def _fits_the_model(self) -> Self:
@@ -52,6 +55,18 @@ class SftSettings(PolicySettings):
     projector_steps: int = Field(default=150, ge=0)  # the projector is frozen after these; saves a third
     warmup: int = Field(default=40, ge=0)  # steps
     risk_positive_weight: float = Field(default=RISK_POSITIVE_WEIGHT, gt=0)
+    explanation_weight: float = Field(default=0.2, ge=0)  # of the text's loss, a token; 0: none is learned
+    explained: int = Field(default=1, gt=0)  # notes of each picture whose explanation a step learns
+    anchors: Path | None = None  # JSON lines, instruction and reply: mixed in, so that ordinary skills stay
+    anchors_a_step: int = Field(default=1, gt=0)
+    anchor_weight: float = Field(default=0.2, gt=0)  # of their loss, a token
+
+    @model_validator(mode="after")
+    def _anchored(self) -> Self:
+        given = sorted(self.model_fields_set & {"anchors_a_step", "anchor_weight"})
+        if given and self.anchors is None:
+            raise ValueError(f"{given[0]} is of anchors, and none are named; give anchors, or leave it out")
+        return self
 
 
 Settings = TypeVar("Settings", bound=PolicySettings)
@@ -75,7 +90,7 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         at = "".join(f"{part}: " for part in first["loc"])
         raise UsageError(f"{path}: {at}{first['msg'].removeprefix('Value error, ')}") from e
     here = path.parent
-    given = {name: getattr(settings, name) for name in ("records", "photos", "features", "start")}
+    given = {name: getattr(settings, name) for name in PATHS if name in kind.model_fields}
     found: dict[str, object] = {name: here / path for name, path in given.items() if path is not None}
     if settings.model is not None and (here / settings.model).is_dir():
         found["model"] = str(here / settings.model)  # a hub id is no folder here

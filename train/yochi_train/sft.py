@@ -1,5 +1,8 @@
 """Supervised fine-tuning of the slot readout: LoRA on the language model, and nano's projector beside it.
 
+Beside the slots a step learns what to say after them, for some of its notes, and general instructions where
+the user names some. Neither changes how a slot is read.
+
 A run folder holds `run.json` (settings, hashes of the records, versions), `log.jsonl` (a line a step),
 `tensorboard/` (the same as scalars), `checkpoint.pt` (the newest, written beside and moved into place) and at
 the end `model/`. A killed run goes
@@ -14,19 +17,23 @@ import torch
 from torch import Tensor
 from yochi_runtime.record import Record
 
+from .explained import Explainer, Said, chosen, text_loss
 from .loss import readout_loss, targets
-from .model_folder import MODEL
+from .model_folder import MODEL, explains, write_explains
 from .pictures import read_pictures
 from .policy import Policy, check_finite, descend
 from .positives import count_positives, larger_counts, read_positives
 from .processes import ALONE, Processes
 from .progress import Progress
+from .readout import Logits
 from .records import PACK_NOTES, read_records
 from .run_folder import CHECKPOINT, cut_log, pin_run, room_on_disk, save_checkpoint
 from .run_log import RunLog
 from .run_page import write_run_page
 from .settings import SftSettings
-from .slot_model import SlotModel
+from .slot_model import Images, SlotModel
+from .speech import Text
+from .utility import Utility, anchor_loss, check_instructions, read_instructions
 
 
 class Trainer(Policy):
@@ -47,10 +54,12 @@ class Trainer(Policy):
         if self.projector is not None:
             groups.append({"params": list(self.projector.parameters()), "peak": settings.projector_rate})
         self.optimizer = torch.optim.AdamW(groups, lr=settings.lora_rate, weight_decay=0.01)
+        self.explainer = Explainer(self.pack, model.words, model.reads, settings.explanation_tokens)
+        self.anchors = read_instructions(settings.anchors, model) if settings.anchors else []
         self.step = 0
 
     def run(self) -> None:
-        self._resume()
+        """UsageError for a loss that is no number."""
         self.processes.take_firsts(self.moving)
         if not self.processes.first:
             while self.step < self.settings.steps:
@@ -75,17 +84,52 @@ class Trainer(Policy):
         packs = self.processes.share(self._packs(self.step))
         with torch.set_grad_enabled(self.step < self.settings.projector_steps):  # while the projector learns
             images = self.images(packs)
-        logits = self.read(packs, images)
+        logits, extra = self._read(packs, images)
         records = [record for pack in packs for record in pack]
         target = targets(records, [pack[0] for pack in packs], self.pack)
-        weight = self.settings.risk_positive_weight
-        loss, parts = readout_loss(logits, target, self.pack, weight, self.processes)
+        slot_weight = self.settings.risk_positive_weight
+        loss, parts = readout_loss(logits, target, self.pack, slot_weight, self.processes)
+        for name, (weight, part) in extra.items():
+            loss, parts = loss + weight * part, {**parts, name: float(self.processes.sum(part))}
         whole = self.processes.sum(loss)
         check_finite(whole, self.step)
         self._schedule()
         descend(loss, self.optimizer, self.processes)
         self.step += 1
         return {"step": self.step, "loss": float(whole), **parts}
+
+    def _read(
+        self, packs: Sequence[Sequence[Record]], images: Images
+    ) -> tuple[Logits, dict[str, tuple[float, Tensor]]]:
+        """Every slot; and by name the weight and the loss of what is learned beside them."""
+        s, extra = self.settings, dict[str, tuple[float, Tensor]]()
+        if self.anchors:
+            first = self.step * s.anchors_a_step
+            mine = range(first, first + s.anchors_a_step)[self.processes.rank :: self.processes.count]
+            some = [self._anchor(i) for i in mine]
+            mean = anchor_loss(self, some) if some else torch.zeros(())
+            tokens = sum(len(text.said) for text in some)
+            extra["anchors"] = s.anchor_weight, self.processes.part_of_mean(mean, tokens)
+        if not s.explanation_weight:
+            return self.read(packs, images), extra
+        texts, told = list[list[Text]](), list[Said]()
+        for pack in packs:
+            made = [self.explainer.of(record) for record in pack]
+            picked = chosen(made, s.explained, self.step)
+            now = [one if place in picked else None for place, one in enumerate(made)]
+            texts += [[one.text] if one else [] for one in now]
+            told += [one for one in now if one]
+        logits, logs = self.read_on(packs, images, texts)
+        mean = text_loss([log for of in logs for log in of], told)
+        tokens = sum(sum(one.known) for one in told)
+        extra["explanation"] = s.explanation_weight, self.processes.part_of_mean(mean, tokens)
+        return logits, extra
+
+    def _anchor(self, i: int) -> Text:
+        """The `i`-th, each pass over them in an order of its own."""
+        number, place = divmod(i, len(self.anchors))
+        generator = torch.Generator().manual_seed(self.settings.seed + number)
+        return self.anchors[int(torch.randperm(len(self.anchors), generator=generator)[place])]
 
     def _packs(self, step: int) -> list[list[Record]]:
         """The packs of a step: the file's order in the first pass, a seeded shuffle in later ones."""
@@ -116,7 +160,7 @@ class Trainer(Policy):
         }
         save_checkpoint(state, self.out)
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         file = self.out / CHECKPOINT
         if file.exists():
             state = torch.load(file, weights_only=True)
@@ -140,6 +184,7 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     pictures = read_pictures(settings.records / "pictures.jsonl")
     records = read_records(settings.records / "train.jsonl")
+    check_instructions(settings, model)
     with processes.first_goes_first():
         if processes.first:
             pin_run(settings, model, out, ("pictures.jsonl", "train.jsonl"))
@@ -149,12 +194,20 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
     trainer = Trainer(model, settings, records, out, processes)
     if settings.start is not None:
         trainer.start_from(settings.start)
+    utility = Utility(settings.utility, trainer, out)
+    if processes.first:
+        utility.before(begun=(out / CHECKPOINT).exists())
     counts = count_positives(records)
     if settings.start is not None:
         counts = larger_counts(counts, read_positives(settings.start / MODEL))
     with room_on_disk(out):
+        trainer.resume()
         trainer.run()
         if not processes.first:
             return out / MODEL
+        utility.after()
         write_run_page(out)
-        return trainer.save(out / MODEL, counts)
+        folder = trainer.save(out / MODEL, counts)
+        if settings.explanation_weight or (settings.start and explains(settings.start / MODEL)):
+            write_explains(folder, settings.explanation_tokens)
+    return folder

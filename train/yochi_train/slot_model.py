@@ -9,12 +9,14 @@ from typing import Any, Protocol
 
 import torch
 from peft import LoraConfig
-from torch import nn
+from torch import Tensor, nn
 from yochi_runtime.taxonomy import Pack
+from yochi_runtime.tokens import TextTokenizer
 
 from .pictures import Picture
 from .readout import Logits
 from .settings import PolicySettings
+from .speech import Drawn, Draws, Text
 
 Images = Any  # what a model makes of pictures, to be handed back to it: nobody else looks inside
 
@@ -61,6 +63,42 @@ class SlotModel(Protocol):
         Cues (B, C, 2), the rest in order of notes. A sign is None where nobody looked (`Prompt.sign`).
         NoteError for a note that is too long. The logits are on the CPU, float32, with gradients.
         """
+
+    def read_on(
+        self,
+        images: Images,
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        texts: Sequence[Sequence[Text]],
+    ) -> tuple[Logits, list[list[Tensor]]]:
+        """`read`, to the bit, and log-probabilities of what is said after the slots.
+
+        `texts` has a list for each note, in their order; of each text a value for every token of `said`.
+        """
+
+    def draw(
+        self,
+        images: Images,
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        draws: Draws,
+    ) -> list[list[Drawn]]:
+        """Texts after the slots of each note; `draws` has the notes in their order."""
+
+    def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:
+        """Of texts without picture and slots: the log-probability of every token that is said, and whether
+        it is the likeliest."""
+
+    @property
+    def reads(self) -> TextTokenizer:
+        """What notes go through."""
+
+    @property
+    def words(self) -> TextTokenizer:
+        """What is said goes through this: as it is written, and never a control token."""
+
+    def instructed(self, instruction: str, reply: str) -> Text:
+        """The user's turn and the model's reply with its end, in the model's own chat form."""
 
     def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
         """How many a picture takes with its questions, and each note with its."""

@@ -29,6 +29,7 @@ from .truth import NOTE_SOURCES
 GRID = tuple(round(0.1 + 0.05 * i, 2) for i in range(15))  # 0.1 .. 0.8: nothing hangs on a hair
 VERDICT_GRID = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # 1: the verdict slot says nothing by itself
 PLATEAU = 0.02
+UNFITTED = 0.5  # of signs, where nobody read any in the records that the others were chosen on
 PROCEED_RECALL = 0.85
 WORDS = (*NOTE_SOURCES, Source.IMAGE_TEXT)
 CAUTION, STOP = "verdict:caution", "verdict:stop"
@@ -158,8 +159,9 @@ class VerdictTable:
         stop = self._data.stop >= values[STOP]
         caution = self._data.caution >= values[CAUTION]
         for name, (slight, severe) in self._highest.items():
-            stop = stop | (severe >= values[name])
-            caution = caution | (slight >= values[name])
+            threshold = values.get(name, UNFITTED)
+            stop = stop | (severe >= threshold)
+            caution = caution | (slight >= threshold)
         return [JUDGED[2 if s else 1 if c else 0].value for s, c in zip(stop, caution, strict=True)]
 
     def rates(self, values: Mapping[str, float]) -> dict[str, float]:

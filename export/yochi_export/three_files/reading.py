@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from yochi_runtime.image import Frame
-from yochi_train.readout import Logits
 from yochi_train.vlm.hub import Hub
 from yochi_train.vlm.slots import VlmSlots
 
@@ -71,7 +70,7 @@ def difference(files: ThreeFiles, hub: Hub, slots: VlmSlots) -> float:
     reader = OnnxReader(files, hub, slots)
     frame = made_picture()
     with torch.inference_mode():
-        wanted: Logits = slots.reader.read_picture(
+        wanted, _ = slots.reader.read_picture(
             slots.inputs(frame), [slots.chat.note(note) for note in NOTES], [None] * len(NOTES)
         )
     shown = reader.show(frame)

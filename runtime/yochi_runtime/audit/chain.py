@@ -29,7 +29,7 @@ class Row(NamedTuple):
     note: str | None  # as it was given
     frame: str | None  # sha256 of the decoded picture
     bundle: str | None  # sha256 of the bundle's manifest
-    judgement: str  # canonical JSON: a Judgement, the tombstone of `pictures`, or `feedback`
+    judgement: str  # canonical JSON: a Judgement, a tombstone (`pictures`), `feedback` or `updates`
     previous: str  # hash of the row before
     hash: str
 

@@ -5,8 +5,8 @@ the rows are and how they are chained stands in `chain`.
 """
 
 import logging
-import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +15,13 @@ from types import TracebackType
 from ..errors import AuditError, Reason, UsageError
 from ..image import Frame
 from ..judgement import CALL_SUPERVISOR, Judgement
+from ..state_folder import state_folder
 from ..verdict import Verdict
 from .chain import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
 from .feedback import Feedback, feedback_text, judged_row
 from .pictures import PictureStore
 from .store import connect
+from .updates import Update, update_text
 
 NONE = "none"
 _LOG = logging.getLogger(__name__)
@@ -34,14 +36,8 @@ def now(ago: timedelta = timedelta()) -> str:
 
 
 def default_log() -> Path:
-    """`$XDG_STATE_HOME/yochi/audit.db`, else under `~/.local/state`; UsageError where there is no home."""
-    state = os.environ.get("XDG_STATE_HOME")
-    # The XDG specification: a relative path here is to be ignored.
-    try:
-        root = Path(state) if state and Path(state).is_absolute() else Path.home() / ".local" / "state"
-    except RuntimeError as e:
-        raise UsageError(f"expected a home folder for the audit log, got: {e}; give --audit DB") from e
-    return root / "yochi" / "audit.db"
+    """`audit.db` in the box's state folder; UsageError where there is no home."""
+    return state_folder() / "audit.db"
 
 
 def open_log(option: str | None, *, keep_frames: bool = False) -> "AuditLog":
@@ -123,12 +119,20 @@ class AuditLog:
 
         UsageError where row `number` is no judgement, AuditError where nothing can be written.
         """
+        return self._add(lambda db: feedback_text(judged_row(db, number), feedback))
+
+    def add_update(self, update: Update) -> int:
+        """The row that says what became of this box's bundle, as `add_feedback`."""
+        return self._add(lambda _: update_text(update))
+
+    def _add(self, text: Callable[[sqlite3.Connection], str]) -> int:
+        """A row that is no judgement, with what `text` says while nobody else may append."""
         if self._path is None:
-            raise UsageError("expected an audit log to keep feedback in, there is none; give --audit DB")
+            raise UsageError("expected an audit log to keep this in, there is none; give --audit DB")
         try:
             db = self._connection(self._path)
             db.execute("BEGIN IMMEDIATE")
-            row = draft(db)._replace(judgement=feedback_text(judged_row(db, number), feedback))
+            row = draft(db)._replace(judgement=text(db))
             insert(db, row)
             db.execute("COMMIT")
         except UsageError:

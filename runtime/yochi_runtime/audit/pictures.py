@@ -18,6 +18,7 @@ from ..errors import UsageError
 from .chain import Broken, Row
 from .feedback import FEEDBACK
 from .signing import TOMBSTONE, PublicKey, SigningKey
+from .updates import UPDATE
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -50,7 +51,7 @@ class PictureStore:
                 part.unlink(missing_ok=True)
                 raise
         for folder in (path.parent, self.folder, self.folder.parent):
-            _sync(folder)  # the names must outlive a power cut, too
+            sync_folder(folder)  # the names must outlive a power cut, too
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -64,7 +65,8 @@ class PictureStore:
         self.path(sha256).unlink()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Once it returns, the names in `folder` outlive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -88,11 +90,11 @@ class PictureLedger:
         self._buried: dict[str, int] = {}  # the last tombstone's sequence
 
     def see(self, row: Row) -> None:
-        """Broken where the row holds neither judgement nor feedback nor a tombstone that `key` signed."""
+        """Broken where the row holds no judgement, feedback or update, nor a tombstone that `key` signed."""
         try:
             found = json.loads(row.judgement)
             tombstone = found.get("tombstone")
-            if FEEDBACK in found:
+            if FEEDBACK in found or UPDATE in found:
                 return
             names = tombstone["pictures"] if tombstone else [found["identities"].get("picture")]
             if not all(name is None or _SHA256.fullmatch(name) for name in names):  # it becomes a path

@@ -22,7 +22,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"{report.missed} more could not be recorded: each would be held, and is in no line below."
     if report.clock_back:
         yield f"{report.clock_back} times the clock went back; no time is counted there."
-    table = [HEADER, *(_cells(key, tally) for key, tally in _sorted(report))]
+    table = [HEADER, *(_cells(key, tally) for key, tally in in_order(report))]
     widths = [max(len(row[i]) for row in table) for i in range(len(HEADER))]
     names = len(Key._fields)
     for row in table:
@@ -35,10 +35,10 @@ def lines(report: Report) -> Iterator[str]:
 
 def write_report(report: Report, path: Path) -> int:
     """The table in `path`, or no file at all; how many lines."""
-    return write_table(path, HEADER, ((*key, *astuple(tally)) for key, tally in _sorted(report)))
+    return write_table(path, HEADER, ((*key, *astuple(tally)) for key, tally in in_order(report)))
 
 
-def _sorted(report: Report) -> list[tuple[Key, Tally]]:
+def in_order(report: Report) -> list[tuple[Key, Tally]]:
     """What is held longest comes first, but hours in their order."""
 
     def place(found: tuple[Key, Tally]) -> tuple[int, float, int, str, str]:

@@ -9,8 +9,9 @@ from typing import Any
 from ..factors import quote
 from .chain import Row
 from .feedback import FEEDBACK, feedback_words
+from .updates import UPDATE, update_words
 
-TOMBSTONE = "tombstone"  # like FEEDBACK the key of a row that is no judgement, and stands for its verdict
+TOMBSTONE = "tombstone"  # like FEEDBACK and UPDATE the key of a row that is no judgement, its verdict here
 _SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
 # How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -20,7 +21,7 @@ Cell = str | int | float | None
 def line(row: Row) -> str:
     """One line that cannot steer a terminal."""
     found = _judged(row)
-    if found["verdict"] in (TOMBSTONE, FEEDBACK):
+    if found["verdict"] in (TOMBSTONE, FEEDBACK, UPDATE):
         return f"{row.sequence:>6}  {row.time}  {found['verdict']:12}  {found['reasons']}"
     parts = [
         f"{row.sequence:>6}  {row.time}  {found['verdict']:12}",
@@ -63,6 +64,8 @@ def _judged(row: Row) -> dict[str, str]:
         return {"verdict": TOMBSTONE, "reasons": words, "risks": ""}
     if FEEDBACK in judgement:
         return {"verdict": FEEDBACK, "reasons": feedback_words(judgement[FEEDBACK]), "risks": ""}
+    if UPDATE in judgement:
+        return {"verdict": UPDATE, "reasons": update_words(judgement[UPDATE]), "risks": ""}
     risks = (f"{factor['slot']} {factor['probability']:.2f}" for factor in judgement["factors"])
     return {
         "verdict": judgement["verdict"],

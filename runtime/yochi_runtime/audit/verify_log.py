@@ -88,7 +88,7 @@ def see_pictures(row: Fields, used: dict[str, int], gone: dict[str, int], key: A
             signed = tombstone | {"previous": row["previous"]}
             check_signature(key, "yochi audit tombstone 1", signed, f"the tombstone in row {number}")
         gone.update(dict.fromkeys(tombstone["pictures"], number))
-    elif "feedback" not in held and (picture := held["identities"].get("picture")):
+    elif not held.keys() & {"feedback", "update"} and (picture := held["identities"].get("picture")):
         bytes.fromhex(picture)  # it becomes a path
         used[picture] = number
 

@@ -24,7 +24,7 @@ from ..errors import UsageError
 TOKEN_VARIABLE = "YOCHI_TOKEN"
 MIN_TOKEN = 16  # characters
 COOKIE = "yochi"
-PAGE = ("GET", "/")
+PAGES = ("/", "/audit", "/engineer")  # what a person opens
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")  # somebody asks on behalf of somebody else
 HEADERS = {
@@ -32,7 +32,7 @@ HEADERS = {
     "img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends a form with "Origin: null"
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -123,7 +123,7 @@ class Access:
 class Guard:
     """Asks `access` before `app` sees a request, and puts HEADERS on every answer.
 
-    A person who asks for the page without a token gets `login` instead.
+    A person who asks for a page without a token gets `login` instead.
     """
 
     def __init__(self, app: ASGIApp, access: Access, login: Callable[[Request], Response]) -> None:
@@ -142,9 +142,13 @@ class Guard:
             await send(message)
 
         refusal = self._access.refusal(scope)
-        if refusal is not None and refusal.status_code == 401 and (scope["method"], scope["path"]) == PAGE:
+        if refusal is not None and refusal.status_code == 401 and _is_page(scope):
             refusal = self._login(Request(scope))
         await (refusal or self._app)(scope, receive, sealed)
+
+
+def _is_page(scope: Scope) -> bool:
+    return scope["method"] == "GET" and scope["path"] in PAGES
 
 
 def _is_login(scope: Scope) -> bool:

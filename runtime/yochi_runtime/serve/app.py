@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +17,9 @@ from ..audit.chain import Broken
 from ..audit.feedback import Feedback
 from ..errors import AuditError, UsageError
 from .access import Guard
+from .answers import MAX_ROW, Number, described
+from .audit_routes import audit_routes
+from .engineer_routes import engineer_routes
 from .given import Asked, Entries, Entry, Given, Readiness, Row, Withheld
 from .history import entries, entry
 from .intake import read_inspection, read_json
@@ -26,8 +28,6 @@ from .metrics import CONTENT_TYPE
 from .page_routes import login_page, page_routes
 from .service import Service
 
-MAX_ROW = 2**63 - 1  # what SQLite counts to
-Number = Annotated[int, Path(ge=1, le=MAX_ROW)]
 _FORM: dict[str, Any] = {
     "type": "object",
     "required": ["image", "note"],
@@ -56,6 +56,8 @@ def make_app(service: Service) -> FastAPI:
     )
     app.include_router(judgement_routes(service))
     app.include_router(state_routes(service))
+    app.include_router(audit_routes(service))
+    app.include_router(engineer_routes(service))
     app.include_router(page_routes(service))
     if service.live is not None:
         app.include_router(live_routes(service, service.live))
@@ -76,7 +78,7 @@ def judgement_routes(service: Service) -> APIRouter:
         openapi_extra=_body({"application/json": Asked.model_json_schema(), "multipart/form-data": _FORM}),
         responses={
             429: {"description": "Too many at once; come back after Retry-After seconds."},
-            **_described(400, 408, 413, 415, 422),
+            **described(400, 408, 413, 415, 422),
         },
     )
     async def judge(request: Request) -> Given | Withheld:
@@ -93,7 +95,7 @@ def judgement_routes(service: Service) -> APIRouter:
         """Rows of the audit log, the newest first."""
         return entries(log, before, limit)
 
-    @routes.get("/{number}", responses=_described(404))
+    @routes.get("/{number}", responses=described(404))
     def one(number: Number) -> Entry:
         """One row of the audit log."""
         try:
@@ -105,7 +107,7 @@ def judgement_routes(service: Service) -> APIRouter:
         "/{number}/feedback",
         status_code=201,
         openapi_extra=_body({"application/json": Feedback.model_json_schema()}),
-        responses=_described(400, 404, 408, 413, 422),
+        responses=described(400, 404, 408, 413, 422),
     )
     async def say(number: Number, request: Request) -> Row:
         """Say that a judgement was right or wrong, or what it should have been; a row of the log, too."""
@@ -122,7 +124,7 @@ def state_routes(service: Service) -> APIRouter:
     """For whoever looks after the box."""
     routes = APIRouter(tags=["state"])
 
-    @routes.get("/healthz", responses=_described(503))
+    @routes.get("/healthz", responses=described(503))
     def healthy() -> Response:
         """200 as long as the thread that judges runs."""
         return JSONResponse({"alive": service.desk.alive}, 200 if service.desk.alive else 503)
@@ -145,16 +147,6 @@ def _body(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """For OpenAPI: bodies that `intake` reads, within its limits."""
     content = {kind: {"schema": schema} for kind, schema in schemas.items()}
     return {"requestBody": {"required": True, "content": content}}
-
-
-class Detail(BaseModel):
-    """One line: what was expected, what came, what to do."""
-
-    detail: str
-
-
-def _described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Detail} for status in statuses}
 
 
 def _wrong_parameter(_: Request, error: Exception) -> Response:

@@ -7,12 +7,12 @@ in their order. How many may wait is bounded by who brings them (see `seats`).
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..audit.log import AuditLog
 from ..errors import BundleError, CannotJudge, EngineError, Reason, UsageError
@@ -29,6 +29,7 @@ RETRY_EVERY = 5.0  # seconds, after a check that did not pass
 READY_WITHIN = 60.0  # seconds since a check passed
 BEAT = 1.0  # seconds that the thread waits at most before it shows that it is alive
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
@@ -44,6 +45,14 @@ class _Job:
     work: Callable[[], Judged]
     note: Callable[[], str | None]  # the note for the log, asked after the work
     answer: "Future[Outcome]" = field(default_factory=Future)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """Work that leaves no row of its own."""
+
+    work: Callable[[], Any]
+    answer: "Future[Any]" = field(default_factory=Future)
 
 
 class Desk:
@@ -72,7 +81,8 @@ class Desk:
         self._check_at = 0.0
         self._changed = threading.Condition()  # guards the two below
         self._camera: deque[_Job] = deque()
-        self._requests: deque[_Job] = deque()
+        self._requests: deque[_Job | _Task] = deque()
+        self._before: Counter[str] = Counter()  # starts of the engines of judges that were closed
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="yochi desk", daemon=True)
 
@@ -95,6 +105,16 @@ class Desk:
             self._changed.notify()
         return job.answer
 
+    def run(self, work: Callable[[], T]) -> "Future[T]":
+        """Have `work` done by the desk's thread, after the requests before it; it may raise."""
+        task = _Task(work)
+        with self._changed:
+            if self._closed.is_set():
+                task.answer.cancel()
+            self._requests.append(task)
+            self._changed.notify()
+        return task.answer
+
     @contextmanager
     def judge(self) -> Iterator[Judge]:
         """The open judge, on the desk's thread only; CannotJudge where there is none to believe."""
@@ -107,6 +127,17 @@ class Desk:
         """That of the open bundle, None where none is open."""
         judge = self._judge
         return None if judge is None else judge.bundle.pack
+
+    @property
+    def opened(self) -> Judge | None:
+        """The open judge to look at, not to judge with; None where none is open."""
+        return self._judge
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """How often each engine was started since the service began."""
+        judge = self._judge
+        return dict(self._before + Counter({} if judge is None else judge.starts))
 
     def readiness(self) -> Readiness:
         """Ready while the built-in frame was judged well within the last READY_WITHIN seconds."""
@@ -141,17 +172,22 @@ class Desk:
                 self._judge.close()
             self._log.close()
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> _Job | _Task | None:
         with self._changed:
             if not (self._camera or self._requests):
                 self._changed.wait(max(0.0, min(BEAT, self._check_at - time.monotonic())))
-            for waiting in (self._camera, self._requests):
-                if waiting:
-                    return waiting.popleft()
-        return None
+            if self._camera:
+                return self._camera.popleft()
+            return self._requests.popleft() if self._requests else None
 
-    def _do(self, job: _Job) -> None:
+    def _do(self, job: _Job | _Task) -> None:
         if not job.answer.set_running_or_notify_cancel():
+            return
+        if isinstance(job, _Task):
+            try:
+                job.answer.set_result(job.work())
+            except Exception as e:  # noqa: BLE001 -- whoever asked gets it
+                job.answer.set_exception(e)
             return
         start = time.monotonic()
         try:
@@ -177,6 +213,7 @@ class Desk:
             _LOG.debug("the built-in frame was not judged", exc_info=e)
             self._fault = fault = e if isinstance(e, CannotJudge) else _unexpected(e)
             if self._judge is not None:
+                self._before.update(self._judge.starts)
                 self._judge.close()
                 self._judge = None
         else:

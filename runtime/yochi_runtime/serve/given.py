@@ -81,7 +81,7 @@ class Withheld(Frozen):
 
 
 class Entry(Frozen):
-    """A row of the audit log: a judgement, what a person said of one, or neither (deleted pictures)."""
+    """A row of the audit log: a judgement, what a person said of one, or neither (an update, a tombstone)."""
 
     id: int
     time: str

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from yochi_devices.cameras import CameraError, is_live, open_camera
 from yochi_devices.frame import CameraFrame
+from yochi_devices.plant.line import Line
 
 from ..errors import NoteError, Reason, one_line
 from ..image import Frame
@@ -52,7 +53,11 @@ class Shown(NamedTuple):
 
     def now(self) -> Given | Withheld:
         """As it is to be shown now: with its age, or as expired."""
-        return self.given.at(max(0.0, time.monotonic() - self.since)).shown()
+        return self.aged().shown()
+
+    def aged(self) -> Given:
+        """The same with all of the judgement, in shadow, too: for who looks after the box."""
+        return self.given.at(max(0.0, time.monotonic() - self.since))
 
 
 class Live:
@@ -78,6 +83,11 @@ class Live:
         """`loop` is where `changed` is waited for."""
         self._waking = (loop, asyncio.Event())
         self._thread.start()
+
+    @property
+    def line(self) -> Line | None:
+        """What its signals go through; None without any."""
+        return None if self._settings.signals is None else self._settings.signals.line
 
     def close(self) -> None:
         """Ends the loop; a camera that hangs ends with the process."""

@@ -1,23 +1,21 @@
 """The routes of a service with a camera: what it shows now, and what it is judged with."""
 
-import io
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from PIL import Image
 from starlette.exceptions import HTTPException
 
 from ..run import NoteSource
 from .given import Given, LiveNote, Withheld
 from .intake import read_json
 from .live import Live, Shown
+from .picture import as_jpeg
 from .service import Service
 
 BEAT = 1.0  # seconds between two signs of life to a listener
-SIDE = 1280  # pixels of the longer side of the live picture
 _NOTE: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -59,10 +57,7 @@ def live_routes(service: Service, live: Live) -> APIRouter:
         shown = live.shown
         if shown.frame is None or shown.frame.sha256 != sha256:
             raise HTTPException(404, "expected the newest judged frame, got another; see GET /v1/live")
-        picture, jpeg = Image.fromarray(shown.frame.rgb), io.BytesIO()
-        picture.thumbnail((SIDE, SIDE))
-        picture.save(jpeg, "JPEG", quality=80)
-        return Response(jpeg.getvalue(), media_type="image/jpeg")
+        return as_jpeg(shown.frame)
 
     @routes.put("/note", openapi_extra=_NOTE)
     async def change(request: Request) -> LiveNote:

@@ -1,4 +1,4 @@
-"""The worker's page: one template and two files from this package, nothing from elsewhere."""
+"""The pages of worker, auditor and engineer: templates and files, nothing from elsewhere."""
 
 from importlib import resources
 from pathlib import Path
@@ -15,12 +15,16 @@ from ..inspection import Note
 from ..mode import Mode
 from ..taxonomy import Source, Text
 from ..wording import display_language
-from .access import COOKIE
+from .access import COOKIE, PAGES
 from .intake import read_small
 from .page_words import page_words, reason_words, slot_names
 from .service import Service
+from .view_words import view_words
 
-FILES = {"page.css": "text/css", "page.js": "text/javascript"}
+FILES = {
+    **dict.fromkeys(("page.css", "views.css"), "text/css"),
+    **dict.fromkeys(("page.js", "views.js", "audit.js", "engineer.js"), "text/javascript"),
+}
 MAX_KEYS = 24  # notes that have a key of their own
 SESSION = 12 * 3600  # seconds that a browser stays logged in: a shift
 _TEMPLATES = Environment(
@@ -29,7 +33,7 @@ _TEMPLATES = Environment(
 
 
 def page_routes(service: Service) -> APIRouter:
-    """`/`, its files, the login beyond the box, and the names that the page needs."""
+    """The pages, their files, the login beyond the box, and the names that they need."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -45,6 +49,14 @@ def page_routes(service: Service) -> APIRouter:
             "words": {"en": page_words("en"), "ja": page_words("ja")},
         }
         return _rendered("page.html", lang, settings=settings)
+
+    @routes.get("/audit")
+    def audit(request: Request) -> Response:
+        return _view("audit", _language(request))
+
+    @routes.get("/engineer")
+    def engineer(request: Request) -> Response:
+        return _view("engineer", _language(request))
 
     @routes.get("/page/{name}")
     def file(name: str) -> Response:
@@ -65,9 +77,10 @@ def page_routes(service: Service) -> APIRouter:
         """The token from the form becomes a cookie that no script can read and no other site can send."""
         access = service.settings.access
         sent = parse_qs((await read_small(request)).decode("utf-8", "replace"))
+        to = sent.get("to", [""])[0]
         if not access.is_token(sent.get("token", [""])[0].strip()):
-            return login_page(request, wrong=True)
-        answer = RedirectResponse("/", 303)
+            return login_page(request, to=to, wrong=True)
+        answer = RedirectResponse(_page(to), 303)
         secure = request.url.scheme == "https"
         answer.set_cookie(
             COOKIE, access.session(), max_age=SESSION, httponly=True, secure=secure, samesite="strict"
@@ -77,9 +90,10 @@ def page_routes(service: Service) -> APIRouter:
     return routes
 
 
-def login_page(request: Request, *, wrong: bool = False) -> Response:
-    """401 in the form that a person can answer."""
-    answer = _rendered("login.html", _language(request), wrong=wrong)
+def login_page(request: Request, *, to: str | None = None, wrong: bool = False) -> Response:
+    """401 in the form that a person can answer; it leads `to` a page, or to the one asked for."""
+    wanted = _page(request.url.path if to is None else to)
+    answer = _rendered("login.html", _language(request), to=wanted, wrong=wrong)
     answer.status_code = 401
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
@@ -102,6 +116,18 @@ def read_notes(file: Path | None) -> tuple[str, ...]:
         except NoteError as e:
             raise UsageError(f"{file}: {e}") from e
     return notes
+
+
+def _page(path: str) -> str:
+    """No form leads anywhere but to a page of ours."""
+    return path if path in PAGES else PAGES[0]
+
+
+def _view(name: Literal["audit", "engineer"], lang: Literal["en", "ja"]) -> HTMLResponse:
+    words = {"en": view_words(name, "en"), "ja": view_words(name, "ja")}
+    settings = {"reasons": reason_words(), "words": words}
+    html = _TEMPLATES.get_template(f"{name}.html").render(lang=lang, words=words[lang], settings=settings)
+    return HTMLResponse(html)
 
 
 def _rendered(name: str, lang: Literal["en", "ja"], **values: Any) -> HTMLResponse:

@@ -44,6 +44,8 @@ _PAGE = {
     "nothing": Text(en="Nothing has been judged yet.", ja="まだ判定していません。"),
     "begin": Text(en="Take a picture and write a note.", ja="写真を撮り、メモを書いてください。"),
     "no_picture": Text(en="No picture", ja="画像なし"),
+    "audit": Text(en="Audit", ja="監査画面"),
+    "engineer": Text(en="Engineering", ja="技術者画面"),
     "other_language": Text(en="日本語", ja="English"),
     "no_script": Text(
         en="This page needs JavaScript. Without it nothing is judged.",

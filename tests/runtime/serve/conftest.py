@@ -59,12 +59,15 @@ def running(
     tls: Tls | None = None,
     mode: Mode = Mode.ADVISE,
     signals: Signals | None = None,
+    keep_frames: bool = False,
     **settings: Any,
 ) -> Iterator[Running]:
     """Served in a thread until the block ends."""
     access = access or Access("127.0.0.1")
     chosen = Settings(log, access, **settings)
-    service = Service(chosen, Desk(opening, AuditLog(log), check_every=check_every, mode=mode))
+    service = Service(
+        chosen, Desk(opening, AuditLog(log, keep_frames=keep_frames), check_every=check_every, mode=mode)
+    )
     if camera is not None:
         followed = CameraSettings(str(camera), every, chosen.valid_s, chosen.rules, signals)
         source = NoteSource(PLAIN_NOTE, None)

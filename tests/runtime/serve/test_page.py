@@ -4,13 +4,14 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from yochi_runtime.errors import Reason, UsageError
 from yochi_runtime.serve.access import COOKIE, Access
 from yochi_runtime.serve.page_routes import FILES, read_notes
 from yochi_runtime.serve.page_words import page_words
+from yochi_runtime.serve.view_words import view_words
 from yochi_runtime.taxonomy import load_pack
 from yochi_runtime.verdict import Verdict
 
@@ -81,6 +82,23 @@ def test_every_word_that_it_uses_exists_in_both_languages(server: Running) -> No
         assert used <= set(page_words(lang))
     english, japanese = page_words("en"), page_words("ja")
     assert [key for key in english if english[key] == japanese[key]] == []
+
+
+@pytest.mark.parametrize("view", ["audit", "engineer"])
+def test_a_view_has_its_words_and_elements(server: Running, view: Literal["audit", "engineer"]) -> None:
+    html = server.http.get(f"/{view}").text
+    code = "".join(server.http.get(f"/page/{name}.js").text for name in ("views", view))
+    tags = Tags(html).tags
+    used = {word for _, attributes in tags if (word := attributes.get("data-word"))}
+    used |= set(re.findall(r"words\(\)\.(\w+)", code))
+    english, japanese = view_words(view, "en"), view_words(view, "ja")
+    assert used <= set(english)
+    assert [key for key in english if english[key] == japanese[key]] == []
+    ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    assert set(re.findall(r'\$\("([\w-]+)"\)', code)) <= ids
+    assert "innerHTML" not in code
+    weight = sum(len(text.encode()) for text in (html, code, server.http.get("/page/views.css").text))
+    assert weight + len(server.http.get("/page/page.css").content) < MAX_WEIGHT
 
 
 def test_its_settings_name_every_reason_verdict_and_mark(server: Running) -> None:

@@ -13,7 +13,8 @@ from yochi_bench.answers import GRAY
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import prepare
 from yochi_runtime.inspection import Note
-from yochi_runtime.prompt import IMAGE_TOKENS
+from yochi_runtime.prompt import BOS, IMAGE_TOKENS
+from yochi_runtime.tokens import TextTokenizer
 
 from ..align import align, speak_words
 from ..features import FOLDED, POOLED, TOKENS, Features, encode_folder
@@ -23,8 +24,11 @@ from ..pictures import Picture, read_photos
 from ..policy import lora_config
 from ..readout import Logits, SlotReader
 from ..settings import PolicySettings
+from ..speech import Drawn, Draws, Text
 from .model import YochiNanoForConditionalGeneration
 from .processor import YochiNanoProcessor
+
+TURN_END = 2  # `<|im_end|>` of SmolLM2; BOS begins a turn
 
 
 class NanoSlots:
@@ -90,12 +94,53 @@ class NanoSlots:
     def read(
         self, images: Tensor, notes: Sequence[Sequence[str]], signs: Sequence[Sequence[str | None]]
     ) -> Logits:
+        return self.reader.read(images, *self._segments(notes, signs))
+
+    def read_on(
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        texts: Sequence[Sequence[Text]],
+    ) -> tuple[Logits, list[list[Tensor]]]:
+        return self.reader.read_on(images, *self._segments(notes, signs), texts)
+
+    def draw(
+        self,
+        images: Tensor,
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        draws: Draws,
+    ) -> list[list[Drawn]]:
+        return self.reader.draw(images, *self._segments(notes, signs), draws)
+
+    def _segments(
+        self, notes: Sequence[Sequence[str]], signs: Sequence[Sequence[str | None]]
+    ) -> tuple[list[tuple[int, ...]], Tensor, list[str | None]]:
+        """Ids of every note, which picture it is about, and the words that were read there."""
         owner = torch.tensor([i for i, of_picture in enumerate(notes) for _ in of_picture])
         seen = [sign for of_picture in signs for sign in of_picture]
         texts = (text for of_picture in notes for text in of_picture)
         prompt = self.processor.prompt
         said = [prompt.note(Note(text).text, sign) for text, sign in zip(texts, seen, strict=True)]
-        return self.reader.read(images, said, owner, seen)
+        return said, owner, seen
+
+    def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:
+        return self.reader.speaker.alone(texts)
+
+    @property
+    def reads(self) -> TextTokenizer:
+        return self.processor.text_tokenizer
+
+    @property
+    def words(self) -> TextTokenizer:
+        return self.processor.text_tokenizer.as_written()
+
+    def instructed(self, instruction: str, reply: str) -> Text:
+        """ChatML as SmolLM2 was tuned with it, without the words of the system that its template adds."""
+        words = self.words.encode
+        user = (BOS, *words(f"user\n{instruction}"), TURN_END, *words("\n"))
+        return Text((*user, BOS, *words("assistant\n")), (*words(reply), TURN_END))
 
     def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
         p = self.processor.prompt

@@ -1,7 +1,7 @@
 """An answer: yes or no for every judged slot and a word for the verdict slot, drawn from the readout.
 
 The slots are read side by side and none sees another's drawn answer, so an answer's log-probability is the
-sum over its slots and the verdict slot. There is no explanation text in it yet.
+sum over its slots and the verdict slot, and over the tokens of its explanation where it has one (`telling`).
 
 The verdict slot is drawn like the others, so that feedback reaches it. What would be *shown* follows from the
 whole answer by the runtime's rule (`yochi_runtime.verdict`): the highest of the drawn verdict and of the

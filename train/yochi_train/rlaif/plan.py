@@ -11,6 +11,7 @@ from yochi_runtime.verdict import Verdict
 from ..plan import encoded_photos, peak_gib, seconds_of
 from ..records import PACK_NOTES
 from ..slot_model import SlotModel
+from ..utility import check_instructions
 from .critic import TruthCritic
 from .endpoint_critic import EndpointCritic
 from .held_out import in_packs, read_answers
@@ -32,6 +33,7 @@ def plan(
 ) -> str:
     """Lines for the screen. UsageError for what would stop the run: records, photos, features, start."""
     records, halves = read_data(settings)
+    check_instructions(settings, model)
     features = encoded_photos(settings)
     images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
     model.pretend(settings, images)
@@ -58,6 +60,7 @@ def plan(
             "answers",
             f"{asked.asked - 1} of {len(asked.ids)} slots, those that are trained, and the verdict",
         ),
+        *_explained(made),
         ("taught by", f"{settings.critic_model} at {settings.critic_url}" if asks else made.report["critic"]),
         ("held out", f"{len(halves.count):,} verdicts; thresholds from {len(halves.fit):,} other records"),
         ("trained", f"{sum(p.numel() for p in made.policy.lora):,} of LoRA"),
@@ -72,15 +75,23 @@ def plan(
     return "\n".join(f"{name + ':':14}{value}" for name, value in rows)
 
 
+def _explained(made: Rounds) -> list[tuple[str, str]]:
+    if made.telling is None:
+        return []
+    return [("explanations", f"of at most {made.telling.limit} tokens, one an answer")]
+
+
 def _step(made: Rounds) -> None:
     """A step with a pair for every note of its pictures: the most that one can cost."""
     width = min(made.settings.packs, len(made.records) // PACK_NOTES)
     if isinstance(made, LessonRounds):
         made.learn(range(width))
         return
+    tokens = None if made.telling is None else (0,) * made.telling.limit
+    says_no = SAYS_NO.model_copy(update={"tokens": tokens})
     pairs = [
         [
-            Preference(record=i, id=made.records[i].id, best=SAYS_NO, worst=SAYS_NO)
+            Preference(record=i, id=made.records[i].id, best=says_no, worst=says_no)
             for i in range(pack * PACK_NOTES, (pack + 1) * PACK_NOTES)
         ]
         for pack in range(width)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -10,6 +12,7 @@ from torch import Tensor
 from yochi_runtime.taxonomy import Frozen
 from yochi_runtime.verdict import JUDGED, Verdict
 
+from ..speech import Drawn
 from .assignment import Assignments, Questions
 from .critic import MOST, Scores
 
@@ -17,8 +20,9 @@ from .critic import MOST, Scores
 class Answer(Frozen):
     """One drawn answer. `said`: slots that are yes; `drawn`: of the verdict slot; `shown`: what follows.
 
-    `gs` 0..10 and `os` 0..1, None where the critic knew nothing; `score` 0..1 of both;
-    `reference`: log-probability under the policy that drew it.
+    `gs` 0..10 and `os` 0..1, None where the critic knew nothing; `score` 0..1 of both and of `told`, below
+    for its length; `reference`: log-probability under the policy that drew it, slots and text together.
+    `tokens` and their `text`: the explanation, None in a run without; `told` 0..1: what it is worth.
     """
 
     said: tuple[str, ...]
@@ -28,6 +32,9 @@ class Answer(Frozen):
     os: float | None
     score: float
     reference: float
+    tokens: tuple[int, ...] | None = None
+    text: str | None = None
+    told: float | None = None
 
 
 class Preference(Frozen):
@@ -89,6 +96,32 @@ def observation_share(scores: Scores) -> Tensor:
     return torch.stack(parts).nanmean(0)
 
 
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Of K answers to each of N prompts: `drawn` and, decoded, `texts`; `told` and `length` (N, K) 0..1."""
+
+    drawn: Sequence[Sequence[Drawn]]
+    texts: Sequence[Sequence[str]]
+    told: Tensor
+    length: Tensor
+
+    def of(self, n: int, k: int) -> dict[str, Any]:
+        """The fields of an answer."""
+        said, told = self.drawn[n][k].said, float(self.told[n, k])
+        return {"tokens": said, "text": self.texts[n][k], "told": told}
+
+    def reference(self) -> Tensor:
+        """(N, K): log-probability of the texts."""
+        return torch.tensor([[one.log_probability for one in row] for row in self.drawn])
+
+
+def with_text(
+    score: Tensor, told: Tensor, length: Tensor, told_weight: float, length_weight: float
+) -> Tensor:
+    """(N, K): (1 - told_weight) score + told_weight told - length_weight length."""
+    return (1 - told_weight) * score + told_weight * told - length_weight * length
+
+
 def combine(scores: Scores, global_weight: float) -> Tensor:
     """(N, K) 0..1: global_weight GS / 10 + (1 - global_weight) OS; NaN where what has weight is unknown."""
     parts = ((global_weight, scores.gs / MOST), (1 - global_weight, observation_share(scores)))
@@ -104,12 +137,19 @@ def pair_up(
     questions: Questions,
     global_weight: float,
     margin: float,
+    explained: Explained | None = None,
+    told_weight: float = 0.0,
+    length_weight: float = 0.0,
 ) -> Preferences:
-    """The pairs of N prompts, `places` and `names` of their records; `reference` (N, K) log-probabilities.
+    """The pairs of N prompts, `places` and `names` of their records.
 
+    `reference` (N, K) log-probabilities of the slots, to which those of the texts are added.
     The first of equally good answers is the best, the first of equally bad ones the worst.
     """
     total = combine(scores, global_weight)
+    if explained is not None:
+        total = with_text(total, explained.told, explained.length, told_weight, length_weight)
+        reference = reference + explained.reference()
     observed, shown = observation_share(scores), answers.shown(questions)
 
     def answer(n: int, k: int) -> Answer:
@@ -121,6 +161,7 @@ def pair_up(
             os=_known(observed[n, k]),
             score=float(total[n, k]),
             reference=float(reference[n, k]),
+            **({} if explained is None else explained.of(n, k)),
         )
 
     pairs = []

@@ -24,6 +24,7 @@ from ..records import PACK_NOTES
 from ..run_folder import CHECKPOINT, cut_log, save_checkpoint
 from ..run_log import RunLog
 from ..run_page import write_run_page
+from ..speech import Text
 from .assignment import Questions, draw, log_probability, of_prompts
 from .critic import Critic, CriticError, check_scores
 from .dpo import preference_loss
@@ -31,6 +32,7 @@ from .given import given_pairs
 from .held_out import HeldOut, Outcome, TrainedModel, evaluate
 from .preference import Preference, Preferences, Tally, as_assignments, pair_up
 from .settings import RlaifSettings
+from .telling import Telling
 
 REPORT = "report.json"
 RATES = ("safe_effective", "miss", "oversafety")  # of a round, for TensorBoard
@@ -48,7 +50,10 @@ class Rounds:
         records: Sequence[Record],
         held: HeldOut,
         out: Path,
+        telling: Telling | None = None,
     ) -> None:
+        """`telling`: how an answer is explained, None where it is not."""
+        self.telling = telling
         self.policy, self.trained, self.critic, self.settings = policy, trained, critic, settings
         self.records, self.held, self.out = records, held, out
         self.questions = Questions.of(trained)
@@ -63,7 +68,7 @@ class Rounds:
         """From the newest checkpoint to the last round. UsageError where there is nothing to learn from."""
         self._resume()
         if self.report["start"] is None:
-            self.report["start"] = asdict(evaluate(self.policy, self.trained, self.held))
+            self.report["start"] = {**asdict(evaluate(self.policy, self.trained, self.held)), **self._told()}
             self._save()
         while self.round < self.settings.rounds and self.report["ended"] is None:
             self._play()
@@ -133,6 +138,13 @@ class Rounds:
             self.fault = str(e)
             return Preferences(tally=Tally(prompts=len(pack), failed=len(pack)))
         self.fault = next(iter(scores.failed.values()), self.fault)
+        if self.telling is None:
+            explained = None
+        else:
+            drawn = self.telling.draw(
+                self.policy, pack, answers.shown(self.questions), s.temperature, generator
+            )
+            explained = self.telling.explained(pack, drawn, scores, self.questions)
         return pair_up(
             range(first, first + len(pack)),
             [record.id for record in pack],
@@ -142,6 +154,9 @@ class Rounds:
             self.questions,
             s.global_weight,
             s.margin,
+            explained,
+            s.told_weight,
+            s.length_weight,
         )
 
     def _learn(self, pairs: Sequence[Preference]) -> None:
@@ -172,13 +187,27 @@ class Rounds:
         answers, reference = as_assignments([p for group in groups for p in group], self.questions)
         with torch.no_grad():
             images = self.policy.images(packs)
-        slots, verdict = of_prompts(self.policy.read(packs, images), packs)
+        pairs = [pair for group in groups for pair in group]
+        texts = [self._texts(pair) for pair in pairs]
+        logits, logs = self.policy.read_on(packs, images, texts)
+        slots, verdict = of_prompts(logits, packs)
         chosen = log_probability(slots, verdict, self.questions, answers)
+        asked = torch.full((len(pairs),), self.questions.asked)
+        if self.telling is not None:
+            chosen = chosen + torch.stack([torch.stack([log.sum() for log in two]) for two in logs])
+            asked = asked + torch.tensor([len(two[0]) for two in logs])
         s = self.settings
-        loss = preference_loss(chosen, reference, self.questions.asked, s.beta, s.sft_weight)
+        loss = preference_loss(chosen, reference, asked, s.beta, s.sft_weight)
         return self.descend(
             loss.total, dpo=float(loss.dpo.detach()), sft=float(loss.sft.detach()), right=loss.right
         )
+
+    def _texts(self, pair: Preference) -> list[Text]:
+        """What best and worst say after the slots; nothing in a run without explanations."""
+        if self.telling is None:
+            return []
+        record, two = self.records[pair.record], (pair.best, pair.worst)
+        return [self.telling.text(record, one.shown, one.tokens) for one in two if one.tokens is not None]
 
     def descend(self, loss: Tensor, **parts: float) -> dict[str, Any]:
         """One step of the optimizer, and its line of the log. UsageError for a loss that is no number."""
@@ -197,11 +226,17 @@ class Rounds:
             log.scalars(
                 {f"round/{name}": share for name, share in reached.items() if share is not None}, done
             )
-        self.report["rounds"].append({**of_round, **asdict(outcome), "kept": kept})
+        self.report["rounds"].append({**of_round, **asdict(outcome), **self._told(), "kept": kept})
         if kept:
             self.kept = self.policy.lora_weights()
         self.policy.set_lora(self.kept)
         self.round, self.step, self.optimizer = self.round + 1, 0, self._fresh_optimizer()
+
+    def _told(self) -> dict[str, object]:
+        """What the weights say of held-out records, for the report."""
+        if self.telling is None:
+            return {}
+        return {"explanations": self.telling.look(self.policy, self.held.count)}
 
     def _best(self) -> Outcome:
         """What the weights reach that the round began with."""

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
 from ..feedback.pairs import PAIRS, read_pairs
-from ..model_folder import MODEL
+from ..model_folder import MODEL, explains, write_explains
 from ..policy import Policy
 from ..positives import read_positives
 from ..records import PACK_NOTES, read_records
-from ..run_folder import pin_run, room_on_disk
+from ..run_folder import CHECKPOINT, pin_run, room_on_disk
+from ..run_page import write_run_page
 from ..slot_model import SlotModel
+from ..utility import Utility, check_instructions
 from .assignment import Questions
 from .critic import Critic, CriticError, TruthCritic
 from .endpoint_critic import EndpointCritic, endpoint_of
@@ -23,6 +26,7 @@ from .lessons import Lesson, LessonRounds, supervised_step
 from .observed import DisentangledCritic
 from .rounds import Rounds
 from .settings import RlaifSettings
+from .telling import Telling
 
 LESSONS: dict[str, Lesson] = {"grpo": group_step, "sft": supervised_step}
 
@@ -34,9 +38,15 @@ def improve(
 ) -> str:
     """All rounds, and the finished model in `out/model`; returns lines for the screen."""
     made = prepare(settings, model, out)
+    utility = Utility(settings.utility, made.policy, out)
+    utility.before(begun=(out / CHECKPOINT).exists())
     with room_on_disk(out):
         made.run()
+        utility.after()
+        write_run_page(out)
         made.policy.save(out / MODEL, made.trained.positives)
+        if made.telling is not None:
+            write_explains(out / MODEL, settings.explanation_tokens)
     return f"{told(made)}\nmodel: {out / MODEL}"
 
 
@@ -50,6 +60,7 @@ def prepare(
     records, halves = read_data(settings, held)
     if settings.feedback:
         read_pairs(settings.records)  # told before anything is written
+    check_instructions(settings, model)
     out.mkdir(parents=True, exist_ok=True)
     pin_run(settings, model, out, ("train.jsonl", "val.jsonl", *([PAIRS] if settings.feedback else [])))
     model.prepare(settings)
@@ -84,9 +95,10 @@ def begin(
         policy.projector.requires_grad_(False)
     trained = TrainedModel(model.pack, read_positives(settings.start / MODEL))
     critic = critic_of(settings, policy, trained, halves, out)
-    if settings.method != "dpo":
-        return LessonRounds(LESSONS[settings.method], policy, trained, critic, settings, records, halves, out)
-    return Rounds(policy, trained, critic, settings, records, halves, out)
+    told = explains(settings.start / MODEL)
+    telling = Telling(model.pack, model.words, settings.explanation_tokens) if told else None
+    made = (policy, trained, critic, settings, records, halves, out, telling)
+    return Rounds(*made) if settings.method == "dpo" else LessonRounds(LESSONS[settings.method], *made)
 
 
 def critic_of(
@@ -125,5 +137,10 @@ def told(made: Rounds) -> str:
     return "\n".join(lines)
 
 
-def _words(of: dict[str, object]) -> str:
-    return Outcome(of["verdicts"], of["cells"]).words()  # type: ignore[arg-type]  # what asdict made
+def _words(of: dict[str, Any]) -> str:
+    words = Outcome(of["verdicts"], of["cells"]).words()
+    if "explanations" in of:
+        told = of["explanations"]
+        median, true = f"{told['median_tokens']:g}", f"{told['true']}/{told['of']}"
+        words += f", explanations {true} true, of {median} tokens at the median"
+    return words

@@ -37,7 +37,10 @@ class RlaifSettings(PolicySettings):
     lora_rate: float = Field(default=1e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)  # DPO: how dear it is to leave the round's reference
     kl_weight: float = Field(default=0.02, ge=0)  # GRPO: how dear it is to leave the round's reference
-    sft_weight: float = Field(default=0.1, ge=0)  # of the best answer's own log-probability, a slot
+    sft_weight: float = Field(default=0.1, ge=0)  # of the best answer's own log-probability, a slot or token
+    # Of dpo, where `start` learned to explain: an answer then has an explanation.
+    told_weight: float = Field(default=0.2, ge=0, lt=1)  # of its truth in an answer's score, beside GS and OS
+    length_weight: float = Field(default=0.1, ge=0)  # taken off the score for one of explanation_tokens
 
     @model_validator(mode="after")
     def _fits_method_and_critic(self) -> Self:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from yochi_runtime.base import cache_folder
 from yochi_runtime.errors import UsageError
 
 BPY = "4.5.15"  # long-term support; needs Python 3.11 and numpy 1
@@ -23,10 +24,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from yochi_train.scenes.buil
 
 
 def environment_folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    # The XDG specification: a relative path here is to be ignored.
-    root = Path(cache) if cache and Path(cache).is_absolute() else Path.home() / ".cache"
-    return root / "yochi" / f"bpy-{BPY}"
+    return cache_folder() / f"bpy-{BPY}"
 
 
 def renderer_command() -> list[str]:

@@ -17,9 +17,12 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 from yochi_runtime.errors import NoteError, Reason, UsageError
 from yochi_runtime.prompt import NO, PREFIX, YES, Answers, Prompt, build_prompt
+from yochi_runtime.prompt import Tokenizer as Words
 from yochi_runtime.taxonomy import Pack
 from yochi_runtime.tokens import TextTokenizer
 from yochi_runtime.verdict import JUDGED
+
+from ..speech import Text
 
 TASK = PREFIX.splitlines()[0]
 NOTE_TOKENS = 512  # of a note's own text
@@ -34,6 +37,14 @@ class Chat:
     task: tuple[int, ...]
     turn: tuple[int, ...]
     prompt: Prompt
+    words: TextTokenizer
+    user: tuple[int, ...]  # what stands before the words of a user who shows no picture
+    end: tuple[int, ...]  # what ends the model's turn
+
+    def instructed(self, instruction: str, reply: str) -> Text:
+        """A turn without a picture, and its reply."""
+        given = (*self.user, *self.words.encode(instruction), *self.turn)
+        return Text(given, (*self.words.encode(reply), *self.end))
 
     def note(self, text: str) -> list[int]:
         """The note segment; NoteError for one that is too long."""
@@ -48,16 +59,9 @@ class Chat:
 
 def build_chat(tokenizer: PreTrainedTokenizerFast, template: str, image_id: int, pack: Pack) -> Chat:
     """UsageError where template or tokenizer cannot be used."""
-    parts: Any = [{"type": "image"}, {"type": "text", "text": _NOTE}]
-    said: Any = tokenizer.apply_chat_template(
-        [{"role": "user", "content": parts}],
-        chat_template=template,
-        tokenize=False,
-        add_generation_prompt=True,
-    )
-    before, *after = said.split(_NOTE)
-    begun = tokenizer.bos_token is not None and before.startswith(tokenizer.bos_token)
-    ids = tokenizer.encode(before, add_special_tokens=not begun)
+    picture: Any = {"type": "image"}
+    before, *after = _around_note(tokenizer, template, [picture])
+    ids = _begun(tokenizer, before)
     if len(after) != 1 or ids.count(image_id) != 1:
         raise UsageError(
             "expected a chat template with the user's picture and words once each, got "
@@ -66,10 +70,32 @@ def build_chat(tokenizer: PreTrainedTokenizerFast, template: str, image_id: int,
     words = plain_tokenizer(tokenizer)
     prompt = build_prompt(pack, words, first_tokens(words))
     turn = tokenizer.encode(after[0], add_special_tokens=False)
-    return Chat(tuple(ids), tuple(words.encode(TASK)), tuple(turn), prompt)
+    user = _begun(tokenizer, _around_note(tokenizer, template, [])[0])
+    end = (tokenizer.eos_token_id,)
+    return Chat(tuple(ids), tuple(words.encode(TASK)), tuple(turn), prompt, words, tuple(user), end)
 
 
-def first_tokens(words: TextTokenizer) -> Answers:
+def _around_note(tokenizer: PreTrainedTokenizerFast, template: str, shown: list[Any]) -> list[str]:
+    """What the template writes before and after the words of a user who shows `shown` first."""
+    parts: Any = [*shown, {"type": "text", "text": _NOTE}]
+    said: Any = tokenizer.apply_chat_template(
+        [{"role": "user", "content": parts}],
+        chat_template=template,
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    around: list[str] = said.split(_NOTE)
+    return around
+
+
+def _begun(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """Ids of a conversation's beginning, which has the token for it once."""
+    begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=not begun)
+    return ids
+
+
+def first_tokens(words: Words) -> Answers:
     """The first id of every answer, with which the model would begin it. UsageError where two are alike."""
     no, yes, *verdict = (words.encode(text)[0] for text in (NO, YES, *(f" {word}" for word in JUDGED)))
     proceed, caution, stop = verdict

@@ -40,7 +40,7 @@ def open_vlm(name: str) -> Hub:
         vlm: Any = AutoModelForImageTextToText.from_pretrained(name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(name)
         pictures: Any = AutoImageProcessor.from_pretrained(name, backend="pil")  # type: ignore[no-untyped-call]
-        described = ProcessorMixin.get_processor_dict(name)[0]
+        template = chat_template(name, tokenizer)
     except (OSError, ValueError, ImportError, KeyError) as e:
         why = " ".join(str(e).split())[:200]
         raise UsageError(
@@ -50,10 +50,15 @@ def open_vlm(name: str) -> Hub:
     kind = vlm.config.model_type
     if kind not in FAMILIES:
         raise UsageError(f"expected a model of {', '.join(FAMILIES)}, got {kind} at {name}")
-    template = described.get("chat_template") or tokenizer.chat_template
-    if not isinstance(template, str) or not isinstance(tokenizer, PreTrainedTokenizerFast):
+    if template is None or not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UsageError(f"expected a fast tokenizer and a chat template at {name}, found none")
     return Hub(name, FAMILIES[kind], vlm.eval(), tokenizer, pictures, template)
+
+
+def chat_template(name: str, tokenizer: Any) -> str | None:
+    """The processor's own, else the tokenizer's; None where there is not one of words."""
+    template = ProcessorMixin.get_processor_dict(name)[0].get("chat_template") or tokenizer.chat_template
+    return template if isinstance(template, str) else None
 
 
 def pinned(name: str, vlm: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ..readout import Logits, Seen, SlotReader
+from ..speech import Drawn, Draws, Text
 from .chat import Chat
 from .family import Inputs
 from .hub import Hub
@@ -26,11 +27,28 @@ class ChatReader(SlotReader):
         self._hub, self._chat = hub, chat
 
     def read_picture(
-        self, inputs: Inputs, notes: Sequence[Sequence[int]], signs: Sequence[str | None]
-    ) -> Logits:
-        """One picture's cues (1, C, 2), and the rest of each of its notes, from `Chat.note`, and signs."""
-        owner = torch.zeros(len(notes), dtype=torch.long, device=self._vlm.device)
-        return self._read_after(self._show(inputs), notes, owner, signs)
+        self,
+        inputs: Inputs,
+        notes: Sequence[Sequence[int]],
+        signs: Sequence[str | None],
+        texts: Sequence[Sequence[Text]] = (),
+    ) -> tuple[Logits, list[list[torch.Tensor]]]:
+        """One picture's cues (1, C, 2), the rest of each of its notes, from `Chat.note`, with signs.
+
+        And what `read_on` gives.
+        """
+        return self._read_after(self._show(inputs), self._words(notes, signs), self._owner(notes), texts)
+
+    def draw_picture(
+        self, inputs: Inputs, notes: Sequence[Sequence[int]], signs: Sequence[str | None], draws: Draws
+    ) -> list[list[Drawn]]:
+        """As `draw`, after the notes of one picture."""
+        with torch.no_grad():
+            words = self._words(notes, signs)
+            return self._draw_after(self._show(inputs), words, self._owner(notes), draws)
+
+    def _owner(self, notes: Sequence[Sequence[int]]) -> torch.Tensor:
+        return torch.zeros(len(notes), dtype=torch.long, device=self._vlm.device)
 
     def shown(self, inputs: Inputs) -> list[int]:
         """Every id up to the last cue slot."""

@@ -3,22 +3,26 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import torch
 from peft import LoraConfig
-from torch import nn
+from torch import Tensor, nn
 from yochi_bench.answers import GRAY
 from yochi_runtime.bundle import PACK
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.taxonomy import pack_text, parse_pack
+from yochi_runtime.tokens import TextTokenizer
 
 from ..pictures import Picture
 from ..policy import LORA_TARGETS, upper_layers
 from ..readout import Logits
 from ..settings import PolicySettings
+from ..speech import Drawn, Draws, Text
 from .chat import build_chat
 from .family import Inputs
 from .hub import Hub, open_vlm, pinned
@@ -82,6 +86,10 @@ class VlmSlots:
         made: Inputs = self._hub.pictures(images=[frame.rgb], return_tensors="pt", **self._options)
         return {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
 
+    def said(self, ids: Sequence[int]) -> str:
+        """The words of `ids`, control tokens by their names."""
+        return str(self._hub.tokenizer.decode(list(ids), skip_special_tokens=False))
+
     def read(
         self,
         images: Sequence[Inputs],
@@ -89,13 +97,59 @@ class VlmSlots:
         signs: Sequence[Sequence[str | None]],
     ) -> Logits:
         """Picture by picture: each may have a size of its own, and so a length of its own."""
+        return self.read_on(images, notes, signs, [()] * sum(map(len, notes)))[0]
+
+    def read_on(
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        texts: Sequence[Sequence[Text]],
+    ) -> tuple[Logits, list[list[Tensor]]]:
         parts = [
-            self.reader.read_picture(inputs, [self.chat.note(Note(text).text) for text in of_picture], seen)
-            for inputs, of_picture, seen in zip(images, notes, signs, strict=True)
+            self.reader.read_picture(inputs, self._segments(of_picture), seen, texts[first:last])
+            for inputs, of_picture, seen, (first, last) in zip(
+                images, notes, signs, _places(notes), strict=True
+            )
         ]
-        return Logits(
-            *(torch.cat([getattr(p, name) for p in parts]) for name in ("cues", "risks", "verdict"))
+        logits = Logits(
+            *(torch.cat([getattr(p, name) for p, _ in parts]) for name in ("cues", "risks", "verdict"))
         )
+        return logits, [log for _, logs in parts for log in logs]
+
+    def draw(
+        self,
+        images: Sequence[Inputs],
+        notes: Sequence[Sequence[str]],
+        signs: Sequence[Sequence[str | None]],
+        draws: Draws,
+    ) -> list[list[Drawn]]:
+        return [
+            drawn
+            for inputs, of_picture, seen, (first, last) in zip(
+                images, notes, signs, _places(notes), strict=True
+            )
+            for drawn in self.reader.draw_picture(
+                inputs, self._segments(of_picture), seen, replace(draws, given=draws.given[first:last])
+            )
+        ]
+
+    def _segments(self, notes: Sequence[str]) -> list[list[int]]:
+        return [self.chat.note(Note(text).text) for text in notes]
+
+    def alone(self, texts: Sequence[Text]) -> tuple[list[Tensor], list[Tensor]]:
+        return self.reader.speaker.alone(texts)
+
+    @property
+    def reads(self) -> TextTokenizer:
+        return self.chat.words
+
+    @property
+    def words(self) -> TextTokenizer:
+        return self.chat.words
+
+    def instructed(self, instruction: str, reply: str) -> Text:
+        return self.chat.instructed(instruction, reply)
 
     def tokens(self, notes: Sequence[str]) -> tuple[int, list[int]]:
         p = self.chat.prompt
@@ -117,6 +171,12 @@ class VlmSlots:
         of = base_of(folder)
         if of != self.base:
             raise UsageError(f"expected a run of {self.base} to start from, got one of {of or 'yochi-nano'}")
+
+
+def _places(notes: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Where the notes of each picture begin and end among all notes."""
+    ends = list(accumulate(map(len, notes)))
+    return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def base_of(folder: Path) -> str | None:

@@ -141,9 +141,13 @@ function bar(slot, factor) {
 }
 
 async function learn() {
-  const answer = await fetch("/v1/slots");
-  if (!answer.ok) return; // no bundle is open yet; the next judgement asks again
-  slots = await answer.json();
+  try {
+    const answer = await fetch("/v1/slots");
+    if (!answer.ok) return; // no bundle is open yet; the next judgement asks again
+    slots = await answer.json();
+  } catch {
+    return; // the box is silent, which `tick` says
+  }
   render();
 }
 
