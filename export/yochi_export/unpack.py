@@ -98,7 +98,7 @@ def read_vision(graph: Path, tower: VisionTower) -> tuple[State, State | None]:
         if not _near(pattern[name], found[name]):
             raise UsageError(f"expected our encoder's first stages in {graph}, {name} differs; give the run")
     read = {
-        name: torch.from_numpy(np.ascontiguousarray(found[place].T if turned else found[place])).float()
+        name: torch.from_numpy(np.array(found[place].T if turned else found[place], order="C")).float()
         for name, (place, turned) in places.items()
     }
     projector = {n.removeprefix(OF_PROJECTOR): v for n, v in read.items() if n.startswith(OF_PROJECTOR)}

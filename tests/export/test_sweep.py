@@ -109,7 +109,7 @@ def test_two_rungs_of_a_tiny_run(
     assert rows["nbits-8"]["graph"].value < rows["fp16"]["graph"].value  # type: ignore[operator]
     assert (rows["fp16"]["peak memory"].value or 0) > 50 * MB
     assert any(note.startswith("fp16: undecided") for note in report.notes)
-    assert "ladder" in (order.out / "sweep" / "report.html").read_text(encoding="utf-8")
+    assert "The rungs of the vision half" in (order.out / "sweep" / "report.html").read_text(encoding="utf-8")
     bundles = [json.loads((order.out / r / "bundle" / "manifest.json").read_text()) for r in rows]
     assert bundles[0]["files"]["vision.onnx"] != bundles[1]["files"]["vision.onnx"]
     capsys.readouterr()

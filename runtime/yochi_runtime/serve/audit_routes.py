@@ -37,8 +37,14 @@ Part = Annotated[str | None, Query(max_length=200)]
 
 def audit_routes(service: Service) -> APIRouter:
     """What `yochi audit` and `yochi replay` do, for the page at /audit."""
-    routes, log = APIRouter(prefix="/v1/audit", tags=["audit"]), service.settings.log
-    passes = Seats(1, "passes over the whole log")
+    routes = APIRouter(prefix="/v1/audit", tags=["audit"])
+    _rows(routes, service.settings.log)
+    _passes(routes, service)
+    return routes
+
+
+def _rows(routes: APIRouter, log: Path) -> None:
+    """Single rows: found, shown, their pictures."""
 
     @routes.get("/search", responses=described(422))
     def find(
@@ -89,6 +95,11 @@ def audit_routes(service: Service) -> APIRouter:
         except (OSError, CannotJudge) as e:
             raise HTTPException(503, f"expected to read the picture of row {number}, got: {e}") from e
 
+
+def _passes(routes: APIRouter, service: Service) -> None:
+    """What takes a while: the whole log, or a judgement."""
+    log, passes = service.settings.log, Seats(1, "passes over the whole log")
+
     @routes.post("/verify", responses=described(429))
     async def verify() -> Verified:
         """Every row, the chain that binds them, and the kept pictures: what `yochi audit verify` says."""
@@ -119,8 +130,6 @@ def audit_routes(service: Service) -> APIRouter:
             raise
         after = BackgroundTask(folder.cleanup)
         return FileResponse(file, media_type="text/csv", filename="audit.csv", background=after)
-
-    return routes
 
 
 async def _replayed(service: Service, number: int, until: float) -> Replayed:
