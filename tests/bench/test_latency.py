@@ -58,7 +58,7 @@ def test_a_stage_that_never_ran_is_null_with_its_reason() -> None:
     (table,) = (t for t in run_of(FakeJudge(), asked(), 0, 2).tables if t.id == "new_frame")
     reasons = {row.id: row.cells["p50"].reason for row in table.rows}
     assert "--rules" in str(reasons["rules"])
-    assert "reader of signs" in str(reasons["sign text"])
+    assert "yochi[ocr]" in str(reasons["sign text"])
     assert [row.id for row in table.rows][-1] == WALL
 
 
