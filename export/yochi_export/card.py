@@ -9,8 +9,8 @@ from yochi_runtime.taxonomy import Source
 
 LANGUAGES = {"en": "English", "ja": "Japanese"}
 _ABOUT = """\
-An assembled domain model, not a pretrained vision-language model: a frozen EfficientNet-Lite0, a projector
-with a cue head, and SmolLM2-135M-Instruct with a LoRA, put together and trained by this project to answer one
+An assembled domain model, not a pretrained vision-language model: EfficientNet-Lite0 (whose last stages this
+project may have tuned), a projector with a cue head, and SmolLM2-135M-Instruct with a LoRA, put together and trained by this project to answer one
 fixed list of questions (slots) about one picture and one inspection note. It writes nothing; every answer is
 read from one pass over the prompt.
 
@@ -29,8 +29,8 @@ probability for each. Anything it does not say is not thereby safe. **It advises
 function**, claims no SIL or PL, and replaces no guard, interlock, inspection or person. Not for judging
 people, and not for use without a person who decides."""
 _LIMITS = """\
-- Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires) and
-  on notes made from a phrase grammar and public accident narratives. Your plant looks and writes otherwise:
+- Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires), on
+  rendered scenes, and on notes made from a phrase grammar and public accident narratives. Your plant looks and writes otherwise:
   try it there first.
 - It sees 448 x 448 pixels: small or distant things are missed. {signs}
 - Slots listed as not trained have no probability and are never read as safe.

@@ -74,7 +74,9 @@ FINDS: list[tuple[dict[str, Any], list[int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("asks", "ids"), FINDS, ids=[str(asks) for asks, _ in FINDS])
+@pytest.mark.parametrize(
+    ("asks", "ids"), FINDS, ids=[f"{n}-{'-'.join(asks)}" for n, (asks, _) in enumerate(FINDS)]
+)
 def test_judgements_are_found(filled: Running, asks: dict[str, Any], ids: list[int]) -> None:
     answer = found(filled, **asks)
     assert [each["id"] for each in answer["found"]] == ids
