@@ -9,10 +9,10 @@ from yochi_runtime.taxonomy import Source
 
 LANGUAGES = {"en": "English", "ja": "Japanese"}
 _ABOUT = """\
-An assembled domain model, not a pretrained vision-language model: EfficientNet-Lite0 (whose last stages this
-project may have tuned), a projector with a cue head, and SmolLM2-135M-Instruct with a LoRA, put together and trained by this project to answer one
-fixed list of questions (slots) about one picture and one inspection note. It writes nothing; every answer is
-read from one pass over the prompt.
+An assembled domain model, not a pretrained vision-language model: EfficientNet-Lite0 (whose last stages
+this project may have tuned), a projector with a cue head, and SmolLM2-135M-Instruct with a LoRA, put together
+and trained by this project to answer one fixed list of questions (slots) about one picture and one inspection
+note. It writes nothing; every answer is read from one pass over the prompt.
 
 - `vision.onnx`: encoder, cue head and projector. EfficientNet-Lite0's weights: Google, Apache-2.0.
 - `lora.gguf`: this project's LoRA, applied at run time.
@@ -30,8 +30,8 @@ function**, claims no SIL or PL, and replaces no guard, interlock, inspection or
 people, and not for use without a person who decides."""
 _LIMITS = """\
 - Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires), on
-  rendered scenes, and on notes made from a phrase grammar and public accident narratives. Your plant looks and writes otherwise:
-  try it there first.
+  rendered scenes, and on notes made from a phrase grammar and public accident narratives. Your plant looks and
+  writes otherwise: try it there first.
 - It sees 448 x 448 pixels: small or distant things are missed. {signs}
 - Slots listed as not trained have no probability and are never read as safe.
 - Notes in a language that is not listed as proved are not judged.
