@@ -30,8 +30,8 @@ function**, claims no SIL or PL, and replaces no guard, interlock, inspection or
 people, and not for use without a person who decides."""
 _LIMITS = """\
 - Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires), on
-  rendered scenes, and on notes made from a phrase grammar and public accident narratives. Your plant looks and
-  writes otherwise: try it there first.
+  rendered scenes, and on notes made from a phrase grammar and public accident narratives. Your plant looks
+  and writes otherwise: try it there first.
 - It sees 448 x 448 pixels: small or distant things are missed. {signs}
 - Slots listed as not trained have no probability and are never read as safe.
 - Notes in a language that is not listed as proved are not judged.

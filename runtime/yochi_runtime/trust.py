@@ -7,7 +7,7 @@ writes it here, in the same commit as the bundle.
 from importlib import resources
 from pathlib import Path
 
-SHIPPED_MANIFEST_SHA256 = "0410ca8adc3a2416c3dba53994706e31eacde469c38e306515bed9df041aa07f"
+SHIPPED_MANIFEST_SHA256 = "c4fecaebcd094a6fec5754bad2315b33be06e37183ab6e6f2c6356ae64fb41dd"
 
 
 def shipped_bundle() -> Path:
