@@ -12,7 +12,7 @@ settings.load_profile("yochi")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The recipe first: it takes a third of the time, and one worker would be left alone with it at the end."""
+    """The recipe first: it takes longest, and at the end one worker would be left alone with it."""
     items.sort(key=lambda item: item.path.name != "test_recipe.py")
 
 
