@@ -69,7 +69,7 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 smoke: export PATH := $(abspath $(BIN)):$(PATH)
 smoke: $(VENV)/.dev base
