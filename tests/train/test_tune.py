@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack, pack_text
 from yochi_train import tune as module
+from yochi_train.align import known_loss, rarity
 from yochi_train.average import average
 from yochi_train.features import encode_folder, encode_lower
 from yochi_train.lite0 import OPENED, encoder_of, pretrained
@@ -123,10 +124,10 @@ def test_mirrored_cells_change_sides_and_unknown_ones_count_nothing() -> None:
     assert torch.equal(turned[0], cells[0])
     assert turned[1, :, 0].tolist()[:8] == [6, 5, 4, 3, 2, 1, 0, 13]
     # One positive that counts three times, one unknown: 3 ln(1 + e^-1) over one label, by hand.
-    loss = module._known_loss(torch.tensor([[1.0, 5.0]]), torch.tensor([[1, -1]]), torch.tensor([3.0, 1.0]))
+    loss = known_loss(torch.tensor([[1.0, 5.0]]), torch.tensor([[1, -1]]), torch.tensor([3.0, 1.0]))
     assert float(loss) == pytest.approx(3 * 0.3132617)
     labels = torch.tensor([[1, 0], [0, 0], [0, -1], [0, 0]])
-    assert module._rarity(labels, (0,)).tolist() == [3.0, 3.0]
+    assert rarity(labels, (0,)).tolist() == [3.0, 3.0]
 
 
 def test_every_epoch_shows_every_picture_once() -> None:

@@ -96,8 +96,7 @@ def align(
 def _fit_cells(
     projector: CueProjector, features: Features, rows: NDArray[np.int64], labels: Tensor, seed: int
 ) -> None:
-    positives, negatives = (labels == 1).sum((0, 1)), (labels == 0).sum((0, 1))
-    weight = (negatives / positives.clamp(min=1)).clamp(1, 10).float()
+    weight = rarity(labels, (0, 1))
     optimizer = torch.optim.AdamW(projector.cell_head.parameters(), lr=RATE, weight_decay=0.05)
     generator = torch.Generator().manual_seed(seed)
     batch = min(BATCH, len(rows))
@@ -111,16 +110,26 @@ def _fit_cells(
             logits = projector.cell_head(
                 projector.norm(torch.from_numpy(features.tokens[rows[chosen]]).float())
             )
-            target = labels[chosen]
-            losses = functional.binary_cross_entropy_with_logits(
-                logits, target.clamp(min=0).float(), pos_weight=weight, reduction="none"
-            )
-            loss = losses[target >= 0].mean()
+            loss = known_loss(logits, labels[chosen], weight)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             progress.step(note=f"loss {loss.item():.3f}")
+
+
+def rarity(labels: Tensor, over: tuple[int, ...]) -> Tensor:
+    """(C,) how much a positive counts: negatives over positives, within 1 and 10."""
+    positives, negatives = (labels == 1).sum(over), (labels == 0).sum(over)
+    return (negatives / positives.clamp(min=1)).clamp(1, 10).float()
+
+
+def known_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor) -> Tensor:
+    """Binary cross-entropy over the labels that are 0 or 1; -1 is unknown."""
+    losses = functional.binary_cross_entropy_with_logits(
+        logits, labels.clamp(min=0).float(), pos_weight=positive_weight, reduction="none"
+    )
+    return losses[labels >= 0].mean()
 
 
 def speak_words(projector: CueProjector, embeddings: Tensor, pack: Pack, tokenizer: Tokenizer) -> None:

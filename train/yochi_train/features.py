@@ -8,7 +8,6 @@ cache of other pictures is refused.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,16 +66,11 @@ class Ways:
     """What the encoder's lower stages make of pictures and of their mirror images, (N, 2, 112, 28, 28)."""
 
     maps: NDArray[np.float16]
-    folder: Path
 
     def of(self, rows: NDArray[np.int64], mirrored: NDArray[np.bool_]) -> Tensor:
         """(B, 112, 28, 28) float32, channels last."""
         chosen = torch.from_numpy(self.maps[rows, mirrored.astype(np.int64)])
         return chosen.float().contiguous(memory_format=torch.channels_last)
-
-    def forget(self) -> None:
-        """Delete them: 351 kB a picture."""
-        shutil.rmtree(self.folder)
 
 
 def encode_lower(root: Path, images: Sequence[str], cache: Path, model: Path) -> Ways:
@@ -87,7 +81,7 @@ def encode_lower(root: Path, images: Sequence[str], cache: Path, model: Path) ->
         return (torch.stack(both, 1).half().numpy(),)
 
     (maps,) = _filled(root, images, cache, {"lower.f16": (np.float16, (2, *LOWER))}, lower, model)
-    return Ways(maps, cache)
+    return Ways(maps)
 
 
 def _run(part: Callable[[Tensor], Tensor], pixels: Pixels) -> Tensor:

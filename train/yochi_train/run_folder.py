@@ -51,6 +51,11 @@ def pin_run(settings: PolicySettings, model: SlotModel, out: Path, record_files:
         },
     }
     text = json.dumps(run, indent=1, sort_keys=True) + "\n"
+    pin(text, out)
+
+
+def pin(text: str, out: Path) -> None:
+    """`text` is what the run in `out` is made of. UsageError where another run is there."""
     file = out / "run.json"
     if file.exists() and file.read_text(encoding="utf-8") != text:
         raise UsageError(

@@ -5,8 +5,8 @@ the user names some. Neither changes how a slot is read.
 
 A run folder holds `run.json` (settings, hashes of the records, versions), `log.jsonl` (a line a step),
 `tensorboard/` (the same as scalars), `checkpoint.pt` (the newest, written beside and moved into place) and at
-the end `model/`. A killed run goes
-on from its checkpoint and reaches the same weights as an undisturbed one (CPU, same thread count).
+the end `model/`. A killed run goes on from its checkpoint and reaches the same weights as an undisturbed one
+(CPU, same thread count).
 """
 
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ kB a picture.
 
 import copy
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,15 +26,15 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.image import GRID
 from yochi_runtime.taxonomy import Pack, pack_text, parse_pack
 
-from .align import cell_labels, cue_labels
+from .align import cell_labels, cue_labels, known_loss, rarity
 from .features import Ways, encode_lower
-from .lite0 import fold
+from .lite0 import fold, tuned_encoder
 from .model_folder import ENCODER, MODEL, PROJECTOR, new_model
 from .nano.vision import VisionTower, read_tower
 from .pictures import Picture, read_pictures
 from .policy import check_finite
 from .progress import Progress
-from .run_folder import CHECKPOINT, save_checkpoint
+from .run_folder import CHECKPOINT, pin, room_on_disk, save_checkpoint
 
 BATCH, RATE, DECAY = 32, 5e-4, 0.05
 WARM = 0.15  # share of the steps until the full rate
@@ -77,37 +78,34 @@ def tune(run: Path, records: Path, photos: Path, out: Path, seed: int, epochs: i
             f"expected a run with the cues of {records}, {run} has others; run: yochi-train refit"
         )
     out.mkdir(parents=True, exist_ok=True)
-    _pin(out, {"seed": seed, "epochs": epochs, "projector": file_sha256(start / PROJECTOR)}, records)
-    if (out / MODEL).exists():  # finished
-        return out / MODEL
-    pictures = [p for p in read_pictures(records / "pictures.jsonl") if p.split == "train"]
-    tower = read_tower(start)
-    lower = encode_lower(photos, [p.image for p in pictures], out / "lower", start)
-    sight = Sight(tower)
-    _learn(sight, copy.deepcopy(sight).eval().requires_grad_(False), lower, pictures, pack, out, seed, epochs)
-    with new_model(out, start) as model:
-        save_file(tower.encoder.state_dict(), model / ENCODER, metadata={"format": "pt"})
-        save_file(tower.projector.state_dict(), model / PROJECTOR, metadata={"format": "pt"})
-    lower.forget()
+    made_of = (start / PROJECTOR, tuned_encoder(start), records / "pictures.jsonl")
+    hashes = {file.name: file_sha256(file) for file in made_of if file}
+    pin(json.dumps({"seed": seed, "epochs": epochs, **hashes}, indent=1, sort_keys=True) + "\n", out)
+    lower = out / "lower"
+    if not (out / MODEL).exists():
+        with room_on_disk(out):
+            _tune(start, records, photos, out, lower, pack, seed, epochs)
+    shutil.rmtree(lower, ignore_errors=True)
     return out / MODEL
 
 
-def _pin(out: Path, made_of: dict[str, object], records: Path) -> None:
-    text = json.dumps(
-        {**made_of, "pictures": file_sha256(records / "pictures.jsonl")}, indent=1, sort_keys=True
-    )
-    file = out / "run.json"
-    if file.exists() and file.read_text(encoding="utf-8") != text:
-        raise UsageError(
-            f"expected {out} to be empty or to hold this very run, it holds another; choose a new folder"
-        )
-    file.write_text(text, encoding="utf-8")
+def _tune(
+    start: Path, records: Path, photos: Path, out: Path, lower: Path, pack: Pack, seed: int, epochs: int
+) -> None:
+    pictures = [p for p in read_pictures(records / "pictures.jsonl") if p.split == "train"]
+    tower = read_tower(start)
+    ways = encode_lower(photos, [p.image for p in pictures], lower, start)
+    sight = Sight(tower)
+    _learn(sight, copy.deepcopy(sight).eval().requires_grad_(False), ways, pictures, pack, out, seed, epochs)
+    with new_model(out, start) as model:
+        save_file(tower.encoder.state_dict(), model / ENCODER, metadata={"format": "pt"})
+        save_file(tower.projector.state_dict(), model / PROJECTOR, metadata={"format": "pt"})
 
 
 def _learn(
     sight: Sight,
     before: Sight,
-    lower: Ways,
+    ways: Ways,
     pictures: Sequence[Picture],
     pack: Pack,
     out: Path,
@@ -115,7 +113,7 @@ def _learn(
     epochs: int,
 ) -> None:
     known, cells = torch.from_numpy(cue_labels(pictures, pack)), torch.from_numpy(cell_labels(pictures, pack))
-    weights = _rarity(known, (0,)), _rarity(cells, (0, 1))
+    weights = rarity(known, (0,)), rarity(cells, (0, 1))
     learned = [p for p in sight.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=RATE, weight_decay=DECAY)
     batch = min(BATCH, len(pictures))
@@ -129,13 +127,13 @@ def _learn(
     progress = Progress("vision", total, step)
     while step < total:
         rows, mirrored = _batch(len(pictures), batch, seed, step)
-        shown = lower.of(rows, mirrored)
+        shown = ways.of(rows, mirrored)
         with torch.no_grad():
             target = before(shown)[0]
         embedded, cell_logits, picture_logits = sight(shown)
         loss = (
-            _known_loss(cell_logits, _turned(cells[rows], mirrored), weights[1])
-            + _known_loss(picture_logits, known[rows], weights[0])
+            known_loss(cell_logits, _turned(cells[rows], mirrored), weights[1])
+            + known_loss(picture_logits, known[rows], weights[0])
             + KEPT * functional.mse_loss(embedded, target) / target.var()
         )
         check_finite(loss, step)
@@ -165,20 +163,6 @@ def _turned(cells: Tensor, mirrored: NDArray[np.bool_]) -> Tensor:
     square = cells.reshape(len(cells), GRID, GRID, -1)
     turn = torch.from_numpy(mirrored)[:, None, None, None]
     return torch.where(turn, square.flip(2), square).reshape(cells.shape)
-
-
-def _rarity(labels: Tensor, over: tuple[int, ...]) -> Tensor:
-    """(C,) how much a positive counts: negatives over positives, within 1 and 10."""
-    positives, negatives = (labels == 1).sum(over), (labels == 0).sum(over)
-    return (negatives / positives.clamp(min=1)).clamp(1, 10).float()
-
-
-def _known_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor) -> Tensor:
-    """Binary cross-entropy over the labels that are 0 or 1; -1 is unknown."""
-    losses = functional.binary_cross_entropy_with_logits(
-        logits, labels.clamp(min=0).float(), pos_weight=positive_weight, reduction="none"
-    )
-    return losses[labels >= 0].mean()
 
 
 def _schedule(optimizer: torch.optim.Optimizer, step: int, total: int) -> None:

@@ -56,8 +56,9 @@ class NanoSlots:
         photos = [p.image for p in read_photos(settings.photos)]
         model = settings.start / MODEL if settings.start else None
         self._take(encode_folder(settings.photos, photos, settings.features, model))
-        self.tower.encoder = encoder_of(model)
         self._tuned = tuned_encoder(model)
+        if self._tuned:
+            self.tower.encoder = encoder_of(model)
 
     def pretend(self, settings: PolicySettings, names: Sequence[str]) -> None:  # noqa: ARG002
         """Shows every picture as the same noise, which takes the room of one."""
