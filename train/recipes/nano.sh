@@ -13,8 +13,8 @@
 # Cost on 2 cores with bf16 products, without a GPU: features 4 min, stages 66, 36, 22 and 41, export 9,
 # evaluation 9: three hours and ten minutes, before signs, scenes and the tuned encoder; not run since.
 # On from a bundle (cue heads fitted again, encoder tuned, 900 steps in both languages, averaged with where they
-# began), on cores that other work shared: features 5, heads 1, encoder 9, stage 47, export 15, evaluation 17: an
-# hour and 34 minutes. The shipped bundle went on so twice from the one before it; the first time 1,100 steps
+# began), on cores that other work shared: features 5, heads 1, encoder 13, features of the tuned one 4, stage 42,
+# export 15, evaluation 17: an hour and 37 minutes. The shipped bundle went on so twice from the one before it; the first time 1,100 steps
 # without signs and without tuning, the second without fitting the heads again (docs/decisions.md).
 # Every step goes on where it was killed; runs/nano (runs/smoke, $YOCHI_RUN) holds everything.
 set -euo pipefail
