@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from yochi_runtime.errors import EngineError, Reason
-from yochi_runtime.verdict import Verdict
+from yochi_runtime.verdict import JUDGED, Verdict
 
 from .peer_process import ASK, END
 from .peer_settings import PeerName, PeerSettings
@@ -24,6 +24,7 @@ from .report import Column, Number, Row, Table, measured
 from .timed import COLUMNS
 
 UNTRAINED = "expected weights that are trained to write answers, these are trained to answer slots"
+READERS = (PeerName.YOCHI, PeerName.TORCH)  # they read the slots that the weights were trained for
 PEAK = Column(id="peak", unit="bytes", better="lower")
 FEWER = (
     "The peers that write see no picture, since the bundle has no mmproj file for llama.cpp: one that sees "
@@ -135,8 +136,8 @@ def missing(names: Sequence[PeerName]) -> dict[str, str]:
 
 
 def _agreement(name: str, answers: Mapping[str, Answers]) -> Number:
-    """With Yochi on the same questions; only torch reads the slots that the weights were trained for."""
-    if name != PeerName.TORCH:
+    """With Yochi on the same questions."""
+    if name not in READERS:
         return measured(None, UNTRAINED)
     if "yochi" not in answers:
         return measured(None, "expected yochi beside it, it was not asked; give --peer yochi")
@@ -144,6 +145,14 @@ def _agreement(name: str, answers: Mapping[str, Answers]) -> Number:
     if any(own == Verdict.CANNOT_JUDGE for own, _ in pairs):
         return measured(None, "expected verdicts of yochi, got cannot_judge; the bundle is not proved")
     return measured(sum(own == other for own, other in pairs) / len(pairs), n=len(pairs))
+
+
+def _valid(name: str, answers: Answers) -> Number:
+    """The share that says a verdict. A schema forces untrained weights to: of them it would say nothing."""
+    if name not in READERS:
+        return measured(None, UNTRAINED)
+    judged = sum(verdict in JUDGED for verdict in answers.verdicts)
+    return measured(judged / len(answers.verdicts), n=len(answers.verdicts))
 
 
 def peers_table(answers: dict[str, Answers], peaks: dict[str, Number], absent: Mapping[str, str]) -> Table:
@@ -155,7 +164,13 @@ def peers_table(answers: dict[str, Answers], peaks: dict[str, Number], absent: M
     for name, own in answers.items():
         written = measured(sum(own.tokens) / len(own.tokens), n=len(own.tokens))
         agreement = {} if name == "yochi" else {"agreement": _agreement(name, answers)}
-        cells = {**summary(own.ms), "peak": peaks[name], "tokens written": written, **agreement}
+        cells = {
+            **summary(own.ms),
+            "peak": peaks[name],
+            "tokens written": written,
+            "valid": _valid(name, own),
+            **agreement,
+        }
         rows.append(Row(id=name, cells=cells))
     return Table(
         id="peers",
@@ -164,9 +179,10 @@ def peers_table(answers: dict[str, Answers], peaks: dict[str, Number], absent: M
             *COLUMNS,
             PEAK,
             Column(id="tokens written", unit="tokens"),
+            Column(id="valid", unit="1", better="higher"),
             Column(id="agreement", unit="1", better="higher"),
         ),
         rows=tuple(sorted(rows, key=lambda row: list(PeerName).index(PeerName(row.id)))),
         caption="ms of a whole answer, yochi's with the search for evidence; in brackets the early-stopping "
-        "estimate. peak: VmHWM of the peer's processes.",
+        "estimate. peak: VmHWM of the peer's processes. valid: answers with a verdict.",
     )

@@ -44,14 +44,20 @@ def test_questions_go_round() -> None:
 
 
 def test_the_table_by_hand() -> None:
-    answers = {"yochi": Answers([10.0] * 11, [0] * 11), "json": Answers([30.0] * 11, [8] * 11)}
+    said: list[str | None] = [*["stop"] * 9, "cannot_judge", None]
+    answers = {
+        "yochi": Answers([10.0] * 11, [0] * 11, said),
+        "json": Answers([30.0] * 11, [8] * 11, said),
+    }
     table = peers_table(answers, dict.fromkeys(answers, Number(value=1e6)), {"torch": "expected torch"})
     yochi, json_row, torch_row = table.rows
     assert torch_row.cells["p50"].reason == torch_row.cells["peak"].reason == "expected torch"
     assert (yochi.cells["p50"].value, json_row.cells["p50"].value) == (10.0, 30.0)
     assert json_row.cells["tokens written"].value == 8
     assert json_row.cells["p90"].value is None
-    assert "trained to write" in str(json_row.cells["agreement"].reason)
+    assert yochi.cells["valid"].value == pytest.approx(9 / 11)
+    for name in ("valid", "agreement"):
+        assert "trained to write" in str(json_row.cells[name].reason)
     assert "agreement" not in yochi.cells
 
 
