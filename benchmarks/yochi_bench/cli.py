@@ -21,6 +21,7 @@ from .compare import Across
 from .compare import compare as compared
 from .latency import Plan, log_beside, reading_notes
 from .latency import measure as measure_latency
+from .live_cli import live
 from .peer_settings import PeerName, PeerSettings
 from .quantization import quantization as fronts_of
 from .report import Report, Setting, read_report, schema_text
@@ -48,6 +49,7 @@ BundleOption = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")]
+app.command()(live)
 
 
 @app.command()

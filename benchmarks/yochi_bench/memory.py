@@ -1,6 +1,8 @@
 """What this process and each of its children hold: memory (VmHWM, VmRSS) and descriptors, proc(5)."""
 
 import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from .report import Column, Number, Row, Table, measured
@@ -33,15 +35,48 @@ def process_use() -> dict[str, tuple[int, int]]:
     """Resident bytes and open descriptors now, by process, and of all. OSError off Linux."""
     found: dict[str, tuple[int, int]] = {}
     for name, status in {"yochi-bench": STATUS, **{_name(s.parent): s for s in _children()}}.items():
-        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
-        resident = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-        found[name] = resident * 1024, len(list((status.parent / "fd").iterdir()))
+        of = _use(status)
+        found[name] = of.memory, of.descriptors
     found["all"] = sum(m for m, _ in found.values()), sum(d for _, d in found.values())
     return found
 
 
-def _children() -> list[Path]:
-    mine = f"PPid:\t{os.getpid()}\n"
+@dataclass(frozen=True)
+class Use:
+    """Resident bytes, open descriptors and threads."""
+
+    memory: int
+    descriptors: int
+    threads: int
+
+
+def tree_use(pid: int) -> Use:
+    """Of a process and all that descend from it, now. OSError where it has ended."""
+    own = _use(Path(f"/proc/{pid}/status"))
+    below = []
+    for status in _children(pid):
+        with suppress(OSError, ValueError):  # it has ended meanwhile
+            below.append(tree_use(int(status.parent.name)))
+    return Use(
+        memory=own.memory + sum(one.memory for one in below),
+        descriptors=own.descriptors + sum(one.descriptors for one in below),
+        threads=own.threads + sum(one.threads for one in below),
+    )
+
+
+def _use(status: Path) -> Use:
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+    told = {
+        name: int(line.split()[1]) for line in lines for name in ("VmRSS", "Threads") if line.startswith(name)
+    }
+    return Use(
+        told.get("VmRSS", 0) * 1024, len(list((status.parent / "fd").iterdir())), told.get("Threads", 0)
+    )
+
+
+def _children(pid: int | None = None) -> list[Path]:
+    """Of this process, unless another is given."""
+    mine = f"PPid:\t{pid or os.getpid()}\n"
     return [status for status in sorted(Path("/proc").glob("[0-9]*/status")) if mine in _text(status)]
 
 

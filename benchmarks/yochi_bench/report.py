@@ -22,7 +22,9 @@ FORMAT: Final = 1
 JSON_FILE, PAGE_FILE, TABLE_FILE = "report.json", "report.html", "report.txt"
 SCHEMA_FILE = "report.schema.json"
 
-Kind = Literal["latency", "quality", "roofline", "peers", "suite", "sweep", "quantization", "endurance"]
+Kind = Literal[
+    "latency", "quality", "roofline", "peers", "suite", "sweep", "quantization", "endurance", "live"
+]
 Better = Literal["lower", "higher"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from yochi_bench.cable import Cable
 from yochi_runtime.judge import Judge
 from yochi_runtime.mode import Mode
 
@@ -15,7 +16,6 @@ from tests.fixtures.tiny_bundle import TinyBundle
 from tests.runtime.processes import pid_of
 from tests.runtime.serve.conftest import Running, opens, running
 
-from .cable import Cable
 from .conftest import ROOT, WAIT_MS, Eye, seen
 
 NOTES = ("床の清掃（プレス3号機の横）", "Change the die of press 3.")
@@ -136,8 +136,8 @@ def test_a_dead_engine_is_cannot_judge(
 
 
 def test_a_cut_network_is_cannot_judge(watching: Running, page: Page) -> None:
-    with Cable(watching.url) as cable:
-        page.goto(cable.url)
+    with Cable("127.0.0.1", int(watching.url.rpartition(":")[2])) as cable:
+        page.goto(f"http://127.0.0.1:{cable.port}")
         says(page, WORDS["en"][0])
         cable.plugged.clear()
         says(page, WORDS["en"][1])

@@ -1,4 +1,4 @@
-"""A network cable between browser and box: while it is out nothing passes, and neither side is told."""
+"""A network cable that can be pulled: while it is out nothing passes, and neither side is told."""
 
 import socket
 import threading
@@ -7,13 +7,13 @@ from types import TracebackType
 
 
 class Cable:
-    """Leads to the server at `to` (http://127.0.0.1:PORT); it is in while `plugged` is set."""
+    """Leads from 127.0.0.1:`port` to the server at `host` and `to`; it is in while `plugged` is set."""
 
-    def __init__(self, to: str) -> None:
-        self._port = int(to.rpartition(":")[2])
+    def __init__(self, host: str, to: int) -> None:
+        self._far = host, to
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = [self._listener]
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = int(self._listener.getsockname()[1])
         self.plugged = threading.Event()
         self.plugged.set()
 
@@ -21,8 +21,13 @@ class Cable:
         with suppress(OSError):  # closed
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._port))
-                self._open += [near, far]
+                self._open.append(near)
+                try:
+                    far = socket.create_connection(self._far)
+                except OSError:  # nobody there: as if it had not been taken
+                    near.close()
+                    continue
+                self._open.append(far)
                 for ends in ((near, far), (far, near)):
                     threading.Thread(target=self._carry, args=ends, daemon=True).start()
 
