@@ -6,7 +6,7 @@ from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.taxonomy import pack_text, parse_pack
 
 from . import lite0
-from .base_model import base_tokenizer, language_config, language_weights, read_base
+from .base_model import base_tokenizer, fill, language_config, language_weights, read_base
 from .nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 
 
@@ -19,9 +19,11 @@ def assemble(
     config = YochiNanoConfig(
         text_config=language_config(file).to_dict(), cues=[cue.id for cue in parse_pack(text).cue]
     )
+    processor = YochiNanoProcessor(base_tokenizer(file), text, config.image_token_id)
+    file.fields.clear()  # words and merges, a numpy array each: 160 MB beside the weights
     model = YochiNanoForConditionalGeneration(config)
-    model.language.load_state_dict(language_weights(file, config.text_config))
     model.language.tie_weights()
+    fill(model.language, language_weights(file, config.text_config))
     model.vision.encoder.load_state_dict(lite0.pretrained().state_dict())
     model.eval()  # type: ignore[no-untyped-call]
-    return model, YochiNanoProcessor(base_tokenizer(file), text, config.image_token_id)
+    return model, processor

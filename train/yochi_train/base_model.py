@@ -5,11 +5,13 @@ exactly what that file holds, so that the LoRA fits the very file that the box r
 to the same weights, in eleven seconds of a core where this takes three.
 """
 
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gguf
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig
@@ -54,8 +56,11 @@ def language_config(base: gguf.GGUFReader) -> LlamaConfig:
     )
 
 
-def language_weights(base: gguf.GGUFReader, config: LlamaConfig) -> dict[str, torch.Tensor]:
-    """(float32) The state of a `LlamaForCausalLM` with tied embeddings, by transformers' names."""
+def language_weights(base: gguf.GGUFReader, config: LlamaConfig) -> Iterator[tuple[str, torch.Tensor]]:
+    """(float32) The state of a `LlamaForCausalLM`, by transformers' names; tied, so without `lm_head`.
+
+    One after the other: all of them at once, beside the model that takes them, are its size again.
+    """
     stored = {tensor.name: tensor for tensor in base.tensors}
     heads = {
         "attn_q": config.num_attention_heads,
@@ -65,13 +70,24 @@ def language_weights(base: gguf.GGUFReader, config: LlamaConfig) -> dict[str, to
     def value(tensor: str, kind: str = "") -> torch.Tensor:
         found = stored[f"{tensor}.weight"]
         rows = gguf.quants.dequantize(found.data, found.tensor_type)
-        return torch.tensor(unpermute(rows, heads[kind]) if kind in heads else rows)
+        ours = unpermute(rows, heads[kind]) if kind in heads else rows
+        return torch.from_numpy(np.require(ours, requirements="W"))  # F32 is the file's own memory
 
-    state = {f"model.{ours}.weight": value(theirs) for ours, theirs in AROUND.items()}
+    for ours, theirs in AROUND.items():
+        yield f"model.{ours}.weight", value(theirs)
     for layer in range(config.num_hidden_layers):
         for ours, theirs in (MATRICES | NORMS).items():
-            state[f"model.layers.{layer}.{ours}.weight"] = value(f"blk.{layer}.{theirs}", theirs)
-    return state | {"lm_head.weight": state["model.embed_tokens.weight"]}
+            yield f"model.layers.{layer}.{ours}.weight", value(f"blk.{layer}.{theirs}", theirs)
+
+
+def fill(model: torch.nn.Module, weights: Iterator[tuple[str, torch.Tensor]]) -> None:
+    """Copies them into the parameters of `model`. KeyError for an unknown one, ValueError if one is left."""
+    own = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, values in weights:
+            own.pop(name).copy_(values)
+    if own:
+        raise ValueError(f"expected weights for every parameter, got none for {', '.join(sorted(own))}")
 
 
 def base_tokenizer(base: gguf.GGUFReader) -> TextTokenizer:
