@@ -81,7 +81,7 @@ def _state(service: Service) -> State:
 
 def _newest(service: Service) -> tuple[Judgement | None, int | None, float | None]:
     if service.live is not None:
-        now = service.live.shown.aged()
+        now = service.live.shown.aged(service.desk.mode)
         return now.judgement, now.id, now.age_s
     if service.settings.log.exists():
         for row in islice(newest_first(service.settings.log), NEAR):
