@@ -1,9 +1,9 @@
 """What whoever has the second token may change while the service judges: its mode, its rulebook, its bundle.
 
 Mode and rulebook are changed on the desk's thread, between two judgements. First everything that can be
-found wrong, then the row `begun`, the kept file's rename, the row of what was done, and only then what judges.
-Where a step fails the file goes back and nothing has changed. Killed anywhere, the next start has the old or
-the new.
+found wrong, then the row `begun`, the kept file's rename, the row of what was done, and only then what
+judges. Where a step fails the file goes back and nothing has changed. Killed anywhere, the next start has the
+old or the new.
 
 Another bundle's engines are started, and judge the built-in frame, beside those that go on judging; the desk
 takes them between two judgements, once `current` names their bundle and the row says so.

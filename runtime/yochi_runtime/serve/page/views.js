@@ -87,9 +87,9 @@ function gateTable(gates, none) {
 }
 
 // The answer, or what the box said instead: { ok, body }.
-async function ask(path, method = "GET") {
+async function ask(path, method = "GET", more = {}) {
   try {
-    const answer = await fetch(path, { method });
+    const answer = await fetch(path, { method, ...more });
     const body = await answer.json();
     $("connection").textContent = "";
     return { ok: answer.ok, body };
