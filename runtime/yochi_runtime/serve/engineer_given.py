@@ -37,7 +37,7 @@ class Earlier(Frozen):
 
 
 class RulebookInForce(Frozen):
-    """`not_taken`: what its file holds by now, and why that does not judge. `before`: None where none is kept."""
+    """`not_taken`: what its file holds by now, and why that does not judge. `before`: None: none is kept."""
 
     id: str
     version: str
