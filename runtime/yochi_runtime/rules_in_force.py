@@ -114,6 +114,7 @@ class RulesInForce:
         self.rules, self.before, self._put_aside = self.before, self.rules, kept.put_aside
         self._seen, self._refused = None, False
         self.not_taken = None
+        self.current()  # says what the file holds
         self._tell(f"rulebook {_title(self.rules)} is in force again; before it {_title(self.before)}")
 
     def fitting(self, pack: Pack) -> PlantRules:

@@ -129,6 +129,10 @@ _ENGINEER = {
     "change_rules": Text(en="Back to the rulebook before", ja="一つ前の現場ルールに戻す"),
     "back_to": Text(en="Back to {what}", ja="{what} に戻します"),
     "second_token": Text(en="Second token, for changes", ja="変更用トークン"),
+    "wrong_second": Text(
+        en="That is not the second token. Nothing was changed.",
+        ja="変更用トークンが違います。何も変更していません。",
+    ),
     "change_do": Text(en="Do it", ja="実行する"),
     "change_leave": Text(en="Close", ja="閉じる"),
     "changing": Text(

@@ -47,7 +47,7 @@ $("change-form").addEventListener("submit", async (event) => {
   const body = change === $("change-mode") ? JSON.stringify({ mode: $("mode-to").value }) : undefined;
   const answer = await ask(change.dataset.path, change.dataset.method, { body, headers: { "Yochi-Admin-Token": token } });
   asking = false;
-  saidOf = answer.ok ? "change_done" : answer.body.detail;
+  saidOf = answer.ok ? "change_done" : answer.status === 403 ? "wrong_second" : answer.body.detail;
   await look();
   drawChanges();
   (answer.ok ? $("change-leave") : $("second-token")).focus();
