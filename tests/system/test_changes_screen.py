@@ -33,6 +33,10 @@ def server(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield started
 
 
+def mode_of(server: Running) -> Mode:
+    return server.service.desk.mode
+
+
 def press(page: Page, button: str) -> None:
     page.locator(button).focus()
     page.keyboard.press("Enter")
@@ -65,13 +69,13 @@ def test_mode_rulebook_and_bundle_by_keyboard(server: Running, box: Box, page: P
     expect(page.locator("#change-said")).to_contain_text("not the second token")
     expect(page.locator("#second-token")).to_be_focused()
     assert page.locator("#second-token").input_value() == ""
-    assert server.service.desk.mode is Mode.ADVISE
+    assert mode_of(server) is Mode.ADVISE
     seen(page, "engineer-change-wrong-en")
     page.locator("#second-token").focus()
     confirm(page, ADMIN_TOKEN)
     leave(page)
     expect(page.locator("#facts")).to_contain_text("shadow")
-    assert server.service.desk.mode is Mode.SHADOW
+    assert mode_of(server) is Mode.SHADOW
     press(page, "#change-rules")
     expect(page.locator("#change-what")).to_contain_text("Back to plant 1")
     page.keyboard.type(ADMIN_TOKEN)

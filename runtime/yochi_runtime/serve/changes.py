@@ -54,9 +54,8 @@ class Changes:
         with self._recorded(update) as undo:
             if signals is not None:
                 undo.callback(signals.change, desk.mode)
-                signals.change(
-                    mode
-                )  # until the mode is the desk's, too, nothing that is given moves anything
+                # Until the mode is the desk's, too, nothing that is given moves anything.
+                signals.change(mode)
         desk.mode = mode
         if live is not None:
             live.show_again()

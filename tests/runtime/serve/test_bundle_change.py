@@ -116,7 +116,8 @@ def at_second_check(patch: pytest.MonkeyPatch) -> None:
 
 def in_the_service(patch: pytest.MonkeyPatch) -> None:
     class Failing(BuiltIn):
-        check = fails
+        def check(self, judge: Judge) -> None:
+            fails(judge)
 
     patch.setattr(update, "_check", nothing)
     patch.setattr(changes_module, "BuiltIn", Failing)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from yochi_runtime import rules_in_force as rules_module
 from yochi_runtime.plant_rules import PlantRules
 from yochi_runtime.rule_file import read_rules
 from yochi_runtime.rules_in_force import RulesInForce
+from yochi_runtime.taxonomy import sha256_text
 
 from tests.fixtures.tiny_bundle import TinyBundle
 from tests.runtime.rulebooks import MINIMAL, PACK
@@ -20,7 +20,7 @@ def test_the_rulebook_goes_back_and_the_file_is_followed_again(
 ) -> None:
     log, said = tmp_path / "audit.db", list[str]()
     rules = two_rulebooks(tmp_path, monkeypatch, said.append)
-    one, two = (rules_module.sha256_text(version(number)) for number in (1, 2))
+    one, two = (sha256_text(version(number)) for number in (1, 2))
     with running(opens(module_tiny), log, access=ACCESS, rules=rules) as server:
         assert judged(server)["rules"]["version"] == "2"
         state = server.http.get("/v1/engineer/state").json()["rulebook"]
