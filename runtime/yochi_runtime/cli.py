@@ -183,6 +183,12 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token (or the environment's YOCHI_TOKEN).")
     ] = None,
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the second token, for changes (or YOCHI_ADMIN_TOKEN); without one none is taken."
+        ),
+    ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate for TLS (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM, no password).")] = None,
     camera: Annotated[
@@ -204,7 +210,10 @@ def serve(
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
-    mode: ModeOption = Mode.ADVISE,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="As of watch; without it the one it was changed to last, at first advise."),
+    ] = None,
     signals: SignalsOption = None,
     debug: Debug = False,
 ) -> None:
@@ -214,7 +223,7 @@ def serve(
     _set_up(debug)
     _check_bundle(bundle)
     service.serve(
-        service.Network(host, port, token_file, tls_cert, tls_key),
+        service.Network(host, port, token_file, admin_token_file, tls_cert, tls_key),
         service.Camera(camera, note, note_file, every, reference),
         service.Judging(
             bundle, audit, keep_frames, threads, rules, zone, mode, queue, deadline, valid, notes, signals

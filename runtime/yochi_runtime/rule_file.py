@@ -57,13 +57,14 @@ def _line(effect: str, applied: Sequence[str], left_open: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class RuleFile:
-    """A rulebook with the pack that it was read for. `sha256` is of its text."""
+    """A rulebook with its text and the pack that it was read for. `sha256` is of its text."""
 
     name: str
     book: Rulebook
     pack: Pack
     clauses: tuple[Clause, ...]
     sha256: str
+    text: str
 
     def outcome(self, facts: Facts) -> Outcome:
         """Every clause asked; none is left out, whatever the others say."""
@@ -91,7 +92,7 @@ def read_rules(path: Path, pack: Pack) -> RuleFile:
 def rules_of(text: str, name: str, pack: Pack) -> RuleFile:
     """As `read_rules`, from its text."""
     book = parse_rulebook(text, name)
-    rules = RuleFile(name, book, pack, clauses_of(book, pack, name), sha256_text(text))
+    rules = RuleFile(name, book, pack, clauses_of(book, pack, name), sha256_text(text), text)
     _ = rules.runs  # the examples' names are checked, too
     return rules
 

@@ -7,6 +7,7 @@
 | enforce | every judgement               | `Judgement.output`; hold, too, where none comes in time |
 """
 
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -32,6 +33,7 @@ COLUMNS = (
     *("test", "seen", "expires", "camera", "mode", "row", "verdict", "output", "reasons", "factors", "words"),
 )
 Tell = Callable[[str], object]
+Opens = Callable[[Mode], Line | None]
 
 
 def signal_of(judgement: Judgement, row: int | None, seen: float, release_s: float) -> Signal:
@@ -66,16 +68,41 @@ def signal_of(judgement: Judgement, row: int | None, seen: float, release_s: flo
 
 
 class Signals(AbstractContextManager["Signals"]):
-    """What a command gives its judgements to; without a settings file, or in shadow, nothing leaves."""
+    """What a command gives its judgements to; without a settings file, or in shadow, nothing leaves.
 
-    def __init__(self, line: Line | None, release_s: float) -> None:
-        self.line, self._release_s = line, release_s
+    `opens` gives the line for a mode, not started yet, or None; UsageError where it cannot be opened.
+    """
+
+    def __init__(self, mode: Mode, release_s: float, opens: Opens) -> None:
+        self.line = opens(mode)
+        self._mode, self._release_s, self._opens = mode, release_s, opens
+        self._guard = threading.Lock()  # of line and mode
 
     def give(self, judgement: Judgement, row: int | None, seen: float | None) -> None:
-        """Once the judgement's row is durable. Raises nothing. `seen` None: now."""
-        if self.line is None or judgement.mode is Mode.SHADOW:
-            return
-        self.line.give(signal_of(judgement, row, time.monotonic() if seen is None else seen, self._release_s))
+        """Once the judgement's row is durable. Raises nothing. `seen` None: now.
+
+        One that was made in another mode moves nothing.
+        """
+        with self._guard:
+            if self.line is None or judgement.mode is not self._mode:
+                return
+            since = time.monotonic() if seen is None else seen
+            self.line.give(signal_of(judgement, row, since, self._release_s))
+
+    def change(self, mode: Mode) -> None:
+        """Outputs hold, and then follow what is given in `mode`.
+
+        UsageError where its line cannot be opened: then outputs hold and nothing leaves.
+        """
+        with self._guard:
+            before, self.line, self._mode = self.line, None, mode
+        if before is not None:
+            before.close()  # first: the outbox is of one line alone, and so are the plant's connections
+        after = self._opens(mode)
+        if after is not None:
+            after.start()
+        with self._guard:
+            self.line = after
 
     def __enter__(self) -> "Signals":
         if self.line is not None:
@@ -109,18 +136,21 @@ def open_signals(
     UsageError where they, or what they name, cannot be meant.
     """
     if file is None:
-        return Signals(None, 0.0)
+        return Signals(mode, 0.0, lambda _: None)
     settings = settings_of(file)
     limit = settings.release_s
     if limit <= every or (valid is not None and limit > valid):
         bound = f"more than the {every:g} s between judgements"
         bound += "" if valid is None else f" and at most the {valid:g} s that one is shown"
         raise UsageError(f"{file}: expected release_s of {bound}, got {limit:g}; change one of them")
-    if mode is Mode.SHADOW:
-        tell("in shadow no signal leaves the box; the settings are right")
-        return Signals(None, limit)
-    try:
-        line = open_line(settings, default_outbox(), COLUMNS, tell, driving=mode is Mode.ENFORCE)
-    except SettingsError as e:
-        raise UsageError(f"{file}: {e}") from e
-    return Signals(line, limit)
+
+    def opens(mode: Mode) -> Line | None:
+        if mode is Mode.SHADOW:
+            tell("in shadow no signal leaves the box; the settings are right")
+            return None
+        try:
+            return open_line(settings, default_outbox(), COLUMNS, tell, driving=mode is Mode.ENFORCE)
+        except SettingsError as e:
+            raise UsageError(f"{file}: {e}") from e
+
+    return Signals(mode, limit, opens)

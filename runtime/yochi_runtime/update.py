@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -49,8 +49,10 @@ def install(source: Path, root: Path, log: AuditLog) -> Updated:
     """
     with _alone(root):
         now, before = _current(root), _sha256(default_bundle(root))
-        with _recorded(log, before, _sha256(source)):
+        done = Update(did="installed", before=before, after=_sha256(source))
+        with _recorded(log, done):
             bundle, _ = admit(source)
+        done = done.model_copy(update={"after": bundle.sha256})
         if bundle.sha256 == shipped.SHIPPED_MANIFEST_SHA256:
             raise UsageError(
                 f"expected another bundle than the one that comes with Yochi, got {source}; "
@@ -61,10 +63,10 @@ def install(source: Path, root: Path, log: AuditLog) -> Updated:
             return Updated(default_bundle(root), changed=False)
         builtin = BuiltIn()
         try:
-            with _recorded(log, before, bundle.sha256):
+            with _recorded(log, done):
                 folder = _bring(root, bundle, now + 1)
                 _check(folder, builtin)
-            _move(root, log, folder, builtin, Update(did="installed", before=before, after=bundle.sha256))
+            _move(root, log, folder, builtin, done)
         except BaseException:
             _clear(root, _current(root))
             raise
@@ -72,9 +74,12 @@ def install(source: Path, root: Path, log: AuditLog) -> Updated:
         return Updated(folder, changed=True)
 
 
-def roll_back(root: Path, log: AuditLog) -> Updated:
+def roll_back(
+    root: Path, log: AuditLog, by: str | None = None, also: Callable[[], None] = lambda: None
+) -> Updated:
     """Make the bundle that judged before the installed one, at last the shipped one, judge again.
 
+    `by`: whose token asked for it. What `also` raises is one more reason to go back, before it counts.
     Errors as of `install`; UsageError where none is installed.
     """
     with _alone(root):
@@ -84,14 +89,30 @@ def roll_back(root: Path, log: AuditLog) -> Updated:
         earlier = _before(root, now)
         folder = _generations(root)[earlier] if earlier else shipped.shipped_bundle()
         before, after, builtin = _sha256(default_bundle(root)), _sha256(folder), BuiltIn()
-        with _recorded(log, before, after):
+        done = Update(did="rolled_back", before=before, after=after, by=by)
+        with _recorded(log, done):
             _check(folder, builtin)
-        done = Update(did="rolled_back", before=before, after=after)
-        _move(root, log, folder if earlier else None, builtin, done)
+        _move(root, log, folder if earlier else None, builtin, done, also)
         return Updated(folder, changed=True)
 
 
-def _move(root: Path, log: AuditLog, to: Path | None, builtin: BuiltIn, done: Update) -> None:
+def earlier_bundle(root: Path) -> Path | None:
+    """What `roll_back` would go back to, None where nothing is installed; BundleError, OSError as found."""
+    now = _current(root)
+    if now == SHIPPED:
+        return None
+    earlier = _before(root, now)
+    return _generations(root)[earlier] if earlier else shipped.shipped_bundle()
+
+
+def _move(
+    root: Path,
+    log: AuditLog,
+    to: Path | None,
+    builtin: BuiltIn,
+    done: Update,
+    also: Callable[[], None] = lambda: None,
+) -> None:
     """Point `current` to the folder `to`, None: to nothing, and back where that does not judge."""
     number = _current(root)
     back = _generations(root)[number] if number else None
@@ -99,11 +120,12 @@ def _move(root: Path, log: AuditLog, to: Path | None, builtin: BuiltIn, done: Up
     try:
         _point(root, to)
         _check(default_bundle(root), builtin)
+        also()
         log.add_update(done)
     except BaseException as e:
         _point(root, back)
-        undone = Update(did="rolled_back", before=done.after, after=done.before, why=str(e) or repr(e))
-        log.add_update(undone)
+        why = str(e) or repr(e)
+        log.add_update(Update(did="rolled_back", before=done.after, after=done.before, by=done.by, why=why))
         if isinstance(e, CannotJudge):
             raise BundleError(e.reason, f"{e}; rolled back to {default_bundle(root)}") from e
         raise
@@ -116,12 +138,12 @@ def _check(folder: Path, builtin: BuiltIn) -> None:
 
 
 @contextmanager
-def _recorded(log: AuditLog, before: str | None, after: str | None) -> Iterator[None]:
+def _recorded(log: AuditLog, wanted: Update) -> Iterator[None]:
     """A refusal becomes a row, too."""
     try:
         yield
     except CannotJudge as e:
-        log.add_update(Update(did="refused", before=before, after=after, why=str(e)))
+        log.add_update(wanted.model_copy(update={"did": "refused", "why": str(e)}))
         raise
 
 

@@ -45,7 +45,7 @@ def rules_of(*rules: dict[str, Any], examples: Sequence[dict[str, Any]] = ()) ->
     """A rulebook over the default pack."""
     data = {"format": 1, "id": "plant", "version": "7", "zones": dict.fromkeys(ZONES, TEXT)}
     book = Rulebook.model_validate(data | {"rule": rules, "example": examples})
-    return RuleFile("plant.toml", book, PACK, clauses_of(book, PACK, "plant.toml"), "0" * 64)
+    return RuleFile("plant.toml", book, PACK, clauses_of(book, PACK, "plant.toml"), "0" * 64, "")
 
 
 def judged(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from yochi_runtime import rules_in_force as module
 from yochi_runtime.audit.chain import rows
 from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.errors import UsageError
@@ -168,11 +167,11 @@ def test_a_change_between_check_and_read_is_another_file(
         plant.file.write_text(version(3, "stop"), encoding="utf-8")
         return checked(*given)
 
-    checked: Callable[..., object] = module._checked
+    checked: Callable[..., object] = RulesInForce._checked
     plant.file.write_text(NEW, encoding="utf-8")
     plant.judge()
     plant.time += SETTLED
-    monkeypatch.setattr(module, "_checked", swapped)
+    monkeypatch.setattr(RulesInForce, "_checked", swapped)
     assert plant.judge().identities.rules == sha256_text(NEW)  # what was read is what judges
     monkeypatch.undo()
     assert (plant.version, not_taken(plant.judge()) is not None) == ("2", True)
@@ -195,7 +194,7 @@ def test_a_fault_of_the_check_leaves_the_old_one(plant: Plant, monkeypatch: pyte
     def fails(*_: object) -> object:
         raise RecursionError("too\ndeep")
 
-    monkeypatch.setattr(module, "_checked", fails)
+    monkeypatch.setattr(RulesInForce, "_checked", fails)
     plant.file.write_text(NEW, encoding="utf-8")
     found = plant.settle()
     assert (found.verdict, not_taken(found)) == (Verdict.STOP, "RecursionError: too")

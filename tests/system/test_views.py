@@ -11,6 +11,7 @@ from yochi_devices.plant.csv_file import CsvFile
 from yochi_devices.plant.line import Line
 from yochi_devices.plant.outbox import Outbox
 from yochi_devices.plant.settings import CsvSettings
+from yochi_runtime.mode import Mode
 from yochi_runtime.rules_in_force import rules_in_force
 from yochi_runtime.serve.access import Access
 from yochi_runtime.signalling import Signals
@@ -114,7 +115,7 @@ def test_an_engineer_sees_state_history_and_report(
         lambda _: None,
     )
     opened = partial(running, opens(stopping), log, camera="0", every=0.2, rules=rules)
-    with line, opened(signals=Signals(line, 1.0)) as server:
+    with line, opened(signals=Signals(Mode.ADVISE, 1.0, lambda _: line)) as server:
         wait_until(lambda: server.service.live is not None and (server.service.live.shown.given.id or 0) > 30)
         page.goto(f"{server.url}/engineer")
         expect(page.locator("#ready")).to_have_text("Ready to judge")

@@ -122,7 +122,7 @@ class AuditLog:
         return self._add(lambda db: feedback_text(judged_row(db, number), feedback))
 
     def add_update(self, update: Update) -> int:
-        """The row that says what became of this box's bundle, as `add_feedback`."""
+        """The row that says what became of bundle, rules or mode, as `add_feedback`."""
         return self._add(lambda _: update_text(update))
 
     def _add(self, text: Callable[[sqlite3.Connection], str]) -> int:

@@ -1,5 +1,7 @@
 """Who may ask: the box itself, and beyond it who has the token. Every answer forbids being used elsewhere.
 
+Who changes bundle, rules or mode needs a second token besides, on the box, too; without one set, nobody may.
+
 Bound to localhost without a token, everybody on the box may ask. With a token, localhost means that a proxy
 stands in front, and then all need it. Bound beyond localhost the token is required to start at all, and only
 the box itself may ask without. A page of another site, open in a browser on the box, may not: its name for
@@ -22,6 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import UsageError
 
 TOKEN_VARIABLE = "YOCHI_TOKEN"
+ADMIN_VARIABLE = "YOCHI_ADMIN_TOKEN"
+ADMIN_HEADER = "Yochi-Admin-Token"
 MIN_TOKEN = 16  # characters
 COOKIE = "yochi"
 PAGES = ("/", "/audit", "/engineer")  # what a person opens
@@ -46,11 +50,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_token(file: Path | None, environment: Mapping[str, str] = os.environ) -> str | None:
-    """The token in `file` or in YOCHI_TOKEN, None without either; UsageError where it is none."""
-    where, token = str(file), environment.get(TOKEN_VARIABLE)
+def read_token(
+    file: Path | None, environment: Mapping[str, str] = os.environ, variable: str = TOKEN_VARIABLE
+) -> str | None:
+    """The token in `file` or in the `variable`, None without either; UsageError where it is none."""
+    where, token = str(file), environment.get(variable)
     if file is None:
-        where = f"the environment's {TOKEN_VARIABLE}"
+        where = f"the environment's {variable}"
     else:
         try:
             mode, token = file.stat().st_mode & 0o777, file.read_text(encoding="utf-8").strip()
@@ -70,16 +76,25 @@ def read_token(file: Path | None, environment: Mapping[str, str] = os.environ) -
 
 @dataclass(frozen=True)
 class Access:
-    """The rule for one server, bound to `host`. UsageError beyond localhost without a token."""
+    """The rule for one server, bound to `host`; `admin` is the second token.
+
+    UsageError beyond localhost without a token, and where the two are the same.
+    """
 
     host: str
     token: str | None = None
+    admin: str | None = None
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
             raise UsageError(
                 f"expected a token to listen on {self.host}, which is beyond localhost, got none; "
                 f"give --token-file FILE or {TOKEN_VARIABLE}"
+            )
+        if self.admin is not None and self.admin == self.token:
+            raise UsageError(
+                f"expected another token for changes than for reading, got the same in {ADMIN_VARIABLE} or "
+                "--admin-token-file; make a second one: openssl rand -hex 32"
             )
 
     def refusal(self, scope: Scope) -> Response | None:
@@ -118,6 +133,17 @@ class Access:
     def is_token(self, given: str) -> bool:
         """Compared in constant time, by hashes, so that not even the length shows."""
         return self.token is not None and hmac.compare_digest(_sha256(given), _sha256(self.token))
+
+    def change_refusal(self, given: str | None) -> str | None:
+        """Why who shows `given` may change nothing; None where he may."""
+        if self.admin is None:
+            return (
+                "expected a second token for changes, this service has none, so it takes none; "
+                f"start it with --admin-token-file FILE or {ADMIN_VARIABLE}"
+            )
+        if given is None or not hmac.compare_digest(_sha256(given), _sha256(self.admin)):
+            return f"expected the second token, for changes, got none or another; send it as {ADMIN_HEADER}"
+        return None
 
 
 class Guard:

@@ -19,6 +19,7 @@ from ..errors import AuditError, UsageError
 from .access import Guard
 from .answers import MAX_ROW, Number, described
 from .audit_routes import audit_routes
+from .change_routes import change_routes
 from .engineer_routes import engineer_routes
 from .given import Asked, Entries, Entry, Given, Readiness, Row, Withheld
 from .history import entries, entry
@@ -58,6 +59,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(state_routes(service))
     app.include_router(audit_routes(service))
     app.include_router(engineer_routes(service))
+    app.include_router(change_routes(service))
     app.include_router(page_routes(service))
     if service.live is not None:
         app.include_router(live_routes(service, service.live))

@@ -3,7 +3,6 @@
 All of it reads; nothing here changes log, pictures or settings, so the rights are those of reading.
 """
 
-import asyncio
 import tempfile
 import time
 from datetime import datetime
@@ -26,7 +25,7 @@ from ..errors import CannotJudge, UsageError
 from ..image import decode_frame
 from ..judgement import Judgement
 from ..replay import replay_with
-from .answers import MAX_ROW, Number, described
+from .answers import MAX_ROW, Number, described, of_desk
 from .audit_given import Found, FoundRows, Replayed, Said, Verified, WholeEntry
 from .picture import as_jpeg
 from .seats import Seats
@@ -112,7 +111,7 @@ def _passes(routes: APIRouter, service: Service) -> None:
         await run_in_threadpool(_judgement, log, number)  # 404 before it waits
         until = time.monotonic() + service.settings.deadline
         with service.seats.take():
-            return await _replayed(service, number, until)
+            return await of_desk(service, lambda: _replayed(service, number), until)
 
     @routes.get("/export.csv", response_class=FileResponse, responses=described(429, 503))
     async def export() -> Response:
@@ -132,27 +131,11 @@ def _passes(routes: APIRouter, service: Service) -> None:
         return FileResponse(file, media_type="text/csv", filename="audit.csv", background=after)
 
 
-async def _replayed(service: Service, number: int, until: float) -> Replayed:
-    def work() -> Replayed:
-        rules = service.settings.rules
-        with service.desk.judge() as judge:
-            found = replay_with(service.settings.log, number, judge, None if rules is None else rules.rules)
-        return Replayed(identical=not found.differences, said=found.text())
-
-    waiting = service.desk.run(work)
-    try:
-        return await asyncio.wait_for(asyncio.wrap_future(waiting), until - time.monotonic())
-    except UsageError as e:
-        raise HTTPException(409, str(e)) from e
-    except CannotJudge as e:
-        raise HTTPException(503, str(e)) from e
-    except TimeoutError as e:
-        limit = service.settings.deadline
-        raise HTTPException(503, f"expected an answer within {limit:g} s, got none; try again") from e
-    except asyncio.CancelledError as e:
-        if not waiting.cancelled() or service.desk.alive:
-            raise  # it is this request that was cancelled
-        raise HTTPException(503, "expected a judgement, the service is ending; try again") from e
+def _replayed(service: Service, number: int) -> Replayed:
+    rules = service.settings.rules
+    with service.desk.judge() as judge:
+        found = replay_with(service.settings.log, number, judge, None if rules is None else rules.rules)
+    return Replayed(identical=not found.differences, said=found.text())
 
 
 def _verified(log: Path) -> Verified:

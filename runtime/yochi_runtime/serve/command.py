@@ -7,15 +7,17 @@ from pathlib import Path
 
 from ..audit.log import NONE, default_log, open_log
 from ..errors import UsageError
+from ..installed import bundles_folder
 from ..judge import Judge
 from ..mode import Mode
 from ..opening import check_enforceable
 from ..rules_in_force import rules_in_force
 from ..run import NoteSource, gates_for
 from ..signalling import open_signals
-from .access import TOKEN_VARIABLE, Access, is_loopback, read_token
+from .access import ADMIN_VARIABLE, TOKEN_VARIABLE, Access, is_loopback, read_token
 from .app import make_app
 from .desk import Desk
+from .kept import KeptFile
 from .live import CameraSettings, Live
 from .notify import ALIVE, Notifier
 from .page_routes import read_notes
@@ -30,8 +32,13 @@ class Network:
     host: str
     port: int
     token_file: Path | None
+    admin_token_file: Path | None
     certificate: Path | None
     key: Path | None
+
+    def access(self) -> Access:
+        admin = read_token(self.admin_token_file, variable=ADMIN_VARIABLE)
+        return Access(self.host, read_token(self.token_file), admin)
 
     def tls(self) -> Tls | None:
         if (self.certificate is None) != (self.key is None):
@@ -71,7 +78,7 @@ class Judging:
     threads: int | None
     rules: Path | None
     zone: str | None
-    mode: Mode
+    mode: Mode | None  # None: as it was left, at first advise
     waiting: int
     deadline: float  # seconds
     valid: float  # seconds
@@ -81,7 +88,7 @@ class Judging:
 
 def serve(network: Network, camera: Camera, judging: Judging) -> None:
     """Until it is interrupted. UsageError where what was given cannot be meant."""
-    access, tls, source = Access(network.host, read_token(network.token_file)), network.tls(), camera.source()
+    access, tls, source = network.access(), network.tls(), camera.source()
     if judging.audit == NONE:
         raise UsageError(
             'expected an audit log, which feedback and history need, got "none"; give --audit DB'
@@ -91,26 +98,29 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
             f"expected verdicts that hold longer than the {camera.every:g} s between them, got --valid "
             f"{judging.valid:g}; raise it"
         )
-    check_enforceable(judging.mode, judging.bundle)
+    log_file = default_log() if judging.audit is None else Path(judging.audit)
+    log, kept = open_log(judging.audit, keep_frames=judging.keep_frames), KeptFile(log_file)
+    mode = judging.mode or kept.kept.mode or Mode.ADVISE
+    check_enforceable(mode, judging.bundle)
     if judging.signals is not None and camera.uri is None:
         raise UsageError("expected a camera, whose judgements the signals are, got none; give --camera URI")
     rules = rules_in_force(judging.rules, judging.zone, judging.bundle, _say)
-    log_file = default_log() if judging.audit is None else Path(judging.audit)
-    notes = read_notes(judging.notes)
-    settings = Settings(log_file, access, judging.waiting, judging.deadline, judging.valid, rules, notes)
-    log = open_log(judging.audit, keep_frames=judging.keep_frames)
+    notes, bundles = read_notes(judging.notes), None if judging.bundle is not None else bundles_folder()
+    settings = Settings(
+        log_file, access, judging.waiting, judging.deadline, judging.valid, rules, notes, bundles
+    )
     opens = partial(Judge.open, judging.bundle, threads=judging.threads)
-    service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE), mode=judging.mode))
+    service = Service(settings, Desk(opens, log, partial(Notifier(), ALIVE), mode=mode), kept)
     gates = None if camera.uri is None else gates_for(camera.uri, camera.reference)
     bound = bind(network.host, network.port)
-    with open_signals(
-        judging.signals, judging.mode, _say, every=camera.every, valid=judging.valid
-    ) as signals:
+    with open_signals(judging.signals, mode, _say, every=camera.every, valid=judging.valid) as signals:
         if camera.uri is not None and source is not None and gates is not None:
             followed = CameraSettings(camera.uri, camera.every, judging.valid, rules, signals)
             service.live = Live(service.desk, gates, source, followed, service.metrics.given)
-        service.metrics.follow(signals.line)
+        service.metrics.follow(signals)
         server = Server(make_app(service), service, tls)
+        if judging.mode is None and mode is not Mode.ADVISE:
+            _say(f"mode {mode}, to which it was changed; --mode sets another")
         _announce(network, tls, bound.getsockname()[1])
         server.serve(bound)
 

@@ -58,7 +58,8 @@ class _Task:
 class Desk:
     """Starts with `start`. `opens` gives the judge; `beat` is called by the thread as long as it goes on.
 
-    Every judgement is recorded in `mode`.
+    Every judgement is recorded in `mode`. Like the judge it is changed on the desk's thread alone,
+    where `log` is written.
     """
 
     def __init__(
@@ -69,8 +70,8 @@ class Desk:
         check_every: float = CHECK_EVERY,
         mode: Mode = Mode.ADVISE,
     ) -> None:
-        self.mode = mode
-        self._opens, self._log, self._beat, self._every = opens, log, beat, check_every
+        self.mode, self.opens, self.log = mode, opens, log
+        self._beat, self._every = beat, check_every
         self._judge: Judge | None = None
         self._builtin = BuiltIn()
         self._fault: CannotJudge | None = EngineError(
@@ -133,6 +134,18 @@ class Desk:
         """The open judge to look at, not to judge with; None where none is open."""
         return self._judge
 
+    def take(self, judge: Judge) -> None:
+        """Judge with `judge`, which has just judged the built-in frame, and end the one before.
+
+        On the desk's thread.
+        """
+        before, self._judge, self._fault, self._found = self._judge, judge, None, None
+        self._passed = time.monotonic()
+        self._check_at = self._passed + self._every
+        if before is not None:
+            self._before.update(before.starts)
+            before.close()
+
     @property
     def starts(self) -> dict[str, int]:
         """How often each engine was started since the service began."""
@@ -170,7 +183,7 @@ class Desk:
                 job.answer.cancel()
             if self._judge is not None:
                 self._judge.close()
-            self._log.close()
+            self.log.close()
 
     def _next(self) -> _Job | _Task | None:
         with self._changed:
@@ -193,10 +206,11 @@ class Desk:
         try:
             judged = job.work()
             decided = in_mode(judged.judgement, self.mode)
-            judgement: Judgement = self._log.record(decided, job.note(), judged.frame)
-            outcome = Outcome(self._log.last, judged._replace(judgement=judgement), time.monotonic() - start)
+            judgement: Judgement = self.log.record(decided, job.note(), judged.frame)
+            outcome = Outcome(self.log.last, judged._replace(judgement=judgement), time.monotonic() - start)
         except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
-            outcome = Outcome(None, Judged(failure(e)), time.monotonic() - start)
+            failed = Judged(in_mode(failure(e), self.mode))
+            outcome = Outcome(None, failed, time.monotonic() - start)
         job.answer.set_result(outcome)
 
     def _check(self) -> None:
@@ -223,7 +237,7 @@ class Desk:
 
     def _open(self) -> Judge:
         try:
-            return self._opens()
+            return self.opens()
         except UsageError as e:  # the folder was there when the service started
             raise BundleError(Reason.BUNDLE_MISSING, str(e)) from e
 

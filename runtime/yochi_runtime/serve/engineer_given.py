@@ -28,8 +28,16 @@ class BundleInUse(Frozen):
     standing: str
 
 
+class Earlier(Frozen):
+    """What a roll-back goes back to."""
+
+    name: str
+    version: str
+    sha256: str
+
+
 class RulebookInForce(Frozen):
-    """`not_taken`: what its file holds by now, and why that does not judge."""
+    """`not_taken`: what its file holds by now, and why that does not judge. `before`: None: none is kept."""
 
     id: str
     version: str
@@ -37,6 +45,7 @@ class RulebookInForce(Frozen):
     clauses: int
     zone: str | None
     not_taken: str | None
+    before: Earlier | None
 
 
 class SignalState(Frozen):
@@ -50,15 +59,20 @@ class SignalState(Frozen):
 
 
 class State(Frozen):
-    """The service now. `newest` is the camera's judgement, or without a camera the log's last."""
+    """The service now. `newest` is the camera's judgement, or without a camera the log's last.
+
+    `changes`: whether a second token is set, so that there is one to change anything with.
+    """
 
     mode: str
+    changes: bool
     camera: str | None
     readiness: Readiness
     seats_taken: int
     engines: tuple[Engine, ...]
     engine_versions: str | None
     bundle: BundleInUse | None
+    bundle_before: Earlier | None  # None where none is installed, or the bundle was named
     rulebook: RulebookInForce | None
     signals: tuple[SignalState, ...]
     newest: Judgement | None

@@ -1,7 +1,9 @@
 """The engineer's routes: what judges now and how well it runs, the last judgements as plots, the report."""
 
+import hashlib
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,13 +14,17 @@ from ..audit.history import History, make_history
 from ..audit.report import FIRST, LAST, Span, make_report, parse_time
 from ..audit.report_table import in_order
 from ..audit.search import newest_first, parsed
-from ..errors import UsageError
+from ..bundle import parse_manifest, read_manifest
+from ..errors import UsageError, YochiError
 from ..judge import Judge
 from ..judgement import Judgement
+from ..plant_rules import PlantRules
 from ..rules_in_force import RulesInForce
+from ..update import earlier_bundle
 from .answers import described
 from .engineer_given import (
     BundleInUse,
+    Earlier,
     Engine,
     ReportLine,
     RulebookInForce,
@@ -35,7 +41,7 @@ Time = Annotated[str | None, Query(max_length=40)]
 
 
 def engineer_routes(service: Service) -> APIRouter:
-    """For the page at /engineer. All of it reads."""
+    """For the page at /engineer. All of it reads; what changes stands in `change_routes`."""
     routes, log = APIRouter(prefix="/v1/engineer", tags=["engineer"]), service.settings.log
     passes = Seats(1, "passes over the log")
 
@@ -65,12 +71,14 @@ def _state(service: Service) -> State:
     newest, number, age = _newest(service)
     return State(
         mode=desk.mode,
+        changes=service.settings.access.admin is not None,
         camera=None if live is None else live.shown.given.judgement.camera,
         readiness=desk.readiness(),
         seats_taken=service.seats.taken,
         engines=tuple(Engine(name=name, restarts=starts - 1) for name, starts in desk.starts.items()),
         engine_versions=None if judge is None else judge.versions,
         bundle=None if judge is None else _bundle(judge),
+        bundle_before=_bundle_before(service.changes.bundles),
         rulebook=None if service.settings.rules is None else _rulebook(service.settings.rules),
         signals=tuple(_signals(service)),
         newest=newest,
@@ -81,7 +89,7 @@ def _state(service: Service) -> State:
 
 def _newest(service: Service) -> tuple[Judgement | None, int | None, float | None]:
     if service.live is not None:
-        now = service.live.shown.aged()
+        now = service.live.shown.aged(service.desk.mode)
         return now.judgement, now.id, now.age_s
     if service.settings.log.exists():
         for row in islice(newest_first(service.settings.log), NEAR):
@@ -105,6 +113,24 @@ def _bundle(judge: Judge) -> BundleInUse:
     )
 
 
+def _bundle_before(root: Path | None) -> Earlier | None:
+    try:
+        folder = None if root is None else earlier_bundle(root)
+        if folder is None:
+            return None
+        data = read_manifest(folder)
+        manifest = parse_manifest(data)
+    except (YochiError, OSError):
+        return None  # rolling back says why
+    return Earlier(name=manifest.name, version=manifest.version, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _rules_before(rules: PlantRules | None) -> Earlier | None:
+    if rules is None:
+        return None
+    return Earlier(name=rules.file.book.id, version=rules.file.book.version, sha256=rules.file.sha256)
+
+
 def _rulebook(in_force: RulesInForce) -> RulebookInForce:
     rules = in_force.rules
     return RulebookInForce(
@@ -114,6 +140,7 @@ def _rulebook(in_force: RulesInForce) -> RulebookInForce:
         clauses=len(rules.file.book.rule),
         zone=rules.zone,
         not_taken=in_force.not_taken,
+        before=_rules_before(in_force.before),
     )
 
 

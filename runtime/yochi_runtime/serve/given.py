@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from ..audit.feedback import GivenFeedback
 from ..errors import Reason
 from ..judgement import Judgement, cannot_judge, in_mode
+from ..mode import Mode
 from ..shown import Recorded, shown
 from ..taxonomy import Frozen
 from ..verdict import Verdict
@@ -53,6 +54,18 @@ class Given(Frozen):
         )
         judgement = in_mode(judgement, self.judgement.mode)
         return self.model_copy(update={"age_s": age_s, "judgement": judgement})
+
+    def under(self, mode: Mode) -> "Given":
+        """The same while `mode` counts: what was judged in another one is a `cannot_judge`, which says so."""
+        found, made = self.judgement, self.judgement.mode
+        if made is not mode and found.verdict is not Verdict.CANNOT_JUDGE:
+            found = cannot_judge(
+                Reason.EXPIRED,
+                f"expected a judgement in mode {mode}, got one in {made}, made before the mode was changed; "
+                "wait for the next, or judge again",
+                found.identities,
+            )
+        return self.model_copy(update={"judgement": in_mode(found, mode)})
 
     def shown(self) -> "Given | Withheld":
         """What leaves the box, except through the log."""
@@ -108,6 +121,12 @@ class LiveNote(Frozen):
     """What the camera's next frames are judged with."""
 
     note: str
+
+
+class WantedMode(Frozen):
+    """How far judgements are to reach."""
+
+    mode: Mode
 
 
 class Row(Frozen):

@@ -21,6 +21,7 @@ from ..errors import NoteError, Reason, one_line
 from ..image import Frame
 from ..inspection import Inspection, Note
 from ..judgement import Judgement, cannot_judge
+from ..mode import Mode
 from ..rules_in_force import RulesInForce
 from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, of_camera, paced, ruled
 from ..scene import Stages
@@ -51,13 +52,13 @@ class Shown(NamedTuple):
     since: float  # time.monotonic() of its frame
     frame: Frame | None
 
-    def now(self) -> Given | Withheld:
-        """As it is to be shown now: with its age, or as expired."""
-        return self.aged().shown()
+    def now(self, mode: Mode) -> Given | Withheld:
+        """As it is to be shown now, in `mode`: with its age, or as expired."""
+        return self.aged(mode).shown()
 
-    def aged(self) -> Given:
+    def aged(self, mode: Mode) -> Given:
         """The same with all of the judgement, in shadow, too: for who looks after the box."""
-        return self.given.at(max(0.0, time.monotonic() - self.since))
+        return self.given.under(mode).at(max(0.0, time.monotonic() - self.since))
 
 
 class Live:
@@ -85,9 +86,18 @@ class Live:
         self._thread.start()
 
     @property
+    def signals(self) -> Signals | None:
+        return self._settings.signals
+
+    @property
     def line(self) -> Line | None:
         """What its signals go through; None without any."""
-        return None if self._settings.signals is None else self._settings.signals.line
+        return None if self.signals is None else self.signals.line
+
+    def show_again(self) -> None:
+        """What is shown is told once more: it reads otherwise in another mode."""
+        self.shown = Shown(*self.shown)
+        self._tell_listeners()
 
     def close(self) -> None:
         """Ends the loop; a camera that hangs ends with the process."""
@@ -158,7 +168,8 @@ class Live:
         return outcome.judged
 
     def _finished(self, judgement: Judgement) -> Judgement:
-        return of_camera(judgement, self._settings.uri, self._desk.mode)
+        """In the mode of its row; where it has none, in the desk's."""
+        return of_camera(judgement, self._settings.uri, judgement.mode or self._desk.mode)
 
     def _look(self, inspection: Inspection) -> Judgement:
         with self._desk.judge() as judge:
@@ -169,6 +180,9 @@ class Live:
         self._tell(self.shown.given, outcome.seconds)
         if self._settings.signals is not None:
             self._settings.signals.give(self.shown.given.judgement, outcome.id, since)
+        self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
         if self._waking is not None:
             loop, _ = self._waking
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more

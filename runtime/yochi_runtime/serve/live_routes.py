@@ -31,7 +31,7 @@ def live_routes(service: Service, live: Live) -> APIRouter:
     @routes.get("")
     def now() -> Given | Withheld:
         """The camera's newest judgement; past its time a `cannot_judge`."""
-        return live.shown.now()
+        return live.shown.now(service.desk.mode)
 
     async def seat() -> AsyncIterator[None]:
         with service.streams.take():  # before the stream begins, so that 429 can be said
@@ -47,7 +47,7 @@ def live_routes(service: Service, live: Live) -> APIRouter:
         while not service.stopping():
             shown = await live.changed(seen, BEAT)
             event = "beat" if shown is seen else "judgement"
-            seen, given = shown, shown.now()
+            seen, given = shown, shown.now(service.desk.mode)
             only = {"age_s"} if event == "beat" else None
             yield ServerSentEvent(raw_data=given.model_dump_json(include=only), event=event)
 

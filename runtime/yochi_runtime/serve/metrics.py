@@ -7,8 +7,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from yochi_devices.plant.line import Line
 
+from ..signalling import Signals
 from .given import Given, Readiness
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4  # of `Metrics.text`
@@ -63,10 +63,9 @@ class Metrics:
         if seconds is not None:
             self._seconds.observe(seconds)
 
-    def follow(self, line: Line | None) -> None:
-        """The signals', too, where there are any."""
-        if line is not None:
-            self._registry.register(_OfSignals(line))
+    def follow(self, signals: Signals) -> None:
+        """The signals', too, while there are any."""
+        self._registry.register(_OfSignals(signals))
 
     def answered(self, status: int) -> None:
         self._answers.labels(str(status)).inc()
@@ -79,23 +78,25 @@ class Metrics:
 class _OfSignals(Collector):
     """Asked when the metrics are."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
 
     def collect(self) -> Iterator[Metric]:
-        states, label = self._line.states(), ("signal",)
+        line, label = self._signals.line, ("signal",)
+        if line is None:
+            return
         failing = GaugeMetricFamily("yochi_signal_failing", "1 while it does not take them.", labels=label)
         taken = CounterMetricFamily(
             "yochi_signal_taken", "Messages, or times an output was driven.", labels=label
         )
-        for state in states:
+        for state in line.states():
             failing.add_metric((state.name,), float(state.fault is not None))
             taken.add_metric((state.name,), float(state.taken))
         waits = GaugeMetricFamily("yochi_outbox_messages", "Messages that wait.", labels=label)
         missed = GaugeMetricFamily(
             "yochi_outbox_missed", "Judgements without room since the last that had it.", labels=label
         )
-        for sink, waiting in self._line.waiting().items():
+        for sink, waiting in line.waiting().items():
             waits.add_metric((sink,), float(waiting.messages))
             missed.add_metric((sink,), float(waiting.missed))
         yield from (failing, taken, waits, missed)

@@ -23,7 +23,7 @@ from .view_words import view_words
 
 FILES = {
     **dict.fromkeys(("page.css", "views.css"), "text/css"),
-    **dict.fromkeys(("page.js", "views.js", "audit.js", "engineer.js"), "text/javascript"),
+    **dict.fromkeys(("page.js", "views.js", "audit.js", "engineer.js", "change.js"), "text/javascript"),
 }
 MAX_KEYS = 24  # notes that have a key of their own
 SESSION = 12 * 3600  # seconds that a browser stays logged in: a shift

@@ -15,9 +15,11 @@ from ..judgement import in_mode
 from ..rules_in_force import RulesInForce
 from ..run import Judged, NoteSource, failure, judge_picture
 from .access import Access
+from .changes import Changes
 from .desk import Desk, Outcome
 from .given import Given
 from .intake import Sent
+from .kept import KeptFile
 from .live import Live
 from .metrics import Metrics
 from .seats import Seats
@@ -36,17 +38,21 @@ class Settings:
     valid_s: float = 10.0
     rules: RulesInForce | None = None
     notes: tuple[str, ...] = ()  # what the page has keys for
+    bundles: Path | None = None  # where the box's lie; None where the bundle was named
 
 
 class Service:
-    """`live` is None without a camera."""
+    """`live` is None without a camera. What `kept` keeps of the rules counts from the start on."""
 
-    def __init__(self, settings: Settings, desk: Desk) -> None:
+    def __init__(self, settings: Settings, desk: Desk, kept: KeptFile) -> None:
         self.settings, self.desk = settings, desk
+        self.changes = Changes(desk, settings.rules, kept, settings.bundles, settings.log)
         self.live: Live | None = None
         self.seats = Seats(settings.waiting, "judgements")
         self.streams = Seats(STREAMS, "listeners")
         rules = settings.rules
+        if rules is not None:
+            rules.resume(kept.kept.rules, self.changes.keep_rules)
         not_taken = (lambda: None) if rules is None else (lambda: rules.not_taken)
         self.metrics = Metrics(desk.readiness, lambda: self.seats.taken, not_taken)
         self.closed_in_order = True  # once closed: whether the desk's thread had gone on until then
@@ -83,7 +89,7 @@ class Service:
             id=outcome.id,
             origin="request",
             note=source.raw,
-            judgement=in_mode(outcome.judged.judgement, self.desk.mode),
+            judgement=in_mode(outcome.judged.judgement, outcome.judged.judgement.mode or self.desk.mode),
             valid_s=self.settings.valid_s,
         )
         self.metrics.given(given, seconds)

@@ -21,6 +21,7 @@ from yochi_runtime.run import NoteSource, gates_for
 from yochi_runtime.serve.access import Access
 from yochi_runtime.serve.app import make_app
 from yochi_runtime.serve.desk import Desk
+from yochi_runtime.serve.kept import KeptFile
 from yochi_runtime.serve.live import CameraSettings, Live
 from yochi_runtime.serve.server import DeskEnded, Server, Tls, bind
 from yochi_runtime.serve.service import Service, Settings
@@ -66,14 +67,17 @@ def running(
     access = access or Access("127.0.0.1")
     chosen = Settings(log, access, **settings)
     service = Service(
-        chosen, Desk(opening, AuditLog(log, keep_frames=keep_frames), check_every=check_every, mode=mode)
+        chosen,
+        Desk(opening, AuditLog(log, keep_frames=keep_frames), check_every=check_every, mode=mode),
+        KeptFile(log),
     )
     if camera is not None:
         followed = CameraSettings(str(camera), every, chosen.valid_s, chosen.rules, signals)
         source = NoteSource(PLAIN_NOTE, None)
         gates = gates_for(str(camera), "none")
         service.live = Live(service.desk, gates, source, followed, service.metrics.given)
-    service.metrics.follow(None if signals is None else signals.line)
+    if signals is not None:
+        service.metrics.follow(signals)
     server, bound = Server(make_app(service), service, tls), bind("127.0.0.1", 0)
     url = f"{'http' if tls is None else 'https'}://127.0.0.1:{bound.getsockname()[1]}"
     ended: list[BaseException] = []

@@ -12,6 +12,7 @@ from yochi_runtime.audit.history import make_history
 from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.errors import Reason
 from yochi_runtime.judgement import Judgement, cannot_judge
+from yochi_runtime.mode import Mode
 from yochi_runtime.rules_in_force import rules_in_force
 from yochi_runtime.signalling import Signals
 from yochi_runtime.verdict import Verdict
@@ -65,8 +66,8 @@ def test_with_a_camera_the_newest_is_what_it_shows(
 ) -> None:
     assert eye.opened == 0
     line = Line([], [], None, lambda _: None)
-    log = tmp_path / "audit.db"
-    with running(opens(module_tiny), log, camera="0", every=0.05, signals=Signals(line, 1.0)) as server:
+    log, signals = tmp_path / "audit.db", Signals(Mode.ADVISE, 1.0, lambda _: line)
+    with running(opens(module_tiny), log, camera="0", every=0.05, signals=signals) as server:
         wait_until(lambda: state(server)["newest_id"] is not None)
         found = state(server)
         assert (found["camera"], found["newest"]["camera"], found["age_s"] >= 0) == ("0", "0", True)

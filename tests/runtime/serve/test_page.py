@@ -20,6 +20,7 @@ from tests.fixtures.tiny_bundle import TinyBundle
 from .conftest import Running, opens, running
 from .test_access import TOKEN
 
+PARTS = {"audit": ("audit",), "engineer": ("change", "engineer")}  # scripts of a view
 MAX_WEIGHT = 300 * 1024  # bytes of a first load
 
 
@@ -87,7 +88,7 @@ def test_every_word_that_it_uses_exists_in_both_languages(server: Running) -> No
 @pytest.mark.parametrize("view", ["audit", "engineer"])
 def test_a_view_has_its_words_and_elements(server: Running, view: Literal["audit", "engineer"]) -> None:
     html = server.http.get(f"/{view}").text
-    code = "".join(server.http.get(f"/page/{name}.js").text for name in ("views", view))
+    code = "".join(server.http.get(f"/page/{name}.js").text for name in ("views", *PARTS[view]))
     tags = Tags(html).tags
     used = {word for _, attributes in tags if (word := attributes.get("data-word"))}
     used |= set(re.findall(r"words\(\)\.(\w+)", code))

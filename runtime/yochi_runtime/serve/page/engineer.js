@@ -7,6 +7,7 @@ const MAX_PLOTS = 24;
 const SVG = $("svg").namespaceURI;
 
 let state = null;
+let chosen = false; // whether the list of modes began with the one in force
 let past = null;
 let report = null;
 let reportFault = null;
@@ -24,16 +25,20 @@ function drawState() {
     [words().base, bundle.base], [words().pack, bundle.pack], [words().languages, bundle.languages.join(words().comma) || words().none],
     [words().proof, element("span", bundle.proof_passed ? words().proved : words().unproved, bundle.proof_passed ? "good" : "bad")],
     [bundle.trusted ? words().standing : words().untrusted, bundle.standing],
+    [words().before, state.bundle_before === null ? words().none : named(state.bundle_before)],
   ]);
   const rules = state.rulebook;
   facts($("rulebook"), rules === null ? [[words().rules, words().no_rules]] : [
     [words().rules, `${rules.id} ${rules.version}`], ["", fill(words().in_force, { clauses: rules.clauses })],
-    ["sha256", element("code", rules.sha256)], [words().zone, rules.zone ?? words().none],
+    ["sha256", element("code", rules.sha256)], [words().before, rules.before === null ? words().none : named(rules.before)], [words().zone, rules.zone ?? words().none],
     ...(rules.not_taken ? [["", element("span", words().not_taken + rules.not_taken, "bad")]] : []),
   ]);
   swap($("engines"), [
     table([words().engines, words().restarts], state.engines.map((engine) => [words()[engine.name], engine.restarts]), words().engines),
     element("p", state.engine_versions ?? "")]);
+  if (!chosen) $("mode-to").value = state.mode;
+  chosen = true;
+  drawChanges();
   drawNewest();
   swap($("signals"), [state.signals.length === 0 ? element("p", words().no_signals) : table(
     [words().signal, words().result, words().taken, words().waiting, words().lost],
@@ -113,13 +118,17 @@ function drawReport() {
       ...columns.map((column) => (column === "seconds" ? line.numbers[column].toFixed(1) : line.numbers[column]))]), words().report));
 }
 
-async function watch() {
+async function look() {
   const answer = await ask("/v1/engineer/state");
   if (answer.ok) state = answer.body;
   else $("ready").textContent = answer.body.detail; // never an old "ready" beside a silent box
   if (!answer.ok) $("ready").className = "bad";
   if (Object.keys(slots).length === 0 && answer.ok && await learnSlots()) { drawPast(); drawReport(); }
   if (answer.ok) drawState();
+}
+
+async function watch() {
+  await look();
   setTimeout(watch, EVERY);
 }
 

@@ -42,6 +42,8 @@ const silent = () => settings.live && performance.now() - heard > SILENCE;
 const expired = () => given !== null && given.judgement?.verdict !== "cannot_judge" && age() > given.valid_s;
 
 // In shadow the box sends no judgement: whether it records is all there is to say.
+const shadowed = () => (given === null ? settings.shadow : given.judgement === undefined);
+
 function shadow() {
   const lost = given !== null && (given.id === null || expired());
   const why = silent() ? words().silent : lost ? words().not_recorded : "";
@@ -49,7 +51,7 @@ function shadow() {
 }
 
 function current() {
-  if (settings.shadow) return shadow();
+  if (shadowed()) return shadow();
   if (silent()) return { verdict: "cannot_judge", advice: words().call_supervisor, why: words().silent };
   if (given === null) return { verdict: "cannot_judge", advice: settings.live ? words().call_supervisor : words().begin, why: words().nothing };
   if (expired()) return { verdict: "cannot_judge", advice: words().call_supervisor, why: text(settings.reasons.expired) };
@@ -64,7 +66,7 @@ function tick() {
   if (key !== spoken) {
     spoken = key;
     document.body.dataset.verdict = now.verdict;
-    $("word").textContent = settings.shadow ? words().shadow : words().verdicts[now.verdict];
+    $("word").textContent = shadowed() ? words().shadow : words().verdicts[now.verdict];
     $("mark").textContent = MARKS[now.verdict] ?? SHADOW_MARK;
     $("advice").textContent = now.advice;
     $("reasons").textContent = now.why;
@@ -72,12 +74,12 @@ function tick() {
   document.body.dataset.stale = String(given !== null && (silent() || expired()));
   $("age").textContent = given === null ? "" : fill(words().age, { seconds: Math.floor(age()) });
   $("connection").textContent = silent() ? words().silent : "";
-  const open = given !== null && given.id !== null && !silent() && !settings.shadow;
+  const open = given !== null && given.id !== null && !silent() && !shadowed();
   $("right").disabled = $("wrong").disabled = !open;
 }
 
 function render() {
-  const judgement = given === null || settings.shadow ? null : given.judgement;
+  const judgement = given === null || shadowed() ? null : given.judgement;
   for (const place of document.querySelectorAll("[data-word]")) place.textContent = words()[place.dataset.word];
   for (const place of document.querySelectorAll("[data-say]")) if (place.dataset.say) place.textContent = words().verdicts[place.dataset.say];
   $("language").textContent = words().other_language;

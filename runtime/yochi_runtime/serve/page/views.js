@@ -86,16 +86,16 @@ function gateTable(gates, none) {
   ]), words().gates);
 }
 
-// The answer, or what the box said instead: { ok, body }.
-async function ask(path, method = "GET") {
+// The answer, or what the box said instead: { ok, status, body }.
+async function ask(path, method = "GET", more = {}) {
   try {
-    const answer = await fetch(path, { method });
+    const answer = await fetch(path, { method, ...more });
     const body = await answer.json();
     $("connection").textContent = "";
-    return { ok: answer.ok, body };
+    return { ok: answer.ok, status: answer.status, body };
   } catch {
     $("connection").textContent = words().silent;
-    return { ok: false, body: { detail: words().silent } };
+    return { ok: false, status: 0, body: { detail: words().silent } };
   }
 }
 

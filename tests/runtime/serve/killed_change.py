@@ -1,0 +1,66 @@
+"""Changes mode or rulebook, killed (SIGKILL) before the first change that it makes to files, the second ...
+
+    python killed_change.py BOX WORK mode|rules
+
+BOX holds `rules.toml` and what was kept beside its log. Each attempt has a copy, WORK/1, WORK/2 ...; the last
+was not killed.
+"""
+
+import os
+import shutil
+import signal
+import sys
+from itertools import count
+from pathlib import Path
+
+from yochi_runtime.audit.log import AuditLog
+from yochi_runtime.judge import Judge
+from yochi_runtime.mode import Mode
+from yochi_runtime.plant_rules import PlantRules
+from yochi_runtime.rule_file import read_rules
+from yochi_runtime.rules_in_force import RulesInForce
+from yochi_runtime.serve.changes import Changes
+from yochi_runtime.serve.desk import Desk
+from yochi_runtime.serve.kept import KeptFile
+
+from tests.runtime.killed_update import killer
+from tests.runtime.rulebooks import PACK
+
+
+def rules_of(box: Path, kept: KeptFile) -> RulesInForce:
+    """As a service takes them up at its start."""
+    file = box / "rules.toml"
+    rules = RulesInForce(PlantRules(read_rules(file, PACK)), file, lambda _: None)
+    rules.resume(kept.kept.rules, lambda _: None)
+    return rules
+
+
+def once(box: Path, what: str) -> None:
+    kept = KeptFile(box / "audit.db")
+    with AuditLog(box / "audit.db") as log:
+        desk = Desk(Judge.open, log)
+        changes = Changes(desk, rules_of(box, kept), kept, None, box / "audit.db")
+        if what == "mode":
+            changes.change_mode(Mode.SHADOW, None)
+        else:
+            changes.roll_back_rules()
+
+
+def main() -> None:
+    box, work, what = sys.argv[1:]
+    # A power cut's business, not a kill's.
+    os.fsync = lambda _: None  # type: ignore[assignment]
+    for attempt in count(1):
+        own = Path(shutil.copytree(box, Path(work) / str(attempt)))
+        child = os.fork()
+        if child == 0:
+            sys.addaudithook(killer(own, attempt))
+            once(own, what)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != -signal.SIGKILL:
+            sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
