@@ -43,22 +43,19 @@ class Run:
     lost_s: list[float | None] = field(default_factory=list)
     back_s: list[float | None] = field(default_factory=list)
     missed: int = 0  # judged verdicts that came more than SEEN after a cut, or of a frame past its limit
-    used: list[Use] = field(default_factory=list)
+    used: list[Use] = field(default_factory=list)  # before the first cut, and after each
 
 
 def follow(served: Served, cable: Cable, count: int, cuts: int, pause: Callable[[float], None]) -> Run:
-    """`count` judged verdicts in a row, then `cuts` cuts. UsageError where the camera gives none at all.
+    """`count` judged verdicts in a row, then `cuts` cuts. UsageError where the camera stops giving any.
 
     `pause` waits so many seconds.
     """
-    if not served.wait(lambda heard: any(h.judged for h in heard), START):
-        last = served.heard[-1].why if served.heard else "no word of the service"
-        raise UsageError(f"expected a verdict within {START:g} s, got: {last}")
-    run, first = Run(used=[tree_use(served.pid)]), len(served.heard)
+    _wait_for(served, 0, 1, START)
+    run, first = Run(), len(served.heard)
     progress = Progress("judgements", count)
     for number in range(1, count + 1):
-        wanted = number
-        served.wait(lambda heard, n=wanted: sum(h.judged for h in heard[first:]) >= n, GIVE_UP)  # type: ignore[misc]
+        _wait_for(served, first, number, GIVE_UP)
         progress.step()
     run.steady = served.heard[first:]
     run.used.append(tree_use(served.pid))
@@ -71,6 +68,13 @@ def follow(served: Served, cable: Cable, count: int, cuts: int, pause: Callable[
     return run
 
 
+def _wait_for(served: Served, since: int, count: int, seconds: float) -> None:
+    """Until `count` of what was heard after the first `since` was judged; UsageError if not in time."""
+    if not served.wait(lambda heard: sum(h.judged for h in heard[since:]) >= count, seconds):
+        last = served.heard[-1].why if served.heard else "no word of the service"
+        raise UsageError(f"expected another verdict within {seconds:g} s, got: {last}; look at the camera")
+
+
 def _cut(served: Served, cable: Cable, run: Run, pause: Callable[[float], None]) -> None:
     cable.plugged.clear()
     pulled = time.monotonic()
@@ -80,8 +84,7 @@ def _cut(served: Served, cable: Cable, run: Run, pause: Callable[[float], None])
     run.missed += sum(h.judged and pulled + SEEN < h.at < put_in for h in served.heard)
     cable.plugged.set()
     run.back_s.append(_until(served, put_in, lambda h: h.judged, GIVE_UP))
-    after = len(served.heard)
-    served.wait(lambda heard: sum(h.judged for h in heard[after:]) >= SETTLED, GIVE_UP)
+    _wait_for(served, len(served.heard), SETTLED, GIVE_UP)
 
 
 def _until(served: Served, since: float, holds: Callable[[Heard], bool], seconds: float) -> float | None:
@@ -153,7 +156,7 @@ def cuts_table(run: Run) -> Table:
 
 def growth_table(run: Run) -> Table:
     """The service with all its processes, before the first cut and after the last."""
-    before, after = run.used[1], run.used[-1]
+    before, after = run.used[0], run.used[-1]
     rows = [("before the cuts", before), ("after them", after)]
     return Table(
         id="held",
@@ -180,17 +183,17 @@ def growth_table(run: Run) -> Table:
 
 def growth_plot(run: Run) -> Plot:
     """Memory after each cut."""
-    at = tuple(float(cut) for cut in range(len(run.used) - 1))
+    at = tuple(float(cut) for cut in range(len(run.used)))
     return Plot(
         title="Memory of the service",
         x="cuts",
         y="MB",
-        series=(Series(name="all processes", x=at, y=tuple(one.memory / 1e6 for one in run.used[1:])),),
+        series=(Series(name="all processes", x=at, y=tuple(one.memory / 1e6 for one in run.used)),),
     )
 
 
 def page_table(served: Served) -> Table:
-    """What a browser loads first: the page with what it links, and one frame."""
+    """What a browser loads first: the page, what it links, and what its script asks for."""
     page = served.get("/")
     linked = sorted(set(re.findall(rb'(?:src|href)="(/[^"]+\.(?:css|js|svg|png|woff2))"', page)))
     parts = len(page) + sum(len(served.get(path.decode())) for path in linked)

@@ -19,7 +19,7 @@ from .live import cuts_table, follow, growth_plot, growth_table, page_table, tim
 from .report import Setting, Workload, measured
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .screen import screen
-from .served import Served
+from .served import START, Served
 
 NO_SCREEN = "expected a browser beside the box, none was asked for; give --browser"
 
@@ -56,7 +56,7 @@ def live(
         cable = stack.enter_context(Cable(address.host, address.port))
         through = f"rtsp://127.0.0.1:{cable.port}{address.path}"
         served = stack.enter_context(Served(["--camera", through, *given]))
-        served.wait(lambda heard: bool(heard), 300)
+        served.wait(bool, START)  # it listens
         seen = stack.enter_context(screen(browser, served.url)) if browser else None
         run = follow(served, cable, count, cuts, seen.pause if seen else time.sleep)
         drawn = seen.drawn() if seen else measured(None, NO_SCREEN)

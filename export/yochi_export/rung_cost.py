@@ -56,6 +56,14 @@ def measure_cost(bundle: Path, records: Sequence[Record], photos: Path, threads:
     return RungCost.model_validate_json(done.stdout.splitlines()[-1])
 
 
+def together(turns: Sequence[RungCost]) -> RungCost:
+    """Of several processes with the same bundle: all times, the highest peak."""
+    return RungCost(
+        ms=tuple(ms for turn in turns for ms in turn.ms),
+        peak=max((turn.peak for turn in turns), key=lambda peak: peak.value or 0.0),
+    )
+
+
 def _measured(bundle: Path, photos: Path, threads: int, records: Sequence[Record]) -> RungCost:
     opened = read_bundle(bundle)
     prompt, cues = prompt_of(opened), len(opened.pack.cue)

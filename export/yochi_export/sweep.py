@@ -1,7 +1,7 @@
 """`yochi-export sweep`: every rung of a run as a bundle, and one table of what each costs and loses.
 
     <rung>/bundle                   as `all` makes it, each with thresholds of its own
-    <rung>/cost.json                time and memory, in a process of its own
+    costs.json                      time and memory of each, in a process of its own, by turns
     report.json ... of the bench    `sweep/`: the table, the plot, and which rung is recommended and why
 
 In the same folder as `all`: what either has done the other does not do again. yochi-nano's language half has
@@ -10,9 +10,10 @@ one rung, so its ladder is that of the vision half.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from yochi_bench.percentiles import percentile
 from yochi_bench.report import Column, Number, Plot, Row, Series, Table, measured
 from yochi_bench.verdicts import Rate
@@ -21,16 +22,19 @@ from yochi_runtime.bundle import Bundle
 from yochi_runtime.record import Record
 from yochi_train.progress import Progress
 
-from .order import Order, Report, Say
+from .order import Order, Say
 from .parity import MAX_FLIP_LIMIT, RESAMPLES, SEED, Parity
-from .rung_cost import WARM_UP, RungCost, measure_cost
+from .rung_cost import WARM_UP, RungCost, measure_cost, together
 from .rungs import NANO_LANGUAGE, VisionRung
 from .stages import Proved, begin, proved
 from .targets import Choice, Target
 
-TIMED = 24  # judgements that count; 11 carry a p50
+TIMED, TURNS = 24, 3  # judgements of a rung that count, in so many turns; 11 carry a p50
 ALIKE = 0.05  # of a time: less is no difference on a machine that does other things, too
-COST = "cost.json"
+COSTS = "costs.json"
+
+
+_COSTS = TypeAdapter(dict[VisionRung, RungCost])
 
 
 @dataclass(frozen=True)
@@ -152,43 +156,51 @@ def sweep(order: Order, say: Say) -> Sweep:
     """Every rung, and which one the target should run."""
     report, choice = begin(order, say)
     progress = Progress("rungs", len(VisionRung))
-    rungs = []
+    made = []
     for rung in VisionRung:
-        rungs.append(_swept(order, rung, report, say))
+        made.append(proved(order, rung, report, say))
         progress.step(note=rung)
+    costs = _costs(order, made, say)
+    rungs = [_swept(found, costs[found.rung]) for found in made]
     best, why = recommend(rungs, choice)
     return Sweep(tuple(rungs), best, why, choice)
 
 
-def _swept(order: Order, rung: VisionRung, report: Report, say: Say) -> Swept:
-    found = proved(order, rung, report, say)
+def _swept(found: Proved, cost: RungCost) -> Swept:
     records = found.judged.records
     truth, words = [r.verdict for r in records], [str(v) for v in found.judged.verdicts]
     rates = rates_of(truth, words, found.judged.resamples(SEED, RESAMPLES))
     return Swept(
-        rung=rung,
+        rung=found.rung,
         bundle=found.bundle,
         graph=found.parts.vision.stat().st_size,
-        cost=_cost(order, found, say),
+        cost=cost,
         parity=found.parity,
         miss=rates["miss"],
         oversafety=rates["oversafety"],
     )
 
 
-def _cost(order: Order, found: Proved, say: Say) -> RungCost:
-    """From its file where one is there: weights and machine are the same."""
-    file = order.out / found.rung / COST
+def _costs(order: Order, made: Sequence[Proved], say: Say) -> dict[VisionRung, RungCost]:
+    """By turns, so that what else the machine does meets all of them; from its file where one is there."""
+    file = order.out / COSTS
     if file.exists():
         try:
-            return RungCost.model_validate_json(file.read_text(encoding="utf-8"))
+            return _COSTS.validate_json(file.read_bytes())
         except ValidationError:
             file.unlink()  # half-written by a killed sweep
-    say(f"{found.rung}: time and memory")
-    records = _pictures(found.judged.records)[: TIMED + WARM_UP]
-    cost = measure_cost(found.bundle.path, records, order.photos, order.threads)
-    file.write_text(cost.model_dump_json() + "\n", encoding="utf-8")
-    return cost
+    say("time and memory, by turns")
+    turns: dict[VisionRung, list[RungCost]] = {found.rung: [] for found in made}
+    each, progress = TIMED // TURNS, Progress("time and memory", TURNS * len(made))
+    for turn in range(TURNS):
+        for found in made:
+            pictures = cycle(_pictures(found.judged.records))  # a small record set has fewer
+            records = list(islice(pictures, turn * each, (turn + 1) * each + WARM_UP))
+            turns[found.rung].append(measure_cost(found.bundle.path, records, order.photos, order.threads))
+            progress.step(note=found.rung)
+    costs = {rung: together(of) for rung, of in turns.items()}
+    file.write_bytes(_COSTS.dump_json(costs))
+    return costs
 
 
 def _pictures(records: Sequence[Record]) -> list[Record]:

@@ -18,6 +18,7 @@ from yochi_bench.report import Report, measured, read_report
 from yochi_bench.served import Heard, heard_of
 from yochi_runtime.audit.signing import create_key, read_key
 from yochi_runtime.bundle import open_bundle
+from yochi_runtime.errors import UsageError
 from yochi_runtime.signature import write_signature
 from yochi_runtime.trust_store import add_key
 
@@ -58,7 +59,7 @@ def test_cuts_by_hand() -> None:
 
 
 def test_what_is_held_is_of_the_cuts_alone() -> None:
-    run = Run(used=[Use(1, 1, 1), Use(10, 20, 30), Use(500, 600, 700), Use(11, 21, 31)])
+    run = Run(used=[Use(10, 20, 30), Use(500, 600, 700), Use(11, 21, 31)])
     before, after = (row.cells for row in growth_table(run).rows)
     assert [number.value for number in before.values()] == [10, 20, 30]
     assert [number.value for number in after.values()] == [11, 21, 31]
@@ -105,6 +106,19 @@ def test_what_comes_late_or_is_old_is_a_miss(
     assert len(run.steady) == 4
     assert len(run.lost_s) == len(run.back_s) == 1
     assert None not in (*run.lost_s, *run.back_s)
+
+
+def test_a_camera_that_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "GIVE_UP", 0.05)
+
+    class Stopped(Scripted):
+        def wait(self, holds: Callable[[list[Heard]], bool], _seconds: float) -> bool:
+            self.heard = self.heard or [heard(1.0)]
+            return holds(self.heard)
+
+    cable = FakeCable()
+    with pytest.raises(UsageError, match=r"expected another verdict within 0\.05 s"):
+        follow(Stopped(cable, 0, 0.1), cable, 4, 1, lambda _: None)  # type: ignore[arg-type]
 
 
 def test_an_event_is_read() -> None:

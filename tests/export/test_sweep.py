@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from yochi_bench.intervals import Interval
 from yochi_bench.noninferiority import NonInferiority
 from yochi_bench.report import Number, read_report
 from yochi_bench.verdicts import Rate
-from yochi_export import cli, sweep
+from yochi_export import cli, rung_cost, sweep
 from yochi_export.options import NOT_PROVED
 from yochi_export.order import Order
 from yochi_export.parity import Parity
-from yochi_export.rung_cost import RungCost
+from yochi_export.rung_cost import RungCost, together
 from yochi_export.rungs import VisionRung
 from yochi_export.sweep import Sweep, Swept, recommend, verdict_of
 from yochi_export.targets import Target, choose
@@ -93,19 +95,33 @@ def test_the_table_marks_it_and_the_notes_say_what_failed(ladder: list[Swept]) -
     assert verdict_of(PASSED) == "passed"
 
 
+def test_turns_are_one_measurement() -> None:
+    turns = [RungCost(ms=(1.0, 2.0), peak=Number(value=7.0)), RungCost(ms=(3.0,), peak=Number(value=9.0))]
+    assert together(turns) == RungCost(ms=(1.0, 2.0, 3.0), peak=Number(value=9.0))
+
+
 def test_two_rungs_of_a_tiny_run(
     order: Order,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sweep, "VisionRung", (VisionRung.FP16, VisionRung.NBITS8))
-    monkeypatch.setattr(sweep, "TIMED", 1)
+    monkeypatch.setattr(sweep, "TIMED", 2)
+    monkeypatch.setattr(sweep, "TURNS", 2)
+    measured = list[str]()
+
+    def measure_cost(bundle: Path, *of: Any) -> RungCost:
+        measured.append(bundle.parent.name)
+        return rung_cost.measure_cost(bundle, *of)
+
+    monkeypatch.setattr(sweep, "measure_cost", measure_cost)
     words = ["sweep", order.run.path, order.out, "--records", order.records, "--photos", order.photos]
     call = [str(word) for word in (*words, "--threads", 1, "--count", COUNT)]
     assert cli.command(call) == NOT_PROVED, "six records prove nothing"
     report = read_report(order.out / "sweep" / "report.json")
     rows = {row.id: row.cells for row in report.table("ladder").rows}
     assert list(rows) == ["fp16", "nbits-8"]
+    assert measured == ["fp16", "nbits-8"] * 2  # by turns
     assert rows["nbits-8"]["graph"].value < rows["fp16"]["graph"].value  # type: ignore[operator]
     assert (rows["fp16"]["peak memory"].value or 0) > 50 * MB
     assert any(note.startswith("fp16: undecided") for note in report.notes)

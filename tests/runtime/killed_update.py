@@ -46,23 +46,28 @@ def killer(box: Path, at: int) -> Callable[[str, tuple[object, ...]], None]:
     return hook
 
 
-def main() -> None:
-    box, work, what, *bundle = sys.argv[1:]
-    update._check = lambda folder, _: admit(folder) and None  # type: ignore[assignment]
+def at_every_change(box: Path, work: Path, once: Callable[[Path], None]) -> None:
+    """`once` on copies of `box`, WORK/1, WORK/2 ..., each killed one change later; ends as the last did."""
     # A power cut's business, not a kill's.
     os.fsync = lambda _: None  # type: ignore[assignment]
-    for given in bundle:
-        admit(Path(given))  # so that no attempt has to import anything
     for attempt in count(1):
-        own = Path(shutil.copytree(box, Path(work) / str(attempt), symlinks=True))
+        own = Path(shutil.copytree(box, work / str(attempt), symlinks=True))
         child = os.fork()
         if child == 0:
             sys.addaudithook(killer(own, attempt))
-            once(own, what, bundle)
+            once(own)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if status != -signal.SIGKILL:
             sys.exit(status)
+
+
+def main() -> None:
+    box, work, what, *bundle = sys.argv[1:]
+    update._check = lambda folder, _: admit(folder) and None  # type: ignore[assignment]
+    for given in bundle:
+        admit(Path(given))  # so that no attempt has to import anything
+    at_every_change(Path(box), Path(work), lambda own: once(own, what, bundle))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@
 # evaluation 9: three hours and ten minutes, before signs, scenes and the tuned encoder; not run since.
 # On from a bundle (cue heads fitted again, encoder tuned, 900 steps in both languages, averaged with where they
 # began), on cores that other work shared: features 5, heads 1, encoder 13, features of the tuned one 4, stage 42,
-# export 15, evaluation 17: an hour and 37 minutes. The shipped bundle went on so twice from the one before it; the first time 1,100 steps
-# without signs and without tuning, the second without fitting the heads again (docs/decisions.md).
+# export 15, evaluation 17: an hour and 37 minutes. The shipped bundle went on so twice from the one before it;
+# the first time 1,100 steps without signs and without tuning, the second without fitting the heads again and with
+# the encoder's lower maps made elsewhere (docs/decisions.md).
 # Every step goes on where it was killed; runs/nano (runs/smoke, $YOCHI_RUN) holds everything.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -6,11 +6,7 @@ BOX holds `rules.toml` and what was kept beside its log. Each attempt has a copy
 was not killed.
 """
 
-import os
-import shutil
-import signal
 import sys
-from itertools import count
 from pathlib import Path
 
 from yochi_runtime.audit.log import AuditLog
@@ -23,7 +19,7 @@ from yochi_runtime.serve.changes import Changes
 from yochi_runtime.serve.desk import Desk
 from yochi_runtime.serve.kept import KeptFile
 
-from tests.runtime.killed_update import killer
+from tests.runtime.killed_update import at_every_change
 from tests.runtime.rulebooks import PACK
 
 
@@ -48,18 +44,7 @@ def once(box: Path, what: str) -> None:
 
 def main() -> None:
     box, work, what = sys.argv[1:]
-    # A power cut's business, not a kill's.
-    os.fsync = lambda _: None  # type: ignore[assignment]
-    for attempt in count(1):
-        own = Path(shutil.copytree(box, Path(work) / str(attempt)))
-        child = os.fork()
-        if child == 0:
-            sys.addaudithook(killer(own, attempt))
-            once(own, what)
-            os._exit(0)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if status != -signal.SIGKILL:
-            sys.exit(status)
+    at_every_change(Path(box), Path(work), lambda own: once(own, what))
 
 
 if __name__ == "__main__":
