@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """body{font:14px sans-serif;margin:1em auto;max-width:1000px;color:#222}
 table{border-collapse:collapse}th,td{padding:2px 6px;border:1px solid #ccc;text-align:right}
 th{background:#f4f4f4;font-weight:normal}th.name{text-align:left}

@@ -1,4 +1,7 @@
-"""`report.html` of a training run: curves of its log, what each round reached, utility. It loads nothing."""
+"""`report.html` of a training run: curves of its log, what each round reached, utility, pictures of mistakes.
+
+It loads nothing.
+"""
 
 import html
 import json
@@ -8,21 +11,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from . import examples_page
 from .convert.written import written
 from .html_page import table, whole_page
 
 PAGE, LOG, REPORT, UTILITY = "report.html", "log.jsonl", "report.json", "utility.json"
 WIDTH, HEIGHT, LEFT, POINTS = 700, 110, 70, 350  # pixels; at most so many points a curve
-STYLE = "polyline{fill:none;stroke:#4477aa}line{stroke:#ccc}"
+STYLE = "polyline{fill:none;stroke:#4477aa}line{stroke:#ccc}\n" + examples_page.STYLE
 COUNTERS = {"round", "step"}
 
 
-def write_run_page(out: Path) -> None:
-    """From `log.jsonl` and, where there are rounds, `report.json` of the run folder `out`."""
+def write_run_page(out: Path, photos: Path) -> None:
+    """From `log.jsonl` and, where there are rounds, `report.json` of the run folder `out`.
+
+    `photos`: what the images of records are relative to.
+    """
     lines = (out / LOG).read_text(encoding="utf-8").splitlines() if (out / LOG).is_file() else []
     rows = [json.loads(line) for line in lines]
     with written(out / PAGE) as page:
-        page.write(run_page(out.resolve().name, rows, _read(out / REPORT), _read(out / UTILITY)))
+        page.write(run_page(out.resolve().name, rows, photos, _read(out / REPORT), _read(out / UTILITY)))
 
 
 def _read(file: Path) -> dict[str, Any] | None:
@@ -33,6 +40,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 def run_page(
     name: str,
     rows: Sequence[Mapping[str, Any]],
+    photos: Path,
     report: Mapping[str, Any] | None,
     utility: Mapping[str, Any] | None = None,
 ) -> str:
@@ -43,6 +51,10 @@ def run_page(
     for key in rows[0] if rows else ():
         if key not in COUNTERS:
             parts.append(f"<h2>{html.escape(key)}</h2>{curve([_number(row.get(key)) for row in rows])}")
+    if report and report["start"]:
+        standing = [report["start"], *(one for one in report["rounds"] if one["kept"])][-1]
+        parts += examples_page.mistakes_part(standing.get("mistakes", ()), photos)
+        parts += examples_page.answers_part(report["rounds"], photos)
     return whole_page(name, STYLE, parts)
 
 

@@ -206,7 +206,7 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
         if not processes.first:
             return out / MODEL
         utility.after()
-        write_run_page(out)
+        write_run_page(out, settings.photos)
         folder = trainer.save(out / MODEL, counts)
         if settings.explanation_weight or (settings.start and explains(settings.start / MODEL)):
             write_explains(folder, settings.explanation_tokens)

@@ -18,11 +18,11 @@ from yochi_runtime.wording import ENGLISH, JAPANESE
 
 from ..data_url import data_url
 from ..grammar import LANGS
+from ..html_page import POLICY
 from .folder import Folder
 from .written import written
 
 SIDE = 320  # pixels of a picture's longer side
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """body{font:14px sans-serif;margin:1em;background:#eee;color:#222}
 main{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:.6em;align-items:start}
 article{padding:.5em;background:#fff}

@@ -25,7 +25,8 @@ from ..calibrate import applied, calibrate
 from ..policy import Policy
 from ..records import PACK_NOTES
 from ..stats import record_cell
-from ..thresholds import VerdictTable
+from ..thresholds import Validation, VerdictTable
+from .examples import Mistake, worst_mistakes
 
 Rates = dict[str, dict[str, object]]
 
@@ -74,6 +75,7 @@ class Outcome:
 
     verdicts: Rates
     cells: Rates
+    mistakes: tuple[Mistake, ...] = ()  # the worst, for the eye
 
     def better_than(self, other: "Outcome") -> bool:
         """More safe and effective, no more oversafe and not one miss more; both of the same records.
@@ -98,13 +100,15 @@ class Outcome:
 
 def evaluate(policy: Policy, trained: TrainedModel, held: HeldOut) -> Outcome:
     """Calibrate on one half, judge the other."""
-    judged = judge(policy, trained, held.fit, held.count)
+    data, thresholds = _calibrated(policy, trained, held.fit, held.count)
+    judged = VerdictTable(data).verdicts(thresholds)
     by_name = {cell.value: cell for cell in Cell}
     cells = five_cells([by_name.get(record_cell(r, trained.pack)) for r in held.count], judged)
     rates = row([r.verdict for r in held.count], judged)
     return Outcome(
         {name: rate.as_json() for name, rate in rates.items()},
         {cell.value: rate.as_json() for cell, rate in cells.items()},
+        worst_mistakes(held.count, data, thresholds, judged),
     )
 
 
@@ -112,9 +116,16 @@ def judge(
     policy: Policy, trained: TrainedModel, fit: Sequence[Record], records: Sequence[Record]
 ) -> list[str]:
     """Verdicts on `records` with calibration and thresholds fitted to `fit`."""
+    data, thresholds = _calibrated(policy, trained, fit, records)
+    return VerdictTable(data).verdicts(thresholds)
+
+
+def _calibrated(
+    policy: Policy, trained: TrainedModel, fit: Sequence[Record], records: Sequence[Record]
+) -> tuple[Validation, dict[str, float]]:
+    """Probabilities of `records`, and the thresholds that `fit` gives."""
     found = calibrate(trained, fit, read_answers(policy, fit))
-    data = applied(found.calibration, trained, records, read_answers(policy, records))
-    return VerdictTable(data).verdicts(found.chosen.values)
+    return applied(found.calibration, trained, records, read_answers(policy, records)), found.chosen.values
 
 
 def in_packs(records: Sequence[Record]) -> list[list[Record]]:

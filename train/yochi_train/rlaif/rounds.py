@@ -28,6 +28,7 @@ from ..speech import Text
 from .assignment import Questions, draw, log_probability, of_prompts
 from .critic import Critic, CriticError, check_scores
 from .dpo import preference_loss
+from .examples import sampled_answers
 from .given import given_pairs
 from .held_out import HeldOut, Outcome, TrainedModel, evaluate
 from .preference import Preference, Preferences, Tally, as_assignments, pair_up
@@ -82,14 +83,14 @@ class Rounds:
         preferences = self._preferences()
         if preferences.pairs:
             self._learn(preferences.pairs)
-            self._decide(_told(preferences))
+            self._decide({**_told(preferences), "sampled": sampled_answers(preferences.pairs, self.records)})
         else:
             self._end(preferences.tally)
 
     def _tell(self) -> None:
         text = json.dumps(self.report, indent=1, ensure_ascii=False) + "\n"
         (self.out / REPORT).write_text(text, encoding="utf-8")
-        write_run_page(self.out)
+        write_run_page(self.out, self.settings.photos)
 
     def helped(self) -> int:
         """Rounds that were kept."""

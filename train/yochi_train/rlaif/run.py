@@ -43,7 +43,7 @@ def improve(
     with room_on_disk(out):
         made.run()
         utility.after()
-        write_run_page(out)
+        write_run_page(out, settings.photos)
         made.policy.save(out / MODEL, made.trained.positives)
         if made.telling is not None:
             write_explains(out / MODEL, settings.explanation_tokens)
