@@ -12,7 +12,7 @@ from .data_url import data_url
 SIDE = 240  # pixels of a picture's longer side
 STYLE = """main{display:grid;gap:.8em;align-items:start;
 grid-template-columns:repeat(auto-fill,minmax(240px,1fr))}
-article{padding:.5em;background:#f4f4f4}article img{max-width:100%}
+article{padding:.5em;background:#f4f4f4;overflow-wrap:anywhere}article img{max-width:100%}
 .note{border-left:3px solid #888;padding-left:.5em;white-space:pre-wrap}"""
 
 

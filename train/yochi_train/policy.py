@@ -92,6 +92,11 @@ class Policy:
         with bf16, disable_input_dtype_casting(self.language):  # PEFT would widen every input to float32
             yield
 
+    def layers(self) -> list[nn.Module]:
+        """Of the language half: the list that the LoRA is in, from the first one on."""
+        lists = (m for m in self.language.modules() if isinstance(m, nn.ModuleList))
+        return list(next(m for m in lists if any(p.requires_grad for p in m.parameters())))
+
     def lora_weights(self) -> list[Tensor]:
         """A copy that later steps do not change."""
         return [p.detach().clone() for p in self.lora]

@@ -4,6 +4,10 @@ Data parallel: each process reads its share of a step's pictures, and gradients 
 so that a step is the step of one process. They are summed here, not by torch's DistributedDataParallel: a
 step is several passes that share a cache, while that one counts on one pass through its own forward. What is
 summed is small: the LoRA, and nano's projector. The first process alone writes files.
+
+Where the launch shards (FSDP2), each process keeps its part of the frozen weights of every layer and gathers
+the rest while it computes with them; what learns stays whole everywhere. All must then go through the layers
+equally often: one that skips a pass would leave the others waiting.
 """
 
 import os
@@ -14,11 +18,11 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.distributed.fsdp import fully_shard
 from yochi_runtime.errors import UsageError
 
 Item = TypeVar("Item")
-SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")  # "true" in a launch of that kind
 CPU = torch.device("cpu")
 PATIENCE = timedelta(hours=6)  # the others wait while the first reads every picture once
 
@@ -31,17 +35,26 @@ def refuse_several(command: str) -> None:
         )
 
 
+def _asked(name: str) -> bool:
+    """Whether the launch says so in the environment."""
+    return os.environ.get(name, "").lower() == "true"
+
+
 def _launched() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process is number `rank` of `count`; `device` is where the backend sums."""
+    """This process is number `rank` of `count`; `device` is where the backend sums.
+
+    `sharded`: each keeps a part of the frozen weights alone.
+    """
 
     rank: int = 0
     count: int = 1
     device: torch.device = CPU
+    sharded: bool = False
 
     @classmethod
     def launched(cls) -> "Processes":
@@ -51,34 +64,52 @@ class Processes:
         """
         if _launched() == 1:
             return cls()
-        if any(os.environ.get(name) == "true" for name in SHARDING):
+        sharded = _asked("ACCELERATE_USE_FSDP")
+        if _asked("ACCELERATE_USE_DEEPSPEED") or (sharded and os.environ.get("FSDP_VERSION") != "2"):
             raise UsageError(
-                "expected a launch with DDP, got one that shards the model, which is not made for this; give "
-                "train/recipes/ddp.yaml"
+                "expected a launch with DDP or FSDP2, got DeepSpeed or the first FSDP; give "
+                "train/recipes/ddp.yaml or fsdp2.yaml"
             )
         from accelerate import PartialState
 
-        cpu = os.environ.get("ACCELERATE_USE_CPU") == "true" or not torch.cuda.is_available()
+        cpu = _asked("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
         state = PartialState(cpu=cpu, timeout=PATIENCE)
         if state.num_processes != _launched():  # each would train alone, and write into the same folder
             raise UsageError(
                 f"expected {_launched()} processes to find each other, got {state.num_processes}; start them "
                 "with accelerate launch --config_file train/recipes/ddp.yaml"
             )
-        return cls(state.process_index, state.num_processes, state.device)
+        return cls(state.process_index, state.num_processes, state.device, sharded)
 
     @property
     def first(self) -> bool:
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> list[Item]:
-        """This process's of what all do together. UsageError where there are fewer than processes."""
+        """This process's of what all do together.
+
+        UsageError where there are fewer than processes, or shares of different size in a sharded run.
+        """
         if len(items) < self.count:
             raise UsageError(
                 f"expected at least as many packs a step as processes, {self.count}, got {len(items)}; raise "
                 "packs"
             )
+        if self.sharded and len(items) % self.count:
+            raise UsageError(
+                f"expected packs a step that {self.count} sharded processes share evenly, got {len(items)}; "
+                "change packs"
+            )
         return list(items[self.rank :: self.count])
+
+    def shard(self, layers: Iterable[nn.Module]) -> None:
+        """The frozen weights of `layers` are kept in parts from here on, in a sharded run."""
+        if not self.sharded:
+            return
+        mesh = distributed.init_device_mesh(self.device.type, (self.count,))
+        for layer in layers:
+            learned = {p for p in layer.parameters() if p.requires_grad}
+            fully_shard(layer, mesh=mesh, ignored_params=learned)
 
     def sum(self, value: Tensor) -> Tensor:
         """Over all processes, without gradients."""

@@ -60,6 +60,8 @@ class SlotReader:
     ) -> None:
         self._body, self._embeddings, self.prompt = body, embeddings, prompt
         self._output, self._turn = output or embeddings, turn
+        self.in_step = False  # as many passes for every group, whether it has texts or not
+        self._filler = Text((prompt.slots[0],), (prompt.slots[0],))
         self.speaker = Speaker(body, embeddings, self._output)
 
     def read(
@@ -124,6 +126,9 @@ class SlotReader:
             for row, i in zip(answered.hidden, chosen, strict=True):
                 risks[i] = row
             said = [(place, text) for place, i in enumerate(chosen) if texts for text in texts[i]]
+            if texts and not said and self.in_step:
+                idle = self.speaker.log_probabilities(answered, [(0, self._filler)])[0]
+                risks[chosen[0]] = risks[chosen[0]] + 0 * idle.sum().to(answered.hidden.device)
             for (place, _), log in zip(said, self.speaker.log_probabilities(answered, said), strict=True):
                 spoken[chosen[place]].append(log)
         stacked = torch.stack(risks)

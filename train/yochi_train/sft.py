@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
 from .explained import Explainer, Said, chosen, text_loss
@@ -49,6 +50,8 @@ class Trainer(Policy):
     ) -> None:
         super().__init__(model, settings)
         self.processes = processes
+        processes.shard(self.layers())
+        model.reader.in_step = processes.sharded
         self.settings, self.records, self.out = settings, records, out
         groups: list[dict[str, Any]] = [{"params": self.lora, "peak": settings.lora_rate}]
         if self.projector is not None:
@@ -179,6 +182,8 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
     Under `accelerate launch` every process calls it, and the first one writes.
     """
     processes = Processes.launched()
+    if processes.sharded:
+        _check_sharded(settings, processes.count)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -211,3 +216,17 @@ def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:
         if settings.explanation_weight or (settings.start and explains(settings.start / MODEL)):
             write_explains(folder, settings.explanation_tokens)
     return folder
+
+
+def _check_sharded(settings: SftSettings, count: int) -> None:
+    """UsageError for what would send one of `count` processes through the layers alone."""
+    if settings.utility is not None:
+        raise UsageError(
+            "expected no utility in a sharded run, it is measured in one process; leave it out, or give "
+            "train/recipes/ddp.yaml"
+        )
+    if settings.anchors is not None and settings.anchors_a_step % count:
+        raise UsageError(
+            f"expected anchors_a_step that {count} sharded processes share evenly, got "
+            f"{settings.anchors_a_step}; change it"
+        )

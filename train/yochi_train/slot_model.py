@@ -14,7 +14,7 @@ from yochi_runtime.taxonomy import Pack
 from yochi_runtime.tokens import TextTokenizer
 
 from .pictures import Picture
-from .readout import Logits
+from .readout import Logits, SlotReader
 from .settings import PolicySettings
 from .speech import Drawn, Draws, Text
 
@@ -38,6 +38,9 @@ class SlotModel(Protocol):
 
     @property
     def device(self) -> torch.device: ...
+
+    @property
+    def reader(self) -> SlotReader: ...
 
     def prepare(self, settings: PolicySettings) -> None:
         """Make ready to show the pictures of `settings.photos`; UsageError where they cannot be shown."""
