@@ -14,7 +14,7 @@ def rate(hits: int, of: int) -> dict[str, Any]:
     return {"value": None, "hits": hits, "of": of}
 
 
-REPORT = {
+REPORT: dict[str, Any] = {
     "critic": "truth",
     "start": {
         "cells": {"U_I U_T": rate(1, 4), "S_I S_T -> safe": rate(0, 0)},

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from yochi_runtime.errors import UsageError
 
@@ -106,7 +107,7 @@ class Processes:
         """The frozen weights of `layers` are kept in parts from here on, in a sharded run."""
         if not self.sharded:
             return
-        mesh = distributed.init_device_mesh(self.device.type, (self.count,))
+        mesh = init_device_mesh(self.device.type, (self.count,))
         for layer in layers:
             learned = {p for p in layer.parameters() if p.requires_grad}
             fully_shard(layer, mesh=mesh, ignored_params=learned)

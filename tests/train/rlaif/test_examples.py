@@ -6,30 +6,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import Source
+from yochi_runtime.taxonomy import Slot, Source
 from yochi_train.rlaif.examples import ANSWERS, sampled_answers, worst_mistakes
 from yochi_train.rlaif.preference import Preferences
 from yochi_train.thresholds import CAUTION, STOP, Validation
 
+from ..rows import row
 from .rounds_run import report, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 SLOTS = (
-    type("Slot", (), {"id": "a", "source": Source.NOTE_CONTENT, "category": "fall"}),
-    type("Slot", (), {"id": "b", "source": Source.COMBINATION, "category": "load"}),
-    type("Slot", (), {"id": "seen", "source": Source.IMAGE_CONTENT, "category": None}),  # a cue
+    Slot(id="a", source=Source.NOTE_CONTENT, category="fall"),
+    Slot(id="b", source=Source.COMBINATION, category="load"),
+    Slot(id="seen", source=Source.IMAGE_CONTENT, category=None, cue="forklift"),  # raises nothing
 )
 VALUES = {str(Source.NOTE_CONTENT): 0.5, str(Source.COMBINATION): 0.2, CAUTION: 1.0, STOP: 0.9}
 
 
 def record(name: str, image: str, verdict: str | None) -> Record:
-    return Record.model_construct(id=name, image=image, note=f"note {name}", lang="en", verdict=verdict)
+    return Record.model_validate(row(name, image=image, verdict=verdict))
 
 
 def validation(probability: list[list[float]], truth: list[list[int]], stop: list[float]) -> Validation:
     return Validation(
-        SLOTS,  # type: ignore[arg-type]
+        SLOTS,
         np.array([True, True, False]),
         np.array(probability),
         np.array(truth, dtype=np.int8),

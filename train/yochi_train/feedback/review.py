@@ -8,9 +8,10 @@ from yochi_runtime.audit.pictures import PictureStore
 from yochi_runtime.audit.table import write_table
 from yochi_runtime.taxonomy import Pack
 
-from ..convert.sample_page import POLICY, SIDE, STYLE
+from ..convert.sample_page import SIDE, STYLE
 from ..convert.written import written
 from ..data_url import data_url
+from ..html_page import POLICY
 from .collect import Case, Collected
 
 CSV, PAGE = "review.csv", "review.html"

@@ -17,6 +17,7 @@ from .preference import Preference
 
 MISTAKES = 6  # of each kind, one a picture
 ANSWERS = 4  # pairs of a round
+SAFE = Verdict.PROCEED.value
 _CERTAIN = 1e-6  # nearer to 0 or 1 than this is as good as there: a margin stays a number
 
 Kind = Literal["miss", "false alarm"]
@@ -47,7 +48,7 @@ def worst_mistakes(
     found = [
         _mistake(row, record, data, values, shown)
         for row, (record, shown) in enumerate(zip(records, verdicts, strict=True))
-        if record.verdict is not None and (record.verdict == Verdict.PROCEED) != (shown == Verdict.PROCEED)
+        if record.verdict is not None and (record.verdict == SAFE) != (shown == SAFE)
     ]
     misses = sorted((one for one in found if one.kind == "miss"), key=lambda one: one.margin)
     alarms = sorted((one for one in found if one.kind == "false alarm"), key=lambda one: -one.margin)
@@ -55,7 +56,7 @@ def worst_mistakes(
 
 
 def _mistake(row: int, record: Record, data: Validation, values: Mapping[str, float], shown: str) -> Mistake:
-    missed = shown == Verdict.PROCEED
+    missed = shown == SAFE
     asked = [
         (slot.id, float(data.probability[row, i]), values.get(str(slot.source), UNFITTED))
         for i, slot in enumerate(data.slots)
