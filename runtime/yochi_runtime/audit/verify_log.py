@@ -134,13 +134,13 @@ if __name__ == "__main__":
     parser.add_argument("--public-key", type=Path, action="append", default=[], help="a .pub file, as in 6")
     given = parser.parse_args()
     try:
-        checkpoint, keys = json.loads(given.checkpoint.read_bytes()) if given.checkpoint else None, []
+        checkpoint: Any = json.loads(given.checkpoint.read_bytes()) if given.checkpoint else None
         if given.checkpoint and not (checkpoint["hash"] and checkpoint["sequence"] in range(1, 2**63)):
             raise ValueError("no checkpoint")
         if given.public_key:
             from cryptography.hazmat.primitives.serialization import load_pem_public_key
-        for file in given.public_key:
-            keys.append(load_pem_public_key(file.read_bytes()).public_bytes_raw())
+        loaded: list[Any] = [load_pem_public_key(file.read_bytes()) for file in given.public_key]
+        keys = [key.public_bytes_raw() for key in loaded]
         given.log.open("rb").close()
         print(f"{given.log}: {check_log(given.log, checkpoint, keys)}")
     except Wrong as e:
