@@ -44,7 +44,7 @@ class KeyLedger:
             self.in_force = public_key(rotation["new"])
         self.named = str(rotation["new"])
         how = ", a break of trust" if lost else ""
-        self.said += f", key {rotation['new'][:16]} since row {row.sequence}{how}"
+        self.said += f", row {row.sequence} names the key {rotation['new'][:16]}{how}"
 
     def _check(self, what: str, signed: dict[str, Any], signatures: Sequence[object]) -> None:
         """Broken where a signature is wrong, or a key was lost and the new one not given."""

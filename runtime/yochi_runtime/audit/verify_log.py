@@ -97,7 +97,7 @@ def rotate(signed: Fields, number: int, keys: list[bytes]) -> str:
             check_signature([key], "rotation", signed | {"signature": signature}, what)
         if lost and new not in keys[1:]:
             raise Wrong(f"{what} is a break of trust: the old key was lost, and the new one is not given too")
-    return f", key {signed['new'][:16]} since row {number}{', a break of trust' if lost else ''}"
+    return f", row {number} names the key {signed['new'][:16]}{', a break of trust' if lost else ''}"
 
 
 def check_pictures(log: Path, used: dict[str, int], gone: dict[str, int]) -> str:

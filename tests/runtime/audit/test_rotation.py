@@ -104,8 +104,8 @@ def test_the_first_public_key_goes_on_over_two_rotations(
     for checkpoint in (None, early, middle, late):
         whole, words = said(log, public(box, "old"), checkpoint)
         assert whole, words
-        since = [f", key {read_key(box / key).public[:16]} since row" for key in ("new", "other")]
-        assert words.endswith(f"{since[0]} {ROWS + 1}{since[1]} {ROWS + 2}")
+        named = [f" names the key {read_key(box / key).public[:16]}" for key in ("new", "other")]
+        assert words.endswith(f", row {ROWS + 1}{named[0]}, row {ROWS + 2}{named[1]}")
     assert late.sequence == ROWS + 4
     assert f"(signed by {read_key(box / 'other').public[:16]}...)" in said(log, public(box, "old"), late)[1]
     for name in ("new", "other"):  # a later key alone does not speak for what came before it
@@ -154,7 +154,7 @@ def test_a_lost_key_is_a_break_of_trust(box: Path, log: Path, new: SigningKey) -
     for names in (["old"], ["old", "other"], ["other"]):
         whole, found = said(log, public(box, *names))
         assert (whole, found) == (False, f"{words} given too")
-    broken = f", key {new.public[:16]} since row {ROWS + 1}, a break of trust"
+    broken = f", row {ROWS + 1} names the key {new.public[:16]}, a break of trust"
     checkpoint = take_checkpoint(log, TIME, new)
     assert said(log, public(box, "old", "new"))[1].endswith(broken)
     assert said(log, public(box, "old", "other", "new"), checkpoint)[0]
@@ -248,9 +248,9 @@ def test_the_command_and_the_script(yochi: Yochi, box: Path, log: Path) -> None:
     assert yochi("audit", "checkpoint", log, "--key", box / "new", "--out", kept)[0] == 0
     asked = ["--checkpoint", kept, "--public-key", box / "old.pub"]
     code, out, _ = yochi("audit", "verify", log, *asked)
-    assert (code, f" since row {ROWS + 1}; head " in out) == (0, True)
+    assert (code, f", row {ROWS + 1} names the key " in out) == (0, True)
     done = alone(log, *asked, site=True)
-    assert (done.returncode, done.stderr, f" since row {ROWS + 1}; head " in done.stdout) == (
+    assert (done.returncode, done.stderr, f", row {ROWS + 1} names the key " in done.stdout) == (
         0,
         "",
         True,
@@ -305,7 +305,7 @@ def test_killed_before_any_change_it_is_the_old_log_or_the_new(box: Path, tmp_pa
         log = folder / "audit.db"
         whole, words = said(log, public(folder, "old"))
         assert whole, words
-        found.append(" since row " in words)
+        found.append(" names the key " in words)
         in_force = read_key(folder / ("new" if found[-1] else "old"))
         assert take_checkpoint(log, TIME, in_force).key == in_force.public
         if not found[-1]:
