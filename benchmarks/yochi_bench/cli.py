@@ -16,6 +16,7 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.plant_rules import PlantRules, plant_rules
 
+from .blur_cli import blur
 from .command_words import command_words
 from .compare import Across
 from .compare import compare as compared
@@ -50,6 +51,7 @@ BundleOption = Annotated[
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")]
 app.command()(live)
+app.command()(blur)
 
 
 @app.command()

@@ -62,6 +62,13 @@ KeepFrames = Annotated[
     bool,
     typer.Option("--keep-frames", help="Keep the judged pictures beside the log, for `yochi replay`."),
 ]
+BlurFaces = Annotated[
+    bool,
+    typer.Option(
+        "--blur-faces",
+        help="Keep them blurred where the bundle's cues see heads; what cannot be blurred is not kept.",
+    ),
+]
 Reference = Annotated[
     str | None,
     typer.Option(
@@ -101,6 +108,7 @@ def judge(
     json: Annotated[bool, typer.Option("--json", help="Print exactly one Judgement as JSON.")] = False,
     audit: AuditOption = None,
     keep_frames: KeepFrames = False,
+    blur_faces: BlurFaces = False,
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
@@ -115,9 +123,10 @@ def judge(
     _check_bundle(bundle)
     plant = plant_rules(rules, zone, bundle)
     source = run.NoteSource(note, note_file)
-    with open_log(audit, keep_frames=keep_frames) as log:
+    with open_log(audit, keep_frames=keep_frames, blur_faces=blur_faces) as log:
         judged = run.judge_file(image, source, bundle, threads, plant)
-        judgement = log.record(judged.judgement, source.raw, judged.frame)
+        judgement = log.record(judged.judgement, source.raw, judged.frame, judged.heads)
+    _tell_not_kept(judgement)
     _print(judgement, judged.pack, display_language(lang), json)
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
@@ -133,6 +142,7 @@ def watch(
     count: Annotated[int | None, typer.Option(min=1, help="Judgements to give (default: no end).")] = None,
     audit: AuditOption = None,
     keep_frames: KeepFrames = False,
+    blur_faces: BlurFaces = False,
     reference: Reference = None,
     threads: Threads = None,
     rules: Rules = None,
@@ -162,11 +172,12 @@ def watch(
     plant = rules_in_force(rules, zone, bundle, _say)
     judged, source = False, run.NoteSource(note, note_file)
     with (
-        open_log(audit, keep_frames=keep_frames) as log,
+        open_log(audit, keep_frames=keep_frames, blur_faces=blur_faces) as log,
         open_signals(signals, mode, _say, every=every) as sent,
     ):
         for found in run.watch(camera, source, bundle, threads, every, count, plant, reference, mode):
-            judgement = log.record(found.judgement, source.raw, found.frame)
+            judgement = log.record(found.judgement, source.raw, found.frame, found.heads)
+            _tell_not_kept(judgement)
             sent.give(judgement, log.last, found.seen)
             typer.echo(shown(judgement, log.last).model_dump_json())
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
@@ -207,6 +218,7 @@ def serve(
     bundle: BundleOption = None,
     audit: AuditOption = None,
     keep_frames: KeepFrames = False,
+    blur_faces: BlurFaces = False,
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
@@ -226,7 +238,19 @@ def serve(
         service.Network(host, port, token_file, admin_token_file, tls_cert, tls_key),
         service.Camera(camera, note, note_file, every, reference),
         service.Judging(
-            bundle, audit, keep_frames, threads, rules, zone, mode, queue, deadline, valid, notes, signals
+            bundle,
+            audit,
+            keep_frames,
+            blur_faces,
+            threads,
+            rules,
+            zone,
+            mode,
+            queue,
+            deadline,
+            valid,
+            notes,
+            signals,
         ),
     )
 
@@ -329,6 +353,13 @@ def _check_bundle(bundle: Path | None) -> None:
 
 def _say(line: str) -> None:
     typer.echo(f"yochi: {line}", err=True)
+
+
+def _tell_not_kept(judgement: Judgement) -> None:
+    from .wording import NOT_KEPT
+
+    if judgement.not_kept is not None:
+        _say(NOT_KEPT[judgement.not_kept].en)
 
 
 def _print(judgement: Judgement, pack: Pack | None, lang: Literal["en", "ja"], json: bool) -> None:

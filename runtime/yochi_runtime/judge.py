@@ -23,8 +23,10 @@ from .evidence import Box, cue_box, note_spans
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
 from .fitting import check_fits, find_place
 from .gates import check_content
+from .heads import HeadMask, head_mask
+from .image import Frame
 from .inspection import Inspection, Note
-from .judgement import Identities, Judgement, NoteSpan, cannot_judge
+from .judgement import Identities, Judgement, NoteSpan, NotKept, cannot_judge
 from .limits import gates_of
 from .opening import admitted, check_unchanged, prompt_of
 from .prompt import Prompt
@@ -122,6 +124,14 @@ class Judge:
             return failed.model_copy(
                 update={"timings_ms": dict(stages), "language": _language(inspection.note)}
             )
+
+    def heads(self, frame: Frame) -> HeadMask | NotKept:
+        """Where heads may be in the frame that was judged last; why nobody knows where it is another."""
+        seen = self._scene.seen(frame)
+        if seen is None:
+            return NotKept.NOT_LOOKED
+        found = head_mask(self.bundle.pack, self.bundle.not_trained(), seen.cells)
+        return NotKept.NO_CUES if found is None else found
 
     def _guarded(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
         try:

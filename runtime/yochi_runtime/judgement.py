@@ -84,6 +84,13 @@ class RiskFactor(Frozen):
     why: Text
 
 
+class NotKept(StrEnum):
+    """Why a picture was not kept whose heads were to be blurred before."""
+
+    NOT_LOOKED = "not_looked"  # refused before it was looked at, or an engine failed
+    NO_CUES = "no_cues"  # the bundle was not trained to see heads
+
+
 class Identities(Frozen):
     """Lower-case sha256 of everything the judgement depends on; None where it was not reached."""
 
@@ -94,7 +101,9 @@ class Identities(Frozen):
     rules: str | None = None  # of the rulebook's text
     frame: str | None = None  # of the decoded, upright RGB pixels and their size
     note: str | None = None  # of the note as it was given, UTF-8
-    picture: str | None = None  # of the frame's file, where the audit log keeps it
+    picture: str | None = None  # of the file that the audit log keeps of it
+    # Of that file's pixels, as `frame` is of those that were judged; only where heads were blurred before.
+    blurred: str | None = Field(default=None, exclude_if=lambda sha256: sha256 is None)
     engine: str | None = None  # library versions, not a hash
 
 
@@ -116,6 +125,7 @@ class Judgement(Frozen):
     identities: Identities = Identities()
     camera: str | None = None  # whose frame it is, as `camera_name` says it; None for a single picture
     mode: Mode | None = None  # None where there is none: a single picture on the command line, the library
+    not_kept: NotKept | None = Field(default=None, exclude_if=lambda why: why is None)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -1,7 +1,9 @@
 """Judge a row of the audit log again, from its kept picture, its note, its bundle and its rules.
 
 On the same engine the judgement must be the very same; on another one numbers may differ by ELSEWHERE. Not
-repeated are the times, and what a camera's gates measured from one frame to the next.
+repeated are the times, and what a camera's gates measured from one frame to the next. Where heads were
+blurred before the picture was kept, the one that was judged is gone: slots that ask about the note alone may
+differ by BLURRED, and all that the picture has a part in by anything.
 """
 
 import math
@@ -21,8 +23,13 @@ from .limits import Gate
 from .opening import read_bundle
 from .plant_rules import PlantRules, plant_rules
 from .run import attempt
+from .wording import NOT_KEPT
 
 ELSEWHERE = 0.02  # how far a number of 0..1 may differ on another engine
+BLURRED = 0.05  # the same for the slots of the note, judged with a blurred picture (`yochi-bench blur`)
+NOTE_SLOTS = ("note_instruction:", "note_content:")  # how their ids begin
+# What a blurred picture must not change, by the beginnings of paths; of cues and combinations not the number.
+_KEPT = ("schema_version", "language", "camera", "mode", "identities.", "slots.")
 _NAMES = ("slot", "id", "clause", "reason")  # what an entry of a list is called by
 
 
@@ -35,17 +42,27 @@ class Replay:
     largest: float  # difference of two numbers that was allowed
     engines: tuple[str | None, str | None]  # recorded, now
     skipped: tuple[str, ...]  # reasons of the camera's gates
+    blurred: bool = False  # whether the picture was
+    loose: tuple[str, ...] = ()  # lines: what differs and may, because it was
 
     def text(self) -> str:
         """For the terminal."""
         lines = [*self.differences] or [self._same()]
-        if self.tolerance:
+        if self.blurred:
+            lines.append(
+                "judged again with the blurred picture that was kept, not the one that was judged: what the "
+                f"note alone says may differ by {self.tolerance:g}, what the picture is part of by anything"
+            )
+            lines += [f"may differ: {line}" for line in self.loose]
+        if self.engines[0] != self.engines[1]:
             lines.append("another engine: " + ", now ".join(name or "none" for name in self.engines))
         if self.skipped:
             lines.append(f"not judged again, the camera's: {', '.join(self.skipped)}")
         return "\n".join(lines)
 
     def _same(self) -> str:
+        if self.blurred:
+            return f"what the note alone says is the same; the largest difference is {self.largest:.2g}"
         if not self.largest:
             return "identical"
         return f"the same within {self.tolerance:g}; the largest difference is {self.largest:.2g}"
@@ -150,7 +167,10 @@ def _inspection(log: Path, row: Row, recorded: Judgement) -> Inspection:
 def _frame(log: Path, row: Row, recorded: Judgement) -> Frame:
     store, name = PictureStore(log), recorded.identities.picture
     if name is None:
-        raise UsageError(f"expected a picture kept with row {row.sequence}, found none; judge --keep-frames")
+        why = recorded.not_kept and NOT_KEPT[recorded.not_kept].en
+        raise UsageError(
+            f"expected a picture kept with row {row.sequence}, found none; {why or 'judge --keep-frames'}"
+        )
     if not store.path(name).is_file():
         ledger = PictureLedger()
         for each in rows(log):
@@ -166,9 +186,10 @@ def _frame(log: Path, row: Row, recorded: Judgement) -> Frame:
         frame = decode_frame(store.read(name))
     except (OSError, CannotJudge) as e:
         raise UsageError(f"expected to read the picture of row {row.sequence}, got: {e}; check it") from e
-    if frame.sha256 != row.frame:
+    pixels = recorded.identities.blurred or row.frame
+    if frame.sha256 != pixels:
         raise UsageError(
-            f"expected the pixels {str(row.frame)[:12]}... of row {row.sequence}, this Yochi decodes "
+            f"expected the pixels {str(pixels)[:12]}... of row {row.sequence}, this Yochi decodes "
             f"its picture to {frame.sha256[:12]}...; replay it with the Yochi that judged it"
         )
     return frame
@@ -186,23 +207,42 @@ def compare(recorded: Judgement, now: Judgement) -> Replay:
         )
     engines = recorded.identities.engine, now.identities.engine
     tolerance = 0.0 if engines[0] == engines[1] else ELSEWHERE
-    before, after = _fields(recorded, [*now.gates]), _fields(now, [*now.gates])
-    differences, largest = [], 0.0
+    blurred = recorded.identities.blurred is not None
+    if blurred:
+        tolerance = max(tolerance, BLURRED)
+        if recorded.slots and not now.slots:
+            raise UsageError(
+                f"expected a picture that can be judged again, the blurred one cannot: {now.message}"
+            )
+    gates = [] if blurred else [*now.gates]  # the blur is measured, too
+    before, after = _fields(recorded, gates, blurred), _fields(now, gates, blurred)
+    differences, loose, largest = list[str](), list[str](), 0.0
     for name in [*before, *(name for name in after if name not in before)]:
         old, new = before.get(name), after.get(name)
         apart = _apart(old, new)
-        if apart is not None and apart <= tolerance:
+        free = blurred and _is_free(name)
+        if apart is not None and apart <= tolerance and not free:
             largest = max(largest, apart)
         elif old != new:
-            differences.append(_line(name, old, new))
-    return Replay(tuple(differences), tolerance, largest, engines, tuple(gate.reason for gate in camera))
+            (loose if free else differences).append(_line(name, old, new))
+    skipped = tuple(gate.reason for gate in camera)
+    return Replay(tuple(differences), tolerance, largest, engines, skipped, blurred, tuple(loose))
 
 
-def _fields(judgement: Judgement, gates: list[Gate]) -> dict[str, Any]:
+def _is_free(name: str) -> bool:
+    """Whether a blurred picture may change what stands at this path."""
+    if not name.startswith(_KEPT):
+        return True
+    return name.endswith(".probability") and not name.removeprefix("slots.").startswith(NOTE_SLOTS)
+
+
+def _fields(judgement: Judgement, gates: list[Gate], blurred: bool) -> dict[str, Any]:
     """Every value under its path, without what is not repeated."""
     held = judgement.model_dump(mode="json", exclude={"timings_ms": True, "gates": True})
-    for own in ("picture", "engine"):
+    held.pop("not_kept", None)  # what became of the picture, as its name
+    for own in ("picture", "engine", *(("frame",) if blurred else ())):
         del held["identities"][own]
+    held["identities"].pop("blurred", None)
     if held["rules"] is not None:
         del held["rules"]["not_taken"]  # speaks of the file, which is another day's
     kept = {(gate.reason, gate.threshold) for gate in gates}

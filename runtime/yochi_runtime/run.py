@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -15,10 +15,11 @@ from yochi_devices.cameras import ADDRESS, Camera, CameraError, check_address, i
 from yochi_devices.frame import CameraFrame
 
 from .errors import CannotJudge, FrameError, NoteError, Reason, UsageError, one_line
+from .heads import HeadMask
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
 from .judge import Judge
-from .judgement import Judgement, cannot_judge, in_mode
+from .judgement import Judgement, NotKept, cannot_judge, in_mode
 from .limits import gates_of
 from .mode import Mode
 from .scene import Stages
@@ -37,16 +38,24 @@ class Rules(Protocol):
         ...
 
 
+class Looked(NamedTuple):
+    """A judgement, and where heads may be in its frame, or why nobody knows."""
+
+    judgement: Judgement
+    heads: HeadMask | NotKept
+
+
 class Judged(NamedTuple):
     """A judgement, its frame where it could be read, and the pack that names its slots where it was.
 
-    `seen` is time.monotonic() of what was judged, None where nothing of a camera was.
+    `seen` is time.monotonic() of what was judged, None where nothing of a camera was; `heads` as in `Looked`.
     """
 
     judgement: Judgement
     frame: Frame | None = None
     pack: Pack | None = None
     seen: float | None = None
+    heads: HeadMask | NotKept = NotKept.NOT_LOOKED
 
 
 class Shot(NamedTuple):
@@ -114,6 +123,7 @@ def judge_picture(
     packs: list[Pack] = []
     notes: list[Note] = []
     frames: list[Frame] = []
+    heads: list[HeadMask | NotKept] = []
 
     def judged() -> Judgement:
         stages = Stages()
@@ -123,10 +133,22 @@ def judge_picture(
         inspection = Inspection(frames[0], notes[0])
         with opened() as judge:
             packs.append(judge.bundle.pack)
-            return _with_timings(judge.judge(inspection), stages)
+            found = look(judge, inspection)
+            heads.append(found.heads)
+            return _with_timings(found.judgement, stages)
 
     judgement = ruled(rules, attempt(judged), notes[0] if notes else None)
-    return Judged(judgement, frames[0] if frames else None, packs[0] if packs else None)
+    return Judged(
+        judgement,
+        frames[0] if frames else None,
+        packs[0] if packs else None,
+        heads=heads[0] if heads else NotKept.NOT_LOOKED,
+    )
+
+
+def look(judge: Judge, inspection: Inspection) -> Looked:
+    """What `judge` says, and saw, of it."""
+    return Looked(judge.judge(inspection), judge.heads(inspection.frame))
 
 
 def watch(
@@ -208,7 +230,7 @@ def judge_frames(
     gates = gates or StreamGates()
 
     def judged(shot: Shot) -> Judged:
-        return judge_shot(shot, judge.judge, note, gates)
+        return judge_shot(shot, partial(look, judge), note, gates)
 
     return paced(camera, judged, every, count)
 
@@ -238,9 +260,9 @@ def paced(
             pause(max(0.0, start + wait - time.monotonic()))
 
 
-def judge_shot(shot: Shot, look: Callable[[Inspection], Judgement], note: Note, gates: StreamGates) -> Judged:
-    """The judgement that the gates and `look` come to, or why the camera gave no frame."""
-    frame = _frame(shot.picture)
+def judge_shot(shot: Shot, seen_by: Callable[[Inspection], Looked], note: Note, gates: StreamGates) -> Judged:
+    """The judgement that the gates and `seen_by` come to, or why the camera gave no frame."""
+    frame, heads = _frame(shot.picture), list[HeadMask | NotKept]()
 
     def judged() -> Judgement:
         if isinstance(shot.picture, CameraError):
@@ -248,12 +270,18 @@ def judge_shot(shot: Shot, look: Callable[[Inspection], Judgement], note: Note, 
         if isinstance(frame, FrameError | CameraError):
             raise frame
         passed = gates.check(shot.picture, frame)
-        judgement = look(Inspection(frame, note))
+        judgement, found = seen_by(Inspection(frame, note))
+        heads.append(found)
         return judgement.model_copy(update={"gates": (*passed, *judgement.gates)})
 
     judgement = _with_timings(attempt(judged), shot.stages)
     seen = shot.picture.monotonic if isinstance(shot.picture, CameraFrame) else None
-    return Judged(judgement, frame if isinstance(frame, Frame) else None, seen=seen)
+    return Judged(
+        judgement,
+        frame if isinstance(frame, Frame) else None,
+        seen=seen,
+        heads=heads[0] if heads else NotKept.NOT_LOOKED,
+    )
 
 
 def _next(camera: Camera) -> Shot | None:

@@ -63,6 +63,10 @@ class Scene:
         with stages.timed("look"):
             return Seen(sha256, self._reader.look(sight.embeds), sight.cells)
 
+    def seen(self, frame: Frame) -> Seen | None:
+        """What `frame` showed, where it is the one that was looked at last."""
+        return self._seen if self._seen is not None and self._seen.frame == frame.sha256 else None
+
     def read(self, note: Sequence[int], stages: Stages, sign: str | None = None) -> SlotLogits:
         """The slots after a note (token ids) on the frame that was looked at last, and the words in it."""
         with stages.timed("note"):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from .errors import Reason
+from .judgement import NotKept
 from .taxonomy import Source, Text
 from .verdict import Verdict
 
@@ -122,6 +123,16 @@ JAPANESE = Wording(
     disclaimer="Yochi は助言を行うもので、安全機能ではありません。",
 )
 
+NOT_KEPT: dict[NotKept, Text] = {
+    NotKept.NOT_LOOKED: Text(
+        en="The picture was not kept: heads were not looked for in it, so they could not be blurred.",
+        ja="画像は保存されていません。頭部を検出する前に判定が終わり、ぼかせなかったためです。",
+    ),
+    NotKept.NO_CUES: Text(
+        en="The picture was not kept: this bundle does not see heads, so they could not be blurred.",
+        ja="画像は保存されていません。このモデル一式では頭部を検出できず、ぼかせないためです。",
+    ),
+}
 REASONS: dict[Reason, Text] = {
     Reason.FRAME_UNREADABLE: Text(en="The picture cannot be read.", ja="画像を読み取れません。"),
     Reason.FRAME_TRUNCATED: Text(en="The picture is broken.", ja="画像が壊れています。撮り直してください。"),

@@ -191,7 +191,8 @@ CHANGES: dict[str, object] = {
     "camera": "0",
     "mode": Mode.ENFORCE,
 }
-OTHERWISE = {"schema_version", "timings_ms", "rules", "gates"}  # has one value; not repeated; tested above
+# Has one value; not repeated; tested above; no part of what was judged.
+OTHERWISE = {"schema_version", "timings_ms", "rules", "gates", "not_kept"}
 
 
 def test_every_field_of_a_judgement_is_compared() -> None:

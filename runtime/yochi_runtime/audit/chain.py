@@ -29,7 +29,7 @@ class Row(NamedTuple):
     note: str | None  # as it was given
     frame: str | None  # sha256 of the decoded picture
     bundle: str | None  # sha256 of the bundle's manifest
-    judgement: str  # canonical JSON: a Judgement, a tombstone (`pictures`), `feedback` or `updates`
+    judgement: str  # canonical JSON: a Judgement, or what `pictures`, `feedback`, `updates`, `keys` say
     previous: str  # hash of the row before
     hash: str
 

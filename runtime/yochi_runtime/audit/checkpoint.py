@@ -5,12 +5,12 @@ over the others (see `signing`).
 """
 
 import json
-from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UsageError
-from .chain import Broken, Row, canonical, rows
+from .chain import Broken, Row, canonical
+from .reading import Reader
 from .signing import CHECKPOINT, PublicKey, SigningKey
 
 
@@ -49,13 +49,15 @@ class Checkpoint(NamedTuple):
 
 
 def take_checkpoint(log: Path, time: str, key: SigningKey | None) -> Checkpoint:
-    """Of the whole log, checked; Broken where it is, UsageError where it is empty."""
-    head = deque(rows(log), maxlen=1)
-    if not head:
+    """Of the whole log, checked; Broken where it is, UsageError where it is empty or `key` not in force."""
+    reader = Reader(log)
+    sequence, head = reader.last
+    if not sequence:
         raise UsageError(f"expected at least one row in {log}, found none; judge something first")
-    taken = Checkpoint(head[0].sequence, head[0].hash, time)
+    taken = Checkpoint(sequence, head, time)
     if key is None:
         return taken
+    reader.ledger.keys.check_signer(key.public)
     taken = taken._replace(key=key.public)
     return taken._replace(signature=key.sign(CHECKPOINT, taken.fields()))
 

@@ -26,8 +26,12 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere.")
     ] = None,
     public_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The public key that must have signed checkpoint and tombstones."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="The log's first public key: it, or what replaced it, must have signed checkpoint and "
+            "tombstones. Further ones are believed where they replaced a lost key.",
+        ),
     ] = None,
     rows_only: Annotated[
         bool, typer.Option("--rows-only", help="Not the pictures: for a copy of the log without them.")
@@ -44,8 +48,8 @@ def verify(
 
     with readable_log(db, debug) as path:
         known = read_checkpoint(checkpoint) if checkpoint else None
-        key = read_public_key(public_key) if public_key else None
-        typer.echo(f"{path}: {verifier.verify(path, known, key, pictures=not rows_only)}")
+        keys = [read_public_key(file) for file in public_key or ()]
+        typer.echo(f"{path}: {verifier.verify(path, known, keys, pictures=not rows_only)}")
 
 
 @audit_app.command()
@@ -152,6 +156,47 @@ def keygen(
         show_details()
     public, beside = create_key(keyfile)
     typer.echo(f"{keyfile}: private key, keep it on the box\n{beside}: public key {public}")
+
+
+@audit_app.command()
+def rotate(
+    new: Annotated[
+        Path,
+        typer.Option(metavar="KEYFILE", help="Signs from now on (`keygen` makes it).", show_default=False),
+    ],
+    key: Annotated[
+        Path | None, typer.Option(metavar="KEYFILE", help="The key in force, which it replaces.")
+    ] = None,
+    lost_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead of --key where that is lost: its public half. Verifiers report a break of trust.",
+        ),
+    ] = None,
+    db: LogFile = None,
+    debug: Debug = False,
+) -> None:
+    """Replace the key that signs checkpoints and tombstones: a row of the log, signed by both keys.
+
+    Who has the log's first public key goes on with it. Take a checkpoint with the new key at once.
+    """
+    from .rotation import rotate as replace
+    from .signing import read_key, read_public_key
+
+    if (key is None) == (lost_key is None):
+        raise UsageError("expected the old key, got none or two; give --key KEYFILE or --lost-key FILE")
+    with readable_log(db, debug) as path:
+        old = read_key(key) if key else read_public_key(lost_key or Path())
+        following = read_key(new)
+        number = replace(path, old, following)
+        typer.echo(f"{path}: from row {number} on {following.public} signs, no longer {old.public}")
+        if lost_key:
+            typer.echo(
+                f"yochi: a break of trust: the old key has not signed row {number}. Verifiers refuse the log "
+                f"unless {new}.pub is given to them, too; bring it to them by a safe way",
+                err=True,
+            )
 
 
 @audit_app.command()

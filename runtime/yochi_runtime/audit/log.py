@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import AuditError, Reason, UsageError
+from ..heads import HeadMask, blurred
 from ..image import Frame
-from ..judgement import CALL_SUPERVISOR, Judgement
+from ..judgement import CALL_SUPERVISOR, Judgement, NotKept
 from ..state_folder import state_folder
 from ..verdict import Verdict
 from .chain import COLUMNS, GENESIS, Broken, Row, canonical, check, row_hash
@@ -40,11 +41,13 @@ def default_log() -> Path:
     return state_folder() / "audit.db"
 
 
-def open_log(option: str | None, *, keep_frames: bool = False) -> "AuditLog":
+def open_log(option: str | None, *, keep_frames: bool = False, blur_faces: bool = False) -> "AuditLog":
     """The log that `--audit` means: a file, "none", or the default for None.
 
     UsageError for a path that cannot be a log. What else is wrong is found with the first row.
     """
+    if blur_faces and not keep_frames:
+        raise UsageError("expected pictures that are kept, to blur them before, got none; give --keep-frames")
     if option == NONE:
         if keep_frames:
             raise UsageError('expected a log to keep frames beside, got --audit none; give "--audit DB"')
@@ -53,12 +56,12 @@ def open_log(option: str | None, *, keep_frames: bool = False) -> "AuditLog":
         path = default_log()
         with suppress(OSError):  # writing the row says why
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return AuditLog(path, keep_frames=keep_frames)
+        return AuditLog(path, keep_frames=keep_frames, blur_faces=blur_faces)
     path = Path(option)
     if path.is_dir() or not path.parent.is_dir():
         found = "a folder" if path.is_dir() else "no folder to put it in"
         raise UsageError(f"expected a file for the audit log at {path}, got {found}; check --audit")
-    return AuditLog(path, keep_frames=keep_frames)
+    return AuditLog(path, keep_frames=keep_frames, blur_faces=blur_faces)
 
 
 class AuditLog:
@@ -66,27 +69,34 @@ class AuditLog:
 
     Opened with the first row, and again after a fault: what heals is used again without a person. With
     `keep_frames` the picture is kept before its row is written, and without it there is no verdict either.
+    With `blur_faces` it is kept with its heads blurred, or not at all: the judgement then says why.
     """
 
-    def __init__(self, path: Path | None, *, keep_frames: bool = False) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, *, keep_frames: bool = False, blur_faces: bool = False) -> None:
+        self._path, self._blur = path, blur_faces
         self._store = PictureStore(path) if path and keep_frames else None
         self._db: sqlite3.Connection | None = None
         self._file = (0, 0)  # device and inode of what is open
         self._missed = 0
         self.last: int | None = None  # number of the row that the last `record` wrote, None where it did not
 
-    def record(self, judgement: Judgement, note: str | None, frame: Frame | None = None) -> Judgement:
+    def record(
+        self,
+        judgement: Judgement,
+        note: str | None,
+        frame: Frame | None = None,
+        heads: HeadMask | NotKept = NotKept.NOT_LOOKED,
+    ) -> Judgement:
         """`judgement` once its row is durable; otherwise a `cannot_judge` that says why it is not.
 
         `note` as it was given and `frame`, None where they could not be read. A kept frame is named in the
-        judgement's identities. What the judge found stays to be seen.
+        judgement's identities; `heads`: what is blurred in it. What the judge found stays to be seen.
         """
         self.last = None
         if self._path is None:
             return judgement
         try:
-            judgement = self._append(self._path, judgement, note, frame)
+            judgement = self._append(self._path, judgement, note, frame, heads)
         except Exception as e:  # noqa: BLE001 -- fail closed: no fault may lead to an unrecorded verdict
             _LOG.debug("cannot record", exc_info=e)
             self.close()
@@ -95,9 +105,18 @@ class AuditLog:
         self._missed = 0
         return judgement
 
-    def _append(self, path: Path, judgement: Judgement, note: str | None, frame: Frame | None) -> Judgement:
-        db = self._connection(path)
-        picture = frame.encoded() if self._store and frame else None
+    def _append(
+        self,
+        path: Path,
+        judgement: Judgement,
+        note: str | None,
+        frame: Frame | None,
+        heads: HeadMask | NotKept,
+    ) -> Judgement:
+        db, picture = self._connection(path), None
+        if self._store and frame:
+            judgement, shown = self._to_keep(judgement, frame, heads)
+            picture = shown.encoded() if shown else None
         db.execute("BEGIN IMMEDIATE")  # from here on nobody else appends, and retention deletes nothing
         if self._store and picture:
             judgement = with_picture(judgement, self._store.keep(picture))
@@ -113,6 +132,18 @@ class AuditLog:
         db.execute("COMMIT")
         self.last = row.sequence
         return judgement
+
+    def _to_keep(
+        self, judgement: Judgement, frame: Frame, heads: HeadMask | NotKept
+    ) -> tuple[Judgement, Frame | None]:
+        """The frame as it may be kept, None where it may not, and the judgement that says so."""
+        if not self._blur:
+            return judgement, frame
+        if isinstance(heads, NotKept):
+            return judgement.model_copy(update={"not_kept": heads}), None
+        covered = blurred(frame, heads)
+        identities = judgement.identities.model_copy(update={"blurred": covered.sha256})
+        return judgement.model_copy(update={"identities": identities}), covered
 
     def add_feedback(self, number: int, feedback: Feedback) -> int:
         """The row that says of row `number` what a person said, once it is durable; its number.

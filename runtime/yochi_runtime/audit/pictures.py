@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from .chain import Broken, Row
 from .feedback import FEEDBACK
-from .signing import TOMBSTONE, PublicKey, SigningKey
+from .keys import ROTATION, KeyLedger
+from .signing import TOMBSTONE, SigningKey
 from .updates import UPDATE
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -82,19 +83,22 @@ class Use(NamedTuple):
 
 
 class PictureLedger:
-    """What the rows seen so far, in their order, say of pictures. With `key` every tombstone must be its."""
+    """What the rows seen so far, in their order, say of pictures; every tombstone is the key's in force."""
 
-    def __init__(self, key: PublicKey | None = None) -> None:
-        self._key = key
+    def __init__(self, keys: KeyLedger | None = None) -> None:
+        self.keys = keys or KeyLedger()
         self.used: dict[str, Use] = {}
         self._buried: dict[str, int] = {}  # the last tombstone's sequence
 
     def see(self, row: Row) -> None:
-        """Broken where the row holds no judgement, feedback or update, nor a tombstone that `key` signed."""
+        """Broken where the row is none of those that a log holds, or not signed by the key in force."""
         try:
             found = json.loads(row.judgement)
+            if ROTATION in found:
+                self.keys.rotate(row, found[ROTATION])
+                return
             tombstone = found.get("tombstone")
-            if FEEDBACK in found or UPDATE in found:
+            if not tombstone and (FEEDBACK in found or UPDATE in found):
                 return
             names = tombstone["pictures"] if tombstone else [found["identities"].get("picture")]
             if not all(name is None or _SHA256.fullmatch(name) for name in names):  # it becomes a path
@@ -108,10 +112,10 @@ class PictureLedger:
             self.used[names[0]] = Use(row.sequence, row.time)
 
     def _check(self, row: Row, tombstone: dict[str, Any]) -> None:
-        if self._key:
-            fields = {name: value for name, value in tombstone.items() if name != "signature"}
-            what = f"the tombstone in row {row.sequence}"
-            self._key.check(what, TOMBSTONE, fields | {"previous": row.previous}, tombstone.get("signature"))
+        fields = {name: value for name, value in tombstone.items() if name != "signature"}
+        what = f"the tombstone in row {row.sequence}"
+        self.keys.check(what, TOMBSTONE, fields | {"previous": row.previous}, tombstone.get("signature"))
+        self.keys.named = str(tombstone.get("key"))
 
     def tombstone(self, sha256: str) -> int | None:
         """The row that says it was deleted; None where it has been used since, or never was deleted."""

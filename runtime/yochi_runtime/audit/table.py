@@ -9,9 +9,11 @@ from typing import Any
 from ..factors import quote
 from .chain import Row
 from .feedback import FEEDBACK, feedback_words
+from .keys import ROTATION, rotation_words
 from .updates import UPDATE, update_words
 
-TOMBSTONE = "tombstone"  # like FEEDBACK and UPDATE the key of a row that is no judgement, its verdict here
+TOMBSTONE = "tombstone"  # like the others the key of a row that is no judgement, its verdict here
+_NO_JUDGEMENT = (TOMBSTONE, FEEDBACK, UPDATE, ROTATION)
 _SPLIT = ("verdict", "reasons", "risks")  # out of the judgement, beside the row's own columns
 # How a spreadsheet knows a formula (OWASP, CSV injection). A note is data and never runs.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -21,7 +23,7 @@ Cell = str | int | float | None
 def line(row: Row) -> str:
     """One line that cannot steer a terminal."""
     found = _judged(row)
-    if found["verdict"] in (TOMBSTONE, FEEDBACK, UPDATE):
+    if found["verdict"] in _NO_JUDGEMENT:
         return f"{row.sequence:>6}  {row.time}  {found['verdict']:12}  {found['reasons']}"
     parts = [
         f"{row.sequence:>6}  {row.time}  {found['verdict']:12}",
@@ -64,6 +66,8 @@ def _judged(row: Row) -> dict[str, str]:
         return {"verdict": TOMBSTONE, "reasons": words, "risks": ""}
     if FEEDBACK in judgement:
         return {"verdict": FEEDBACK, "reasons": feedback_words(judgement[FEEDBACK]), "risks": ""}
+    if ROTATION in judgement:
+        return {"verdict": ROTATION, "reasons": rotation_words(judgement[ROTATION]), "risks": ""}
     if UPDATE in judgement:
         return {"verdict": UPDATE, "reasons": update_words(judgement[UPDATE]), "risks": ""}
     risks = (f"{factor['slot']} {factor['probability']:.2f}" for factor in judgement["factors"])

@@ -59,7 +59,8 @@ class Verified(Frozen):
 
 
 class Replayed(Frozen):
-    """What `yochi replay` prints."""
+    """What `yochi replay` prints. `within_blur`: as far as a blurred picture can tell it is the same."""
 
     identical: bool
+    within_blur: bool
     said: str

@@ -135,7 +135,10 @@ def _replayed(service: Service, number: int) -> Replayed:
     rules = service.settings.rules
     with service.desk.judge() as judge:
         found = replay_with(service.settings.log, number, judge, None if rules is None else rules.rules)
-    return Replayed(identical=not found.differences, said=found.text())
+    same = not found.differences
+    return Replayed(
+        identical=same and not found.blurred, within_blur=same and found.blurred, said=found.text()
+    )
 
 
 def _verified(log: Path) -> Verified:

@@ -75,6 +75,7 @@ class Judging:
     bundle: Path | None
     audit: str | None
     keep_frames: bool
+    blur_faces: bool
     threads: int | None
     rules: Path | None
     zone: str | None
@@ -99,7 +100,8 @@ def serve(network: Network, camera: Camera, judging: Judging) -> None:
             f"{judging.valid:g}; raise it"
         )
     log_file = default_log() if judging.audit is None else Path(judging.audit)
-    log, kept = open_log(judging.audit, keep_frames=judging.keep_frames), KeptFile(log_file)
+    log = open_log(judging.audit, keep_frames=judging.keep_frames, blur_faces=judging.blur_faces)
+    kept = KeptFile(log_file)
     mode = judging.mode or kept.kept.mode or Mode.ADVISE
     check_enforceable(mode, judging.bundle)
     if judging.signals is not None and camera.uri is None:

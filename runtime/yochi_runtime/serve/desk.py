@@ -206,7 +206,7 @@ class Desk:
         try:
             judged = job.work()
             decided = in_mode(judged.judgement, self.mode)
-            judgement: Judgement = self.log.record(decided, job.note(), judged.frame)
+            judgement: Judgement = self.log.record(decided, job.note(), judged.frame, judged.heads)
             outcome = Outcome(self.log.last, judged._replace(judgement=judgement), time.monotonic() - start)
         except Exception as e:  # noqa: BLE001 -- fail closed: no fault may end without a judgement
             failed = Judged(in_mode(failure(e), self.mode))

@@ -23,7 +23,19 @@ from ..inspection import Inspection, Note
 from ..judgement import Judgement, cannot_judge
 from ..mode import Mode
 from ..rules_in_force import RulesInForce
-from ..run import ERROR_PAUSE, Judged, NoteSource, Shot, failure, judge_shot, of_camera, paced, ruled
+from ..run import (
+    ERROR_PAUSE,
+    Judged,
+    Looked,
+    NoteSource,
+    Shot,
+    failure,
+    judge_shot,
+    look,
+    of_camera,
+    paced,
+    ruled,
+)
 from ..scene import Stages
 from ..signalling import Signals
 from ..stream import StreamGates
@@ -171,9 +183,9 @@ class Live:
         """In the mode of its row; where it has none, in the desk's."""
         return of_camera(judgement, self._settings.uri, judgement.mode or self._desk.mode)
 
-    def _look(self, inspection: Inspection) -> Judgement:
+    def _look(self, inspection: Inspection) -> Looked:
         with self._desk.judge() as judge:
-            return judge.judge(inspection)
+            return look(judge, inspection)
 
     def _show(self, source: NoteSource, outcome: Outcome, since: float) -> None:
         self.shown = self._as_shown(source, outcome, since)

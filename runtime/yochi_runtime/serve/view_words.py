@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from ..taxonomy import Text
-from ..wording import wording
+from ..wording import NOT_KEPT, wording
 
 _SHARED = {
     "worker": Text(en="Worker", ja="作業者画面"),
@@ -64,10 +64,21 @@ _AUDIT = {
     "choose": Text(en="Choose a judgement from the list.", ja="一覧から判定を選んでください。"),
     "replay": Text(en="Judge again", ja="再判定する"),
     "identical": Text(en="The same judgement.", ja="同じ判定になりました。"),
+    "within_blur": Text(
+        en="What the note alone says is the same. The picture is blurred and shows less than was judged.",
+        ja="メモだけで決まる項目は同じ結果でした。画像はぼかしてあり、判定時より情報が少なくなっています。",
+    ),
     "differs": Text(en="Something differs.", ja="記録と異なる点があります。"),
     "not_replayed": Text(en="It cannot be judged again here.", ja="ここでは再判定できません。"),
     "picture": Text(en="Picture", ja="画像"),
     "not_kept": Text(en="The picture was not kept.", ja="画像は保存されていません。"),
+    **{f"unkept_{why}": said for why, said in NOT_KEPT.items()},
+    "blurred": Text(
+        en="Where heads were seen this picture was blurred before it was kept. It is not the one that was "
+        "judged, whose hash is `frame`.",
+        ja="頭部が検出された部分をぼかして保存した画像です。判定に使った画像そのものではありません"
+        "（判定した画像のハッシュ値は frame）。",
+    ),
     "deleted": Text(
         en="The picture was deleted when its time was over (row {row}).",
         ja="保存期間を過ぎたため、画像は削除されました（記録番号 {row}）。",

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from yochi_runtime.audit import chain
 from yochi_runtime.audit.chain import Broken, Row
 from yochi_runtime.audit.checkpoint import checkpoint_text, read_checkpoint, take_checkpoint
 from yochi_runtime.audit.log import AuditLog
-from yochi_runtime.audit.signing import create_key, read_key
+from yochi_runtime.audit.signing import PublicKey, create_key, read_key
 from yochi_runtime.audit.verifier import verify
 
 from tests.runtime.test_judgement import full
@@ -37,6 +37,11 @@ VALUES = (
     | st.binary()
     | st.none()
 )
+
+
+def raw(keys: Sequence[PublicKey]) -> list[bytes]:
+    """As `check_log` takes them."""
+    return [bytes.fromhex(key.public) for key in keys]
 
 
 def alone(*arguments: object, site: bool = False) -> "subprocess.CompletedProcess[str]":
@@ -86,7 +91,7 @@ def test_it_checks_the_signature(log_file: Path, tmp_path: Path) -> None:
     assert (good.returncode, good.stderr) == (0, "")
     other = alone(log_file, "--checkpoint", kept, "--public-key", tmp_path / "other.pub", site=True)
     assert (other.returncode, other.stdout) == (1, "")
-    assert other.stderr == f"{log_file}: the checkpoint is not signed by the given key\n"
+    assert other.stderr == f"{log_file}: the checkpoint is not signed by the key in force\n"
     lacking = alone(log_file, "--checkpoint", kept, "--public-key", tmp_path / "key.pub")
     assert (lacking.returncode, "No module named 'cryptography'" in lacking.stderr) == (2, True)
 

@@ -61,6 +61,7 @@ def running(
     mode: Mode = Mode.ADVISE,
     signals: Signals | None = None,
     keep_frames: bool = False,
+    blur_faces: bool = False,
     **settings: Any,
 ) -> Iterator[Running]:
     """Served in a thread until the block ends."""
@@ -68,7 +69,12 @@ def running(
     chosen = Settings(log, access, **settings)
     service = Service(
         chosen,
-        Desk(opening, AuditLog(log, keep_frames=keep_frames), check_every=check_every, mode=mode),
+        Desk(
+            opening,
+            AuditLog(log, keep_frames=keep_frames, blur_faces=blur_faces),
+            check_every=check_every,
+            mode=mode,
+        ),
         KeptFile(log),
     )
     if camera is not None:

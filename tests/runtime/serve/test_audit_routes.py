@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from yochi_runtime.audit import search as search_module
@@ -16,14 +17,19 @@ from yochi_runtime.audit.pictures import PictureStore
 from yochi_runtime.audit.retention import retain
 from yochi_runtime.audit.search import Wanted, newest_first, search
 from yochi_runtime.audit.signing import create_key, read_key
+from yochi_runtime.heads import HALVES
+from yochi_runtime.image import decode_frame
 from yochi_runtime.judge import Judge
+from yochi_runtime.judgement import NotKept
 from yochi_runtime.replay import replay_with
 from yochi_runtime.rules_in_force import rules_in_force
 from yochi_runtime.serve.access import Access
+from yochi_runtime.serve.view_words import view_words
 from yochi_runtime.trust import __file__ as package
 
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 from tests.runtime.audit.conftest import PROCEED, forge
+from tests.runtime.conftest import noise
 
 from .conftest import Running, asked, opens, png, running
 from .test_access import TOKEN
@@ -126,11 +132,35 @@ def test_the_chain_is_verified(filled: Running) -> None:
 def test_a_row_is_judged_again_and_leaves_none(filled: Running) -> None:
     for number in (1, 2):
         answer = filled.http.post(f"/v1/audit/rows/{number}/replay").json()
-        assert answer == {"identical": True, "said": "identical"}
+        assert answer == {"identical": True, "within_blur": False, "said": "identical"}
     assert len(list(rows(filled.service.settings.log))) == 5
     refused = filled.http.post("/v1/audit/rows/3/replay")
     assert (refused.status_code, "was not" in refused.json()["detail"]) == (409, True)
     assert filled.http.post("/v1/audit/rows/4/replay").status_code == 404
+
+
+def test_a_blurred_picture_is_never_the_same(
+    flagging: TinyBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = np.zeros((HALVES, HALVES), bool)
+    top[:4] = True
+    monkeypatch.setattr("yochi_runtime.judge.head_mask", lambda *_: top)
+    log = tmp_path / "audit.db"
+    with running(opens(flagging), log, keep_frames=True, blur_faces=True) as server:
+        dim = io.BytesIO()
+        Image.fromarray(noise().rgb // 64).save(dim, "PNG")
+        for body in (asked(), asked(dim.getvalue())):
+            assert server.http.post("/v1/judgements", json=body).status_code == 200
+        one, dark = (server.http.get(f"/v1/audit/rows/{number}").json() for number in (1, 2))
+        assert (one["picture"], one["judgement"]["identities"]["frame"]) == ("kept", noise().sha256)
+        shown = decode_frame(server.http.get("/v1/audit/rows/1/picture").content).rgb
+        assert shown[:20].std() < 0.5 * shown[40:].std()
+        assert (dark["picture"], dark["judgement"]["not_kept"]) == ("not_kept", "not_looked")
+        answer = server.http.post("/v1/audit/rows/1/replay").json()
+        assert (answer["identical"], answer["within_blur"]) == (False, True)
+        assert "judged again with the blurred picture that was kept" in answer["said"]
+    words = view_words("audit", "ja")
+    assert {"blurred", "within_blur", *(f"unkept_{why}" for why in NotKept)} <= words.keys()
 
 
 def test_another_bundle_or_rulebook_is_refused(filled: Running, module_tiny: TinyBundle) -> None:

@@ -10,6 +10,7 @@ import torch
 from yochi_runtime.audit.feedback import Feedback
 from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.audit.pictures import PictureStore
+from yochi_runtime.heads import HALVES
 from yochi_runtime.image import Frame
 from yochi_runtime.taxonomy import Pack, pack_text
 from yochi_train.features import POOLED, TOKENS
@@ -220,6 +221,17 @@ def test_what_cannot_be_learned_is_counted_and_told(
     )
     [row] = rows_of(tmp_path / "out" / "review.csv")
     assert (row["row"], row["given"], row["said"]) == ("3", "5", "wrong"), "the last word counts"
+
+
+def test_of_a_blurred_picture_nothing_is_learned(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.ones((HALVES, HALVES), bool)
+    with AuditLog(tmp_path / "audit.db", keep_frames=True, blur_faces=True) as log:
+        log.record(judged("proceed"), "Note", frames_of(data / "photos")[0], mask)
+        log.add_feedback(1, Feedback(says="right"))
+    assert ask(tmp_path / "audit.db", tmp_path / "out", "--review") == 2
+    assert "1 left out whose picture was blurred before it was kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from yochi_runtime.taxonomy import VERDICT_SLOT, Pack
 from yochi_runtime.verdict import JUDGED, Verdict
 
 NO_PICTURE = "without a kept picture (`--keep-frames` of watch and serve keeps them)"
+BLURRED = "whose picture was blurred before it was kept (`--blur-faces`)"
 GONE = "whose picture was deleted by `yochi audit retain`"
 NOT_JUDGED = "that could not be judged"
 OTHER_PACK = "judged with the slots of another pack"
@@ -128,4 +129,6 @@ def _unfit(case: Case, ledger: PictureLedger, pack: Pack) -> str:
         return OTHER_PACK
     if not case.picture:
         return NO_PICTURE
+    if case.judgement.identities.blurred:  # people spoke of what they saw, which it does not show
+        return BLURRED
     return GONE if ledger.tombstone(case.picture) else ""

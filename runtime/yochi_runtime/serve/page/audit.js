@@ -65,7 +65,9 @@ function drawOne() {
   $("one-title").textContent = one === null ? words().choose : fill(words().one, { id: one.id });
   if (one === null) return;
   const judgement = one.judgement, rules = judgement.rules;
-  $("picture-state").textContent = one.picture === "kept" ? "" : fill(words()[one.picture], { row: one.deleted_in });
+  const blurred = judgement.identities.blurred ? words().blurred : "";
+  $("picture-state").textContent = one.picture === "kept" ? blurred
+    : judgement.not_kept ? words()[`unkept_${judgement.not_kept}`] : fill(words()[one.picture], { row: one.deleted_in });
   $("picture").alt = words().picture;
   $("boxes").replaceChildren(...judgement.factors.filter((factor) => factor.evidence.box && one.picture === "kept").map((factor) => box(factor)));
   facts($("facts"), [
@@ -110,7 +112,7 @@ function box(factor) {
 // The verifier's and the replay's lines are those of the command line, in English.
 function said(head, body, answer, good, bad, failed) {
   const [state, lines] = answer === null ? ["", ""] : answer.working ? [words().working, ""]
-    : !answer.ok ? [failed, answer.body.detail] : [answer.body.whole ?? answer.body.identical ? good : bad, answer.body.said];
+    : !answer.ok ? [failed, answer.body.detail] : [answer.body.whole ?? (answer.body.identical || answer.body.within_blur) ? good : bad, answer.body.said];
   head.textContent = state;
   head.className = state === good ? "good" : "bad";
   if (answer?.working) head.className = "";
@@ -118,7 +120,7 @@ function said(head, body, answer, good, bad, failed) {
   body.lang = "en";
 }
 const drawChain = () => said($("chain-head"), $("chain-said"), chain, words().whole, words().broken, "");
-const drawReplay = () => said($("replay-head"), $("replay-said"), replayed, words().identical, words().differs, words().not_replayed);
+const drawReplay = () => said($("replay-head"), $("replay-said"), replayed, replayed?.body?.within_blur ? words().within_blur : words().identical, words().differs, words().not_replayed);
 
 async function press(key, put, draw, path) {
   key.disabled = true;
