@@ -16,9 +16,11 @@ from yochi_train.calibrate import Calibrated, calibrate
 from yochi_train.kept import engine_of, kept
 from yochi_train.learn_then_test import calibrate_tested
 from yochi_train.records import read_records
+from yochi_train.reliability import reliability_of
 
 from .layers import RECORDS, Layers, layer_parity
 from .parity import Parity, compare, spread
+from .reliability_page import write_reliability
 from .trained import RunFolder
 
 
@@ -52,18 +54,25 @@ def _engine_of(run: RunFolder) -> str:
     return sha256_text(json.dumps([run.hashes(), PREPARATION, PROMPT_VERSION], sort_keys=True))
 
 
+def fit(bundle: Bundle, records: Sequence[Record], answers: Answers, miss: float | None) -> Calibrated:
+    """`miss`: thresholds are tested for at most this share of misses (`learn_then_test`)."""
+    if miss is None:
+        return calibrate(bundle, records, answers)
+    return calibrate_tested(bundle, records, answers, miss)
+
+
 def calibrate_bundle(
     bundle: Bundle, records: Path, photos: Path, folder: Path, threads: int, miss: float | None = None
 ) -> Calibrated:
-    """Ask `bundle` every validation record of the folder `records`, then fit; answers stay in `folder`.
-
-    `miss`: thresholds are tested for at most this share of misses (`learn_then_test`).
+    """Ask `bundle` every validation record of the folder `records`, then `fit`; answers stay in `folder`, and
+    beside them what the probabilities are worth (`reliability_page`).
     """
     asked = validation_records(records)
     answers = box_answers(bundle.path, asked, photos, folder, threads)
-    if miss is None:
-        return calibrate(bundle, asked, answers)
-    return calibrate_tested(bundle, asked, answers, miss)
+    found = fit(bundle, asked, answers, miss)
+    worth = reliability_of(bundle, found.calibration, asked, answers)
+    write_reliability(bundle, found.calibration, worth, folder)
+    return found
 
 
 def compare_layers(

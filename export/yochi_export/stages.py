@@ -3,6 +3,7 @@
     float/vision.onnx -> quantized/<rung>.onnx               the vision graph, and its rungs for the target
     lora.gguf                                                the LoRA
     <rung>/draft -> <rung>/box.npz -> <rung>/bundle          calibrated and compared with torch.npz
+    <rung>/reliability.html                                  what its probabilities are worth
     bundle/                                                  the chosen rung with its proof
     report.json                                              every measured number, timings too
 
@@ -20,18 +21,18 @@ from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
-from yochi_train.calibrate import calibrate, draft
-from yochi_train.calibration_error import calibration_errors
-from yochi_train.learn_then_test import calibrate_tested
+from yochi_train.calibrate import draft
 from yochi_train.pictures import read_pictures
+from yochi_train.reliability import reliability_of
 
-from .answering import box_answers, compare_layers, torch_answers, validation_records
+from .answering import box_answers, compare_layers, fit, torch_answers, validation_records
 from .graphs import float_vision, graph_of, make_graph, small_forms
 from .layers import Layers
 from .lora import write_lora
 from .order import Order, Report, Say, pin
 from .pack import Parts, proved_languages, write_bundle
 from .parity import MAX_FLIP_LIMIT, MAX_MEAN_DIFFERENCE, Parity, compare, spread, to_compare
+from .reliability_page import write_reliability
 from .rungs import VisionRung
 from .targets import Choice, choose
 
@@ -128,18 +129,16 @@ def proved(order: Order, rung: VisionRung, report: Report, say: Say) -> Proved:
     place = {row: i for i, row in enumerate(wanted)}
     answers = box_answers(bundle.path, [records[i] for i in wanted], order.photos, folder, order.threads)
     known, of_known = [records[i] for i in fitted], answers.take([place[i] for i in fitted])
-    calibrated = (
-        calibrate(bundle, known, of_known)
-        if order.miss is None
-        else calibrate_tested(bundle, known, of_known, order.miss)
-    )
+    calibrated = fit(bundle, known, of_known, order.miss)
     parts = replace(parts, calibration=calibrated.calibration)
     bundle = write_bundle(parts, folder / "bundle")
     asked, box = [records[i] for i in compared], answers.take([place[i] for i in compared])
     parity = compare(bundle, asked, box, _reference(order))
     parity = replace(parity, layers=layers_of(order, rung, bundle, report))
     tested = {"test": calibrated.calibration.test.model_dump()} if calibrated.calibration.test else {}
-    errors = {"ece": calibration_errors(bundle, calibrated.calibration, known, of_known)}
+    worth = reliability_of(bundle, calibrated.calibration, known, of_known)
+    write_reliability(bundle, calibrated.calibration, worth, folder)
+    errors = {"ece": worth.errors()}
     said = asdict(calibrated.chosen) | {"shared": calibrated.shared}
     report.put(f"{rung}:calibration", said | errors | tested)
     report.put(f"{rung}:parity", parity.as_json())
