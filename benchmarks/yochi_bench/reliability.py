@@ -1,9 +1,9 @@
 """A reliability diagram: of the answers that were said with about this probability, how many hold.
 
-DeGroot and Fienberg, The Statistician 32 (1983) 12-22. Bins of equal width, so that the whole range is seen: a
-risk is rare, and nine of ten bins of equal mass would lie below a probability of 0.1. Limits are Clopper and
-Pearson's, 95 %. They take answers as independent; the slots of one record and the records of one picture are
-not, so the truth about another set of pictures is wider.
+DeGroot and Fienberg, The Statistician 32 (1983) 12-22. Bins of equal width, so that the whole range is seen:
+a risk is rare, and nine of ten bins of equal mass would lie below a probability of 0.1. Limits are Clopper
+and Pearson's, 95 %. They take answers as independent; the slots of one record and the records of one picture
+are not, so other pictures may lie outside more often than that.
 """
 
 from collections.abc import Sequence

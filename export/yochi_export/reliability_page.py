@@ -24,22 +24,22 @@ SHOWN = {
     "crosswise": "The bundle's own calibration is fitted to all of these records, and would look better on "
     "them than it is. So each half of the picture groups is shown through a fit to the other half: the same "
     "procedure on half of the data, on records that the fit did not see.",
-    "fitted": "**These are the records that the calibration was fitted to**: their pictures are too few groups "
-    "to keep any apart. On others it is worse than shown.",
+    "fitted": "**These are the records that the calibration was fitted to**: their pictures are too few "
+    "groups to keep any apart. On others it is worse than shown.",
 }
-HOLDS = """The probabilities, and any promise of the thresholds, hold for work that is exchangeable with these
-records: as if what the box will see had been drawn, in any order, from the same places, cameras, seasons, ways of
-writing notes and shares of danger as these pictures and notes. Then the curves below say what to expect."""
+HOLDS = """The probabilities, and any promise of the thresholds, hold for work that is exchangeable with
+these records: as if what the box will see had been drawn, in any order, from the same places, cameras, seasons,
+ways of writing notes and shares of danger as these pictures and notes. Then the curves say what to expect."""
 FAILS = (
     "another plant, camera, height or lens: what a hazard looks like changes, and with it every margin",
-    "another share of dangerous work: a risk that is twice as frequent is said too rarely, at any probability",
+    "another share of dangerous work: of a risk that is twice as frequent, every probability is too low",
     "notes by other people, in other words, or in a language that is not proved",
-    "another bundle: one other weight, rung or base model has other margins. These numbers belong to the files "
-    "named here, and are never carried over",
+    "another bundle: one other weight, rung or base model has other margins. These numbers belong to the "
+    "files named here, and are never carried over",
     "a plant that has changed since: nothing here is renewed by itself",
 )
-THEN = """There they are numbers without a promise. Judge a few hundred frames of your own, let people who know
-the work say what is true, and calibrate on those."""
+THEN = """There they are numbers without a promise. Judge a few hundred frames of your own, let people who
+know the work say what is true, and calibrate on those."""
 
 
 def write_reliability(bundle: Bundle, calibration: Calibration, found: Reliability, folder: Path) -> None:
@@ -57,9 +57,9 @@ def reliability_page(bundle: Bundle, calibration: Calibration, found: Reliabilit
     files = "".join(f" {name} <code>{bundle.manifest.files[name].sha256}</code>" for name in (VISION, LORA))
     parts = [
         f"<h1>{html.escape(title)}</h1>",
-        f"<p>When the box says 70 %, does it hold in 70 of 100 cases? {len(found.records)} validation records, "
-        f"{pictures} pictures in {groups} groups of near duplicates, {templates} groups of note templates, "
-        f"judged by the box's own engines:{files}.</p>",
+        f"<p>When the box says 70 %, does it hold in 70 of 100 cases? {len(found.records)} validation "
+        f"records, {pictures} pictures in {groups} groups of near duplicates, {templates} groups of note "
+        f"templates, judged by the box's own engines:{files}.</p>",
         f"<p>{_strong(SHOWN[found.shown])}</p>",
         "<h2>When this holds, and when it does not</h2>",
         f"<p>{HOLDS}</p><p>It does not hold for</p>",
@@ -89,17 +89,24 @@ def _promise(calibration: Calibration) -> str:
     if test.status == "uncalibrated":
         return f"Thresholds: uncalibrated. {counted}, too few or too many to promise {test.limit:.0%}."
     return (
-        f"Thresholds: at most {test.limit:.0%} of dangerous work is judged proceed, with {test.confidence:.0%} "
-        f"confidence, under that assumption alone (Learn-then-Test, exact binomial): {counted}."
+        f"Thresholds: at most {test.limit:.0%} of dangerous work is judged proceed, with "
+        f"{test.confidence:.0%} confidence, under that assumption alone (Learn-then-Test, exact binomial): {counted}."
     )
 
 
 def _errors(found: Reliability) -> str:
     rows = [
-        [name, str(len(truth)), str(int(truth.sum())), *(_number(error[side]) for side in ("before", "after"))]
+        [
+            name,
+            str(len(truth)),
+            str(int(truth.sum())),
+            *(_number(error[side]) for side in ("before", "after")),
+        ]
         for (name, error), (_, truth) in zip(found.errors().items(), found.after.values(), strict=True)
     ]
-    caption = "15 bins of equal mass; of a cue one answer for each picture, of other slots one for each record."
+    caption = (
+        "15 bins of equal mass; of a cue one answer for each picture, of other slots one for each record."
+    )
     return table(["", "answers", "hold", "ECE before", "ECE after"], rows, 4) + f"<p>{caption}</p>"
 
 
@@ -121,7 +128,7 @@ def _diagram(name: str, found: Reliability) -> Iterator[str]:
             marks_of("before calibration", before),
             marks_of("after calibration", after),
         ),
-        caption="Limits: 95 %, Clopper-Pearson, as if answers were independent; those of one picture are not.",
+        caption="Limits: 95 %, Clopper-Pearson, as if answers were independent; of one picture they are not.",
     )
     yield svg(plot)
     yield _bins(before, after)

@@ -139,7 +139,13 @@ def test_the_page(bundle: Bundle, records: list[Record], hot: Answers, tmp_path:
     assert parsed.seen.count("svg") == len(found.after)
     assert not parsed.addresses
     assert "script" not in parsed.seen
-    for word in ("exchangeable", "does not hold for", "Clopper-Pearson", "the fit did not see", "Nothing is promised"):
+    for word in (
+        "exchangeable",
+        "does not hold for",
+        "Clopper-Pearson",
+        "the fit did not see",
+        "Nothing is promised",
+    ):
         assert word in text, word
     for error in found.errors().values():
         assert f"<td>{error['before']:.4f}</td><td>{error['after']:.4f}</td>" in text

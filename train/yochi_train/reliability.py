@@ -1,9 +1,9 @@
 """What probabilities were worth before and after calibration, on records that the fit did not see.
 
 Where thresholds were tested (`learn_then_test`), two thirds of the picture groups are such records, and the
-calibration shown is the bundle's own. Else the bundle's is fitted to all of them, and each half of the picture
-groups is shown through a fit to the other half (cross-fitting): the same procedure on half of the data. With
-too few groups for that the fit's own records are shown, which flatters it.
+calibration shown is the bundle's own. Else the bundle's is fitted to all of them, and each half of the
+picture groups is shown through a fit to the other half (cross-fitting): the same procedure on half of the
+data. With too few groups for that the fit's own records are shown, which flatters it.
 """
 
 import hashlib
