@@ -28,8 +28,8 @@ SHOWN = {
     "groups to keep any apart. On others it is worse than shown.",
 }
 HOLDS = """The probabilities, and any promise of the thresholds, hold for work that is exchangeable with
-these records: as if what the box will see had been drawn, in any order, from the same places, cameras, seasons,
-ways of writing notes and shares of danger as these pictures and notes. Then the curves say what to expect."""
+these records: as if what the box will see had been drawn, in any order, from the same places, cameras,
+seasons, ways of writing notes and shares of danger. Then the curves say what to expect."""
 FAILS = (
     "another plant, camera, height or lens: what a hazard looks like changes, and with it every margin",
     "another share of dangerous work: of a risk that is twice as frequent, every probability is too low",
@@ -90,7 +90,8 @@ def _promise(calibration: Calibration) -> str:
         return f"Thresholds: uncalibrated. {counted}, too few or too many to promise {test.limit:.0%}."
     return (
         f"Thresholds: at most {test.limit:.0%} of dangerous work is judged proceed, with "
-        f"{test.confidence:.0%} confidence, under that assumption alone (Learn-then-Test, exact binomial): {counted}."
+        f"{test.confidence:.0%} confidence, under that assumption alone (Learn-then-Test, exact binomial): "
+        f"{counted}."
     )
 
 
