@@ -10,13 +10,15 @@ from pathlib import Path
 from yochi_bench.intervals import linked
 from yochi_bench.reliability import Bin, marks_of, reliability
 from yochi_bench.report import Plot, Series
-from yochi_bench.report_plot import STYLE, svg
+from yochi_bench.report_plot import STYLE as PLOT_STYLE
+from yochi_bench.report_plot import svg
 from yochi_runtime.bundle import LORA, VISION, Bundle, Calibration
 from yochi_train.convert.written import written
 from yochi_train.html_page import table, whole_page
 from yochi_train.reliability import Reliability
 
 PAGE = "reliability.html"
+STYLE = "figure{margin:1em 0}" + PLOT_STYLE
 SHOWN = {
     "tested": "Shown are records of picture groups that neither probabilities nor the family of thresholds "
     "were fitted to, through the bundle's own calibration. One number was chosen on them: how far all "
