@@ -1,8 +1,8 @@
 """`yochi-export all`: a training run becomes a bundle, step by step.
 
+    torch.npz                                                what the trained model says
     float/vision.onnx -> quantized/<rung>.onnx               the vision graph, and its rungs for the target
     lora.gguf                                                the LoRA
-    torch.npz                                                what the trained model says
     <rung>/draft -> <rung>/box.npz -> <rung>/bundle          calibrated and compared with torch.npz
     <rung>/reliability.html                                  what its probabilities are worth
     bundle/                                                  the chosen rung with its proof
@@ -80,6 +80,8 @@ def begin(order: Order, say: Say) -> tuple[Report, Choice, Torch]:
     """
     report = Report(order.out / "report.json")
     pin(order)
+    say("answers in torch")  # first: what the other steps import and leave would lie beside its model
+    torch = Torch(*ask_torch(order.run, _asked(order), order.photos, order.out))
     source = float_vision(order, report, say)
     choice = choose(order.target, source.stat().st_size, NANO_BASE.bytes, fixed=True)
     say(choice.why)
@@ -91,8 +93,7 @@ def begin(order: Order, say: Say) -> tuple[Report, Choice, Torch]:
         write_lora(order.run.adapter, find_base(NANO_BASE), beside)
         beside.replace(lora)
     report.put("lora", {"bytes": lora.stat().st_size})
-    say("answers in torch")  # all of them now: its model is never there beside the box's engines
-    return report, choice, Torch(*ask_torch(order.run, _asked(order), order.photos, order.out))
+    return report, choice, torch
 
 
 def worthwhile(order: Order, rung: VisionRung, torch: Torch, report: Report, say: Say) -> bool:
