@@ -156,10 +156,13 @@ def upper_limit(successes: int, trials: int, confidence: float = 0.95) -> float:
         )
     if successes == trials:
         return 1.0
-    logs = [_log_choose(trials, k) for k in range(successes + 1)]
+    # The shorter side of the distribution, or many successes of very many trials would take their time.
+    mirrored = trials - successes - 1 < successes
+    logs = [_log_choose(trials, k) for k in range(trials - successes if mirrored else successes + 1)]
     low, high = 0.0, 1.0
     while (middle := (low + high) / 2) not in (low, high):  # until the floats between them are used up
-        tail = math.fsum(_terms(logs, trials, middle))
+        side = math.fsum(_terms(logs, trials, 1 - middle if mirrored else middle))
+        tail = 1 - side if mirrored else side
         low, high = (middle, high) if tail > 1 - confidence else (low, middle)
     return high
 

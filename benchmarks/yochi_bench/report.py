@@ -11,6 +11,7 @@ import json
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -88,17 +89,20 @@ class Table(Frozen):
 
 
 class Series(Frozen):
-    """Points of one line, or alone as marks."""
+    """Points of one line, or alone as marks. `limits`: low and high of every y, or none at all."""
 
     name: str
     x: tuple[Finite, ...]
     y: tuple[Finite, ...]
     marks: bool = False
+    limits: tuple[tuple[Finite, Finite], ...] = ()
 
     @model_validator(mode="after")
     def _as_long(self) -> Self:
         if len(self.x) != len(self.y):
             raise ValueError(f"{self.name}: expected as many y as x, got {len(self.y)} and {len(self.x)}")
+        if self.limits and len(self.limits) != len(self.y):
+            raise ValueError(f"{self.name}: expected limits of every y, got {len(self.limits)}")
         return self
 
 
@@ -114,7 +118,7 @@ class Plot(Frozen):
 
     @model_validator(mode="after")
     def _has_logarithms(self) -> Self:
-        if self.log and any(v <= 0 for s in self.series for v in (*s.x, *s.y)):
+        if self.log and any(v <= 0 for s in self.series for v in (*s.x, *s.y, *chain(*s.limits))):
             raise ValueError(f"{self.title}: expected numbers above 0 on logarithmic axes")
         return self
 

@@ -1,8 +1,9 @@
-"""One plot as SVG: lines and marks over two axes, linear or logarithmic, with a legend."""
+"""One plot as SVG: lines and marks, with limits, over two axes, linear or logarithmic, and a legend."""
 
 import html
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from .report import Plot, Series
 
@@ -11,7 +12,7 @@ LEFT, TOP, RIGHT, BOTTOM = 70, 14, 230, 44  # what is around it
 TICKS = 5
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa7700", "#66ccee", "#aa3377", "#777777")  # Paul Tol, bright
 STYLE = """svg text{font:12px sans-serif;fill:#222}svg .frame{fill:none;stroke:#999}
-svg .grid{stroke:#e4e4e4}svg polyline{fill:none;stroke-width:2}"""
+svg .grid{stroke:#e4e4e4}svg polyline{fill:none;stroke-width:2}svg path{fill:none}"""
 
 Scale = Callable[[float], float]
 
@@ -19,7 +20,7 @@ Scale = Callable[[float], float]
 def svg(plot: Plot) -> str:
     """A figure with its title and caption."""
     xs = [v for s in plot.series for v in s.x]
-    ys = [v for s in plot.series for v in s.y]
+    ys = [v for s in plot.series for v in (*s.y, *chain(*s.limits))]
     x_ticks, y_ticks = _ticks(xs, plot.log), _ticks(ys, plot.log)
     across = _scale(x_ticks, LEFT, LEFT + WIDTH, plot.log)
     up = _scale(y_ticks, TOP + HEIGHT, TOP, plot.log)
@@ -49,6 +50,8 @@ def _series(series: Series, colour: str, place: int, across: Scale, up: Scale) -
         if series.marks
         else [f'<polyline stroke="{colour}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>']
     )
+    for (x, _), (low, high) in zip(points, series.limits, strict=False):
+        shown.append(f'<path stroke="{colour}" d="M{x - 4:.1f},{up(low):.1f}h8m-4,0V{up(high):.1f}m-4,0h8"/>')
     x, y = LEFT + WIDTH + 14, TOP + 14 + 18 * place
     key = f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
     return [*shown, key, f'<text x="{x + 16}" y="{y}">{html.escape(series.name)}</text>']

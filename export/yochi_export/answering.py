@@ -1,7 +1,9 @@
 """Answers of a bundle and of torch to the same records, kept so that a killed export goes on."""
 
+import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from yochi_bench.answers import Answers, Box
@@ -16,10 +18,13 @@ from yochi_train.calibrate import Calibrated, calibrate
 from yochi_train.kept import engine_of, kept
 from yochi_train.learn_then_test import calibrate_tested
 from yochi_train.records import read_records
+from yochi_train.reliability import reliability_of
 
 from .layers import RECORDS, Layers, layer_parity
 from .parity import Parity, compare, spread
-from .trained import RunFolder
+from .reference import Reference, reference_of
+from .reliability_page import write_reliability
+from .trained import RunFolder, Trained
 
 
 def validation_records(folder: Path) -> list[Record]:
@@ -35,43 +40,93 @@ def validation_records(folder: Path) -> list[Record]:
 def box_answers(bundle: Path, records: Sequence[Record], photos: Path, folder: Path, threads: int) -> Answers:
     """Through ONNX Runtime and llama.cpp; kept in `folder`."""
     with Box(bundle, photos, threads) as box:
-        return kept(folder / "box.npz", engine_of(box.bundle), records, photos, box.answers)
+        return kept_answers(box, records, photos, folder)
+
+
+def kept_answers(box: Box, records: Sequence[Record], photos: Path, folder: Path) -> Answers:
+    """Of a box that is open already; kept in `folder`."""
+    return kept(folder / "box.npz", engine_of(box.bundle), records, photos, box.answers)
 
 
 def torch_answers(run: RunFolder, records: Sequence[Record], photos: Path, folder: Path) -> Answers:
     """Through the trained model, unquantized; kept in `folder`."""
+    with _loaded(run) as trained:
+        return _kept_in_torch(trained, run, records, photos, folder)
 
+
+def ask_torch(
+    run: RunFolder, records: Sequence[Record], photos: Path, folder: Path
+) -> tuple[Answers, Reference]:
+    """All that an export asks of the trained model: its answers, kept in `folder`, and its stages on RECORDS
+    of the records. The model is loaded once, and gone afterwards.
+    """
+    with _loaded(run) as trained:
+        answers = _kept_in_torch(trained, run, records, photos, folder)
+        return answers, reference_of(trained(), _some(records), photos)
+
+
+def _kept_in_torch(
+    trained: Callable[[], Trained], run: RunFolder, records: Sequence[Record], photos: Path, folder: Path
+) -> Answers:
     def ask(asked: Sequence[Record]) -> Answers:
-        trained = run.load()
-        return from_torch(trained.reader, trained.tower, asked, photos)
+        return from_torch(trained().reader, trained().tower, asked, photos)
 
     return kept(folder / "torch.npz", _engine_of(run), records, photos, ask)
+
+
+@contextmanager
+def _loaded(run: RunFolder) -> Iterator[Callable[[], Trained]]:
+    """The trained model, loaded where it is first called for and let go of at the end."""
+    made: list[Trained] = []
+
+    def trained() -> Trained:
+        if not made:
+            made.append(run.load())
+        return made[0]
+
+    try:
+        yield trained
+    finally:
+        made.clear()
+        gc.collect()  # its modules refer to each other in circles, and would stay beside the box's engines
+
+
+def _some(records: Sequence[Record]) -> list[Record]:
+    return [records[i] for i in spread(len(records), RECORDS)]
 
 
 def _engine_of(run: RunFolder) -> str:
     return sha256_text(json.dumps([run.hashes(), PREPARATION, PROMPT_VERSION], sort_keys=True))
 
 
+def fit(bundle: Bundle, records: Sequence[Record], answers: Answers, miss: float | None) -> Calibrated:
+    """`miss`: thresholds are tested for at most this share of misses (`learn_then_test`)."""
+    if miss is None:
+        return calibrate(bundle, records, answers)
+    return calibrate_tested(bundle, records, answers, miss)
+
+
 def calibrate_bundle(
     bundle: Bundle, records: Path, photos: Path, folder: Path, threads: int, miss: float | None = None
 ) -> Calibrated:
-    """Ask `bundle` every validation record of the folder `records`, then fit; answers stay in `folder`.
-
-    `miss`: thresholds are tested for at most this share of misses (`learn_then_test`).
+    """Ask `bundle` every validation record of the folder `records`, then `fit`; answers stay in `folder`, and
+    beside them what the probabilities are worth (`reliability_page`).
     """
     asked = validation_records(records)
     answers = box_answers(bundle.path, asked, photos, folder, threads)
-    if miss is None:
-        return calibrate(bundle, asked, answers)
-    return calibrate_tested(bundle, asked, answers, miss)
+    found = fit(bundle, asked, answers, miss)
+    worth = reliability_of(bundle, found.calibration, asked, answers)
+    write_reliability(bundle, found.calibration, worth, folder)
+    return found
 
 
 def compare_layers(
     run: RunFolder, bundle: Bundle, asked: Sequence[Record], photos: Path, threads: int
 ) -> Layers:
     """Where the bundle differs from torch, on RECORDS of the records."""
-    some = [asked[i] for i in spread(len(asked), RECORDS)]
-    return layer_parity(run.load(), bundle, some, photos, threads)
+    with _loaded(run) as trained:
+        reference = reference_of(trained(), _some(asked), photos)
+    return layer_parity(reference, bundle, threads)
 
 
 def compare_bundle(

@@ -128,7 +128,7 @@ def calibrate(
     bundle: BundleFolder,
     records: Records,
     photos: Photos,
-    out: Annotated[Path, typer.Option(help="Folder for calibration.json and the answers.")],
+    out: Annotated[Path, typer.Option(help="Folder for calibration.json, reliability.html and the answers.")],
     miss: Miss = None,
     threads: Threads = 2,
 ) -> None:

@@ -13,28 +13,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 from yochi_runtime.base import find_base
 from yochi_runtime.bundle import LORA, VISION, Bundle
 from yochi_runtime.errors import CannotJudge
-from yochi_runtime.image import SIDE, Frame, read_frame
-from yochi_runtime.inspection import Note
 from yochi_runtime.language import Language
 from yochi_runtime.opening import prompt_of
+from yochi_runtime.prompt import Prompt
 from yochi_runtime.reader import Reader
-from yochi_runtime.record import Record
 from yochi_runtime.vision import Vision
 
-from .fed import Fed, feed, wanted
+from .fed import Fed, feed
 from .measure import relative_error
+from .reference import Case, Reference
 from .storage import Storage, storage_of
-from .trained import Trained
 
 IDS, PIXELS, EMBEDS, CELLS, LOGITS = (
     "prompt ids",
@@ -96,25 +91,12 @@ class Layers:
         return cls(value["records"], tuple(read))
 
 
-class Case(NamedTuple):
-    """One record as torch has it: `pixels` (1, 3, 448, 448), `embeds` (49, width), `cells` (49, cues)."""
-
-    frame: Frame
-    note: str
-    sign: str | None
-    pixels: NDArray[np.float32]
-    embeds: NDArray[np.float32]
-    cells: NDArray[np.float32]
-
-
-def layer_parity(
-    trained: Trained, bundle: Bundle, records: Sequence[Record], photos: Path, threads: int
-) -> Layers:
-    """`bundle` against `trained` on `records`, which `photos` holds the pictures of."""
-    cases = [_case(trained, record, photos) for record in records]
+def layer_parity(reference: Reference, bundle: Bundle, threads: int) -> Layers:
+    """`bundle` against the trained model, on the records of `reference`."""
+    cases = reference.cases
     with ExitStack() as stack:
         box = _Box(bundle, threads, stack)
-        stages = (*_fed(trained, box, cases), *_seen(box, cases), _read(trained, box, cases))
+        stages = (*_fed(box, cases), *_seen(box, cases), _read(reference.prompt, box, cases))
     return Layers(len(cases), stages)
 
 
@@ -136,25 +118,7 @@ class _Box:
         return self._stack.enter_context(Vision(path, width, cues, self._threads))
 
 
-def _case(trained: Trained, record: Record, photos: Path) -> Case:
-    frame = read_frame(photos / record.image)
-    pixels = reference_pixels(frame)
-    with torch.inference_mode():
-        embeds, cells = (value[0].numpy() for value in trained.tower(torch.from_numpy(pixels)))
-    return Case(frame, Note(record.note).text, record.sign, pixels, embeds, cells)
-
-
-def reference_pixels(frame: Frame) -> NDArray[np.float32]:
-    """(1, 3, 448, 448) as the box should prepare them, by torch's own bilinear resize with antialiasing."""
-    planes = torch.from_numpy(frame.rgb.copy()).permute(2, 0, 1)[None].float()
-    square = functional.interpolate(
-        planes, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False
-    )
-    prepared: NDArray[np.float32] = ((square.round() - 127.0) / 128.0).numpy()
-    return prepared
-
-
-def _fed(trained: Trained, box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
+def _fed(box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
     """What the box hands to its engines: ids and the places it asks at, and pixels."""
     ids: list[float] = []
     pixels: list[float] = []
@@ -164,7 +128,7 @@ def _fed(trained: Trained, box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
         for case in cases:
             width, cues = case.embeds.shape[1], case.cells.shape[1]
             found = feed(prompt, case.frame, case.note, case.sign, width, cues)
-            ids.append(_unlike(found, wanted(trained.processor, case.note, case.sign)))
+            ids.append(_unlike(found, case.fed))
             pixels.append(float(np.abs(found.pixels - case.pixels).max() * 128.0))
     except CannotJudge as e:
         fault = str(e)
@@ -197,21 +161,16 @@ def _seen(box: _Box, cases: Sequence[Case]) -> Iterator[Stage]:
     yield stage_of(CELLS, f"mean difference, {storage}", cells, MAX_CELLS[storage], fault and "not reached")
 
 
-def _read(trained: Trained, box: _Box, cases: Sequence[Case]) -> Stage:
+def _read(prompt: Prompt, box: _Box, cases: Sequence[Case]) -> Stage:
     """Base and LoRA on torch's embeddings and the trained prompt."""
     found: list[float] = []
-    fault, prompt = None, trained.reader.prompt
+    fault: str | None = None
     try:
         reader = Reader(box.language, prompt)
         for case in cases:
             note = prompt.note(case.note, case.sign)
             look, after = reader.look(case.embeds), reader.answer(note, case.sign)
-            with torch.inference_mode():
-                owner = torch.zeros(1, dtype=torch.long)
-                images = torch.from_numpy(case.embeds)[None]
-                asked = trained.reader.read(images, [note], owner, [case.sign])
-            known = [logits[0].numpy() for logits in (asked.cues, asked.risks, asked.verdict)]
-            pairs = zip(known, (look, after.risks, after.verdict), strict=True)
+            pairs = zip(case.logits, (look, after.risks, after.verdict), strict=True)
             found.append(float(np.concatenate([np.atleast_1d(divergence(*pair)) for pair in pairs]).mean()))
     except CannotJudge as e:
         fault = str(e)

@@ -132,8 +132,7 @@ def ship(bundle: Bundle, package: Path | None = None) -> Path:
 
     UsageError for one that is not proved, which would judge nothing, or is too large for a repository.
     """
-    if not bundle.manifest.proof.passed:
-        raise UsageError("expected a bundle whose proof passed, got one that failed it; it is not shipped")
+    check_proved(bundle, "shipped")
     _check_weights(bundle)
     package = package or Path(yochi_runtime.__file__).parent
     trust = package / "trust.py"
@@ -151,6 +150,21 @@ def ship(bundle: Bundle, package: Path | None = None) -> Path:
     _text(trust, text)
     open_bundle(target)
     return target
+
+
+def check_proved(bundle: Bundle, what: str) -> None:
+    """UsageError, so that it is not `what`, unless the manifest says that the proof passed and so does the
+    report that it names: whoever signs answers for both.
+    """
+    proof = bundle.manifest.proof
+    if not proof.passed:
+        raise UsageError(f"expected a bundle whose proof passed, got one that failed it; it is not {what}")
+    report = json.loads((bundle.path / proof.report).read_text(encoding="utf-8"))
+    if not isinstance(report, dict) or report.get("passed") is not True:
+        raise UsageError(
+            f"expected {proof.report} to say that the proof passed, as the manifest does, it does not; "
+            f"it is not {what}"
+        )
 
 
 def _check_weights(bundle: Bundle) -> None:

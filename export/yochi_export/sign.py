@@ -10,6 +10,8 @@ from yochi_runtime.bundle import MANIFEST, Bundle
 from yochi_runtime.errors import UsageError
 from yochi_runtime.signature import write_signature
 
+from .pack import check_proved
+
 
 def new_key(path: Path) -> tuple[str, Path]:
     """A new private key in `path` (mode 0600), the public one beside it: that in hexadecimal, and its file.
@@ -27,8 +29,7 @@ def sign(bundle: Bundle, keyfile: Path) -> tuple[Path, str]:
     private key must not.
     """
     key = read_signing_key(keyfile)
-    if not bundle.manifest.proof.passed:
-        raise UsageError("expected a bundle whose proof passed, got one that failed it; it is not signed")
+    check_proved(bundle, "signed")
     return write_signature(bundle, key), key.public
 
 

@@ -1,8 +1,10 @@
 """`yochi-export all`: a training run becomes a bundle, step by step.
 
+    torch.npz                                                what the trained model says
     float/vision.onnx -> quantized/<rung>.onnx               the vision graph, and its rungs for the target
     lora.gguf                                                the LoRA
     <rung>/draft -> <rung>/box.npz -> <rung>/bundle          calibrated and compared with torch.npz
+    <rung>/reliability.html                                  what its probabilities are worth
     bundle/                                                  the chosen rung with its proof
     report.json                                              every measured number, timings too
 
@@ -14,28 +16,29 @@ Answers are kept by what was asked and who answered (`yochi_train.kept`).
 import json
 from dataclasses import asdict, dataclass, replace
 
-from yochi_bench.answers import Answers
+from yochi_bench.answers import Answers, Box
 from yochi_bench.scored import Scored, score
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
-from yochi_train.calibrate import calibrate, draft
-from yochi_train.calibration_error import calibration_errors
-from yochi_train.learn_then_test import calibrate_tested
+from yochi_train.calibrate import draft
 from yochi_train.pictures import read_pictures
+from yochi_train.reliability import reliability_of
 
-from .answering import box_answers, compare_layers, torch_answers, validation_records
+from .answering import ask_torch, box_answers, fit, kept_answers, validation_records
 from .graphs import float_vision, graph_of, make_graph, small_forms
-from .layers import Layers
+from .layers import Layers, layer_parity
 from .lora import write_lora
 from .order import Order, Report, Say, pin
 from .pack import Parts, proved_languages, write_bundle
 from .parity import MAX_FLIP_LIMIT, MAX_MEAN_DIFFERENCE, Parity, compare, spread, to_compare
+from .reference import Reference
+from .reliability_page import write_reliability
 from .rungs import VisionRung
 from .targets import Choice, choose
 
-SCREEN = 60  # records
+SCREEN, PART = 60, 12  # records
 SCREEN_DIFFERENCE = 0.1  # of one probability; float16 storage moves none of 500 records by more than 0.03
 
 
@@ -50,23 +53,35 @@ class Proved:
     judged: Scored
 
 
+@dataclass(frozen=True, eq=False)
+class Torch:
+    """What the trained model said, which is by now let go of."""
+
+    answers: Answers  # to the records of `_asked`
+    reference: Reference
+
+
 def export_all(order: Order, say: Say) -> Bundle:
     """Every step; the finished bundle in `order.out / "bundle"`."""
-    report, choice = begin(order, say)
+    report, choice, torch = begin(order, say)
     *firsts, last = choice.vision
     for rung in firsts:
-        if not worthwhile(order, rung, report, say):
+        if not worthwhile(order, rung, torch, report, say):
             continue
-        found = proved(order, rung, report, say)
+        found = proved(order, rung, torch, report, say)
         if found.parity.passed:
             return finish(order, found, report, say)
-    return finish(order, proved(order, last, report, say), report, say)
+    return finish(order, proved(order, last, torch, report, say), report, say)
 
 
-def begin(order: Order, say: Say) -> tuple[Report, Choice]:
-    """What every rung stands on: the float graph and the LoRA; and which rungs the target asks for."""
+def begin(order: Order, say: Say) -> tuple[Report, Choice, Torch]:
+    """What every rung stands on: the float graph, the LoRA, torch's answers; and the rungs that the target
+    asks for.
+    """
     report = Report(order.out / "report.json")
     pin(order)
+    say("answers in torch")  # first: what the other steps import and leave would lie beside its model
+    torch = Torch(*ask_torch(order.run, _asked(order), order.photos, order.out))
     source = float_vision(order, report, say)
     choice = choose(order.target, source.stat().st_size, NANO_BASE.bytes, fixed=True)
     say(choice.why)
@@ -78,32 +93,46 @@ def begin(order: Order, say: Say) -> tuple[Report, Choice]:
         write_lora(order.run.adapter, find_base(NANO_BASE), beside)
         beside.replace(lora)
     report.put("lora", {"bytes": lora.stat().st_size})
-    return report, choice
+    return report, choice, torch
 
 
-def worthwhile(order: Order, rung: VisionRung, report: Report, say: Say) -> bool:
-    """Whether static int8 is faster than float16 here and near enough for the minutes of its proof."""
+def worthwhile(order: Order, rung: VisionRung, torch: Torch, report: Report, say: Say) -> bool:
+    """Whether static int8 is faster than float16 here, and near enough for the minutes of its proof.
+
+    The cheapest question comes first: what each costs, a dozen records stage by stage, SCREEN records.
+    """
     if rung is VisionRung.STATIC:
         forms = small_forms(order, float_vision(order, report, say), report, say)
         if not forms.int8_is_faster:
             return False
-    return screened(order, rung, report, say)
-
-
-def screened(order: Order, rung: VisionRung, report: Report, say: Say) -> bool:
-    """Whether a rung is near enough on SCREEN records for the whole comparison to be worth its minutes."""
     make_graph(order, rung, report, say)
+    bundle = write_bundle(_draft(order, rung), order.out / rung / "draft")
     say(f"{rung}: a first look at its slots")
+    return layers_of(order, rung, bundle, torch, report).passed and screened(
+        order, rung, bundle, torch, report
+    )
+
+
+def screened(order: Order, rung: VisionRung, bundle: Bundle, torch: Torch, report: Report) -> bool:
+    """Whether a rung is near enough on SCREEN records for the whole comparison to be worth its minutes.
+
+    PART at a time: once lost, by what no further record can mend, the others are not asked.
+    """
     asked = _asked(order)
     rows = spread(len(asked), SCREEN)
-    bundle = write_bundle(_draft(order, rung), order.out / rung / "draft")
-    look = [asked[i] for i in rows]
-    box = box_answers(bundle.path, look, order.photos, order.out / rung, order.threads)
-    found = compare(bundle, look, box, _reference(order).take(rows))
+    rows = [row for first in range(SCREEN // PART) for row in rows[first :: SCREEN // PART]]
+    with Box(bundle.path, order.photos, order.threads) as box:
+        for end in range(PART, len(rows) + PART, PART):  # each part spread over all
+            look = [asked[row] for row in rows[:end]]
+            answers = kept_answers(box, look, order.photos, order.out / rung)
+            found = compare(bundle, look, answers, torch.answers.take(rows[:end]))
+            # Thresholds are a draft's here, so few verdicts flip: a probability that moves far is what tells.
+            near = found.max_difference <= SCREEN_DIFFERENCE and found.stops_lost == 0
+            if not near or sum(found.flips.values()) > MAX_FLIP_LIMIT * len(rows):
+                break
     report.put(f"{rung}:screen", found.as_json())
-    # Thresholds are a draft's here, so few verdicts flip: a probability that moves far is what tells.
-    near = found.mean_difference <= MAX_MEAN_DIFFERENCE and found.max_difference <= SCREEN_DIFFERENCE
-    return near and found.flip_rate <= MAX_FLIP_LIMIT and found.stops_lost == 0
+    near = near and found.mean_difference <= MAX_MEAN_DIFFERENCE  # which more records could still lower
+    return near and found.flip_rate <= MAX_FLIP_LIMIT
 
 
 def _asked(order: Order) -> list[Record]:
@@ -112,36 +141,29 @@ def _asked(order: Order) -> list[Record]:
     return [records[i] for i in to_compare(records, order.count)]
 
 
-def _reference(order: Order) -> Answers:
-    return torch_answers(order.run, _asked(order), order.photos, order.out)
-
-
-def proved(order: Order, rung: VisionRung, report: Report, say: Say) -> Proved:
+def proved(order: Order, rung: VisionRung, torch: Torch, report: Report, say: Say) -> Proved:
     """The bundle of one rung, calibrated on its own answers and compared with torch."""
     make_graph(order, rung, report, say)
     say(f"{rung}: answers, calibration, parity")
     records, folder = validation_records(order.records), order.out / rung
     parts = _draft(order, rung)
     bundle = write_bundle(parts, folder / "draft")
+    layers = layers_of(order, rung, bundle, torch, report)
     fitted, compared = _fitted(order, records), to_compare(records, order.count)
     wanted = sorted({*fitted, *compared})
     place = {row: i for i, row in enumerate(wanted)}
     answers = box_answers(bundle.path, [records[i] for i in wanted], order.photos, folder, order.threads)
     known, of_known = [records[i] for i in fitted], answers.take([place[i] for i in fitted])
-    calibrated = (
-        calibrate(bundle, known, of_known)
-        if order.miss is None
-        else calibrate_tested(bundle, known, of_known, order.miss)
-    )
+    calibrated = fit(bundle, known, of_known, order.miss)
+    worth = reliability_of(bundle, calibrated.calibration, known, of_known)
+    write_reliability(bundle, calibrated.calibration, worth, folder)
     parts = replace(parts, calibration=calibrated.calibration)
     bundle = write_bundle(parts, folder / "bundle")
     asked, box = [records[i] for i in compared], answers.take([place[i] for i in compared])
-    parity = compare(bundle, asked, box, _reference(order))
-    parity = replace(parity, layers=layers_of(order, rung, bundle, report))
+    parity = replace(compare(bundle, asked, box, torch.answers), layers=layers)
     tested = {"test": calibrated.calibration.test.model_dump()} if calibrated.calibration.test else {}
-    errors = {"ece": calibration_errors(bundle, calibrated.calibration, known, of_known)}
     said = asdict(calibrated.chosen) | {"shared": calibrated.shared}
-    report.put(f"{rung}:calibration", said | errors | tested)
+    report.put(f"{rung}:calibration", said | {"ece": worth.errors(), "ece_of": worth.shown} | tested)
     report.put(f"{rung}:parity", parity.as_json())
     parts = replace(parts, parity=parity.as_json())
     return Proved(rung, parts, bundle, parity, score(bundle, asked, box))
@@ -155,12 +177,12 @@ def _fitted(order: Order, records: list[Record]) -> list[int]:
     return [i for i, r in enumerate(records) if r.lang in order.fit and r.image not in rendered]
 
 
-def layers_of(order: Order, rung: VisionRung, bundle: Bundle, report: Report) -> Layers:
+def layers_of(order: Order, rung: VisionRung, bundle: Bundle, torch: Torch, report: Report) -> Layers:
     """Where the bundle of this rung differs from torch; from the report where it is there."""
     known = report.get(f"{rung}:layers")
     if known:
         return Layers.from_json(known)
-    found = compare_layers(order.run, bundle, _asked(order), order.photos, order.threads)
+    found = layer_parity(torch.reference, bundle, order.threads)
     report.put(f"{rung}:layers", found.as_json())
     return found
 

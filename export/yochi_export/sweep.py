@@ -154,11 +154,11 @@ def _rate(found: Rate) -> Number:
 
 def sweep(order: Order, say: Say) -> Sweep:
     """Every rung, and which one the target should run."""
-    report, choice = begin(order, say)
+    report, choice, torch = begin(order, say)
     progress = Progress("rungs", len(VisionRung))
     made = []
     for rung in VisionRung:
-        made.append(proved(order, rung, report, say))
+        made.append(proved(order, rung, torch, report, say))
         progress.step(note=rung)
     costs = _costs(order, made, say)
     rungs = [_swept(found, costs[found.rung]) for found in made]

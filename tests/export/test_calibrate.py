@@ -12,7 +12,6 @@ from yochi_bench.verdicts import row
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.taxonomy import Slot, Source
 from yochi_train.calibrate import MIN_EXAMPLES, PLAIN, applied, calibrate, draft
-from yochi_train.calibration_error import calibration_errors
 from yochi_train.thresholds import (
     CAUTION,
     GRID,
@@ -65,18 +64,6 @@ def test_hot_logits_are_cooled(bundle: Bundle) -> None:
         if str(slot.source) == "note_instruction":
             assert found.slots[slot.id].temperature == pytest.approx(5 / 3, rel=0.3)
     assert found.verdict.temperature == pytest.approx(5 / 1.5, rel=0.2)
-
-
-def test_calibration_lessens_the_error_of_hot_logits(bundle: Bundle, hot: Answers) -> None:
-    records = drawn.records(bundle.pack, 600)
-    found = calibration_errors(bundle, calibrate(bundle, records, hot).calibration, records, hot)
-    assert set(found) == {"image_content", "note_instruction", "note_content", "combination"}
-    for source, error in found.items():
-        assert error["before"] is not None
-        assert error["after"] is not None
-        assert error["after"] <= error["before"], source
-    still = calibration_errors(bundle, draft(bundle.pack), records, hot)
-    assert all(error["after"] == error["before"] for error in still.values())
 
 
 def test_verdicts_keep_the_floor_and_the_bars_on_separable_data(bundle: Bundle, hot: Answers) -> None:

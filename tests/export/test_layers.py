@@ -29,6 +29,7 @@ from yochi_export.layers import (
 )
 from yochi_export.lora import write_lora
 from yochi_export.pack import Parts, write_bundle
+from yochi_export.reference import reference_of
 from yochi_export.storage import Storage, storage_of
 from yochi_export.trained import RunFolder, Trained
 from yochi_runtime.bundle import VISION, Bundle, file_sha256
@@ -85,7 +86,8 @@ def base(tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(whole: Whole, parts: Parts, out: Path) -> Layers:
-    return layer_parity(whole.trained, write_bundle(parts, out), whole.records, whole.photos, threads=1)
+    reference = reference_of(whole.trained, whole.records, whole.photos)
+    return layer_parity(reference, write_bundle(parts, out), threads=1)
 
 
 def differing(found: Layers) -> list[str]:

@@ -1,5 +1,7 @@
 """Signing a bundle: who may read the key, where it may lie, and that the box believes what comes of it."""
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +12,7 @@ from yochi_export import stages
 from yochi_export.cli import command
 from yochi_export.pack import parts_of, without_proof, write_bundle
 from yochi_runtime.admission import admit
-from yochi_runtime.bundle import Bundle, open_bundle
+from yochi_runtime.bundle import MANIFEST, Bundle, open_bundle
 from yochi_runtime.errors import BundleError
 from yochi_runtime.signature import SIGNATURE
 from yochi_runtime.trust_store import add_key
@@ -99,6 +101,24 @@ def test_a_bundle_that_is_not_proved_is_not_signed(
     assert command(["sign", str(failed.folder), "--key", str(key)]) == 2
     assert "proof passed" in capsys.readouterr().err
     assert open_bundle(failed.folder).manifest.proof.passed is False
+
+
+@pytest.mark.parametrize("said", ['{"passed": false}', "{}", "[]", '{"passed": "true"}'])
+def test_a_report_that_does_not_say_what_the_manifest_says_is_not_signed(
+    bundle: Path, key: Path, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    """The manifest fits the file, and still lies about it."""
+    text = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    name = text["proof"]["report"]
+    (bundle / name).write_text(said, encoding="utf-8")
+    text["files"][name] = {"bytes": len(said), "sha256": hashlib.sha256(said.encode()).hexdigest()}
+    (bundle / MANIFEST).write_text(json.dumps(text), encoding="utf-8")
+    assert open_bundle(bundle).manifest.proof.passed
+    assert command(["sign", str(bundle), "--key", str(key)]) == 2
+    error = capsys.readouterr().err
+    assert f"expected {name} to say that the proof passed" in error
+    assert len(error.splitlines()) == 1
+    assert not (bundle / SIGNATURE).exists()
 
 
 def test_all_signs_at_its_end_and_looks_at_the_key_before_its_beginning(

@@ -57,21 +57,28 @@ def draft(pack: Pack) -> Calibration:
 
 def calibrate(trained: Trained, records: Sequence[Record], answers: Answers) -> Calibrated:
     """Fit on `records` (validation split) and the answers that `trained` gave to them."""
-    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
-    fits, shared = _fits(slots, judged_slots(trained), answers.margins(), _truth(records, slots))
-    entries = {slot.id: _entry(fit) for slot, fit in zip(slots, fits, strict=True)}
-    fitted = Calibration(slots=entries, verdict=_verdict(records, answers))
+    fitted, shared = fit_probabilities(trained, records, answers)
     data = applied(fitted, trained, records, answers)
     chosen = choose(data)
     own = {
-        slot.id: entries[slot.id].model_copy(
+        slot.id: fitted.slots[slot.id].model_copy(
             update={"threshold": _neutral_threshold(data.probability[:, i], data.truth[:, i])}
         )
-        for i, slot in enumerate(slots)
-        if fits[i] is not None and not _is_risk(slot)
+        for i, (slot, judged) in enumerate(zip(data.slots, judged_slots(trained), strict=True))
+        if judged and not _is_risk(slot)
     }
-    neutral = fitted.model_copy(update={"slots": entries | own})
+    neutral = fitted.model_copy(update={"slots": fitted.slots | own})
     return Calibrated(with_thresholds(neutral, trained, chosen), chosen, shared)
+
+
+def fit_probabilities(
+    trained: Trained, records: Sequence[Record], answers: Answers
+) -> tuple[Calibration, tuple[str, ...]]:
+    """Temperatures and biases, thresholds still a draft's; and the cues that share a fit."""
+    slots = (*trained.pack.cue_slots, *trained.pack.risk_slots)
+    fits, shared = _fits(slots, judged_slots(trained), answers.margins(), _truth(records, slots))
+    entries = {slot.id: _entry(fit) for slot, fit in zip(slots, fits, strict=True)}
+    return Calibration(slots=entries, verdict=_verdict(records, answers)), shared
 
 
 def with_thresholds(calibration: Calibration, trained: Trained, chosen: Chosen) -> Calibration:
