@@ -18,6 +18,7 @@ from .export_commands import all_command, quantize, sweep
 from .families import Family, Form
 from .options import (
     NOT_PROVED,
+    VERSION,
     BundleFolder,
     Checkpoint,
     Count,
@@ -241,11 +242,20 @@ def pack(
     card: Annotated[Path | None, typer.Option(help="Model card instead of the rendered one.")] = None,
     version: Annotated[str | None, typer.Option(help="Version of the bundle (default: as it is).")] = None,
 ) -> None:
-    """Write a bundle again with another calibration, proof, evaluation, list of languages or card."""
-    from .repack import Changes, repack
+    """Write a bundle again with another calibration, proof, evaluation, list of languages or card; or, out of
+    a folder of `gguf`, for the first time.
+    """
+    from yochi_runtime.bundle import open_bundle
 
+    from .pack import parts_of
+    from .repack import Changes, repack
+    from .stock.bundle import parts_of_stock
+    from .stock.folder import STOCK
+
+    stock = (bundle / STOCK).is_file()
+    parts = parts_of_stock(bundle, VERSION) if stock else parts_of(open_bundle(bundle))
     changes = Changes(calibration, parity_file, evaluation, _list(languages), card, version)
-    typer.echo(_line(repack(bundle, out, changes)))
+    typer.echo(_line(repack(parts, out, changes)))
 
 
 @app.command()

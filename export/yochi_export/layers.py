@@ -12,7 +12,7 @@ so that a fault shows in its own stage and in none after it.
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,7 +205,8 @@ def _read(trained: Trained, box: _Box, cases: Sequence[Case]) -> Stage:
         reader = Reader(box.language, prompt)
         for case in cases:
             note = prompt.note(case.note, case.sign)
-            look, after = reader.look(case.embeds), reader.answer(note, case.sign)
+            look = reader.look(partial(box.language.embeddings, case.embeds))
+            after = reader.answer(note, case.sign)
             with torch.inference_mode():
                 owner = torch.zeros(1, dtype=torch.long)
                 images = torch.from_numpy(case.embeds)[None]

@@ -97,12 +97,12 @@ def test_a_picture_takes_its_places_and_what_is_none_is_refused(sound: Path) -> 
         assert rows.shape == (4, 32)
         assert np.array_equal(rows, engine.see(rgb))
         engine.tokens([1, 2])
-        engine.show(rgb, rows)
+        engine.show(rgb.shape[:2], rows)
         assert engine.position == 6
         with pytest.raises(EngineError, match="expected image embeddings"):
-            engine.show(rgb, rows[1:])
+            engine.show(rgb.shape[:2], rows[1:])
         with pytest.raises(EngineError, match="expected finite numbers"):
-            engine.show(rgb, rows * np.float32("nan"))
+            engine.show(rgb.shape[:2], rows * np.float32("nan"))
         with pytest.raises(EngineError, match="expected a picture"):
             engine.see(rgb[..., 0])
         assert engine.position == 6

@@ -23,12 +23,12 @@ from yochi_runtime.errors import CannotJudge, EngineError, Reason
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.language import Language
-from yochi_runtime.multimodal import Multimodal, Rgb
-from yochi_runtime.prompt import Prompt, build_prompt
+from yochi_runtime.engines import Rgb
+from yochi_runtime.multimodal import Multimodal
+from yochi_runtime.prompt import TASK, Prompt, build_prompt, first_tokens
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text
 from yochi_train.readout import Logits
-from yochi_train.vlm.chat import TASK, first_tokens
 from yochi_train.vlm.family import Inputs
 from yochi_train.vlm.hub import open_vlm
 from yochi_train.vlm.slots import VlmSlots
@@ -221,7 +221,7 @@ def _answers(slots: VlmSlots, engine: Language, case: Case, embeds: Rows) -> tup
     engine.rewind(0)
     engine.tokens(case.ids[:first])
     if isinstance(engine, Multimodal):
-        engine.show(case.rgb, embeds)
+        engine.show(case.rgb.shape[:2], embeds)
     else:
         engine.embeddings(embeds)
     look = case.ids[after:]
