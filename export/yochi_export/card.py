@@ -24,9 +24,9 @@ note. It writes nothing; every answer is read from one pass over the prompt.
 
 Whose weights and training data these are stands in `NOTICE`."""
 _ABOUT_STOCK = """\
-A vision-language model in the form that other programs run, too, which was trained to answer one fixed list of
-questions (slots) about one picture and one inspection note. It writes nothing; every answer is read from one
-pass over the prompt, in the model's own chat template.
+A vision-language model in the form that other programs run, too, which was trained to answer one fixed list
+of questions (slots) about one picture and one inspection note. It writes nothing; every answer is read from
+one pass over the prompt, in the model's own chat template.
 
 - `text.gguf` (sha256 `{sha256}`), `mmproj.gguf`: its language half and its eyes, by upstream's converter.
 - `layout.json`, `tokenizer.json`: the template's words as ids, how pictures are made ready, and the

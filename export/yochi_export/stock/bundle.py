@@ -4,7 +4,7 @@ from pathlib import Path
 
 from yochi_runtime.bundle import GLOSSARY, LAYOUT, PACK, TOKENIZER
 from yochi_runtime.errors import UsageError
-from yochi_runtime.taxonomy import parse_pack, pack_text
+from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_train.calibrate import draft
 from yochi_train.positives import POSITIVES, read_positives
 
@@ -13,7 +13,7 @@ from .folder import open_stock
 
 
 def parts_of_stock(folder: Path, version: str) -> StockParts:
-    """Uncalibrated parts. UsageError for a folder that lacks eyes, slots, or what an older `gguf` left out."""
+    """Uncalibrated. UsageError for a folder that lacks eyes, slots, or what an older `gguf` left out."""
     stock = open_stock(folder)
     if stock.mmproj is None:
         raise UsageError(f"expected a model that llama.cpp sees with, got one without: {stock.blind}")

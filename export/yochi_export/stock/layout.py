@@ -66,8 +66,8 @@ def _check_alike(ours: NDArray[np.uint8], made: Any, pictures: Any) -> None:
     wanted = ((ours / np.float32(255) - mean) / std).transpose(2, 0, 1)
     if theirs.shape != wanted.shape or not np.allclose(theirs, wanted, atol=1e-3):
         raise UsageError(
-            f"expected an image processor that prepares pictures as the box does, got {theirs.shape} of other "
-            "pixels; use the one that the model was released with"
+            "expected an image processor that prepares pictures as the box does, got other pixels "
+            f"{theirs.shape}; use the one that the model was released with"
         )
 
 

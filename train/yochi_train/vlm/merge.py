@@ -9,8 +9,8 @@ from transformers.utils.hub import cached_file
 from yochi_runtime.bundle import PACK
 from yochi_runtime.errors import UsageError
 
-from ..positives import POSITIVES
 from ..model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL
+from ..positives import POSITIVES
 from .hub import open_vlm, pinned
 from .slots import base_of
 
@@ -25,7 +25,7 @@ PROCESSOR_FILES = (
 
 
 def merge(run: Path, name: str, out: Path) -> Path:
-    """A folder of the hub's kind, with pack and counts beside it. UsageError where `name` is another model."""
+    """A folder of the hub's kind, pack and counts beside it. UsageError where `name` is another model."""
     made = run / MODEL
     if not (made / ADAPTER_WEIGHTS).is_file():
         raise UsageError(f"expected a finished run in {run}, found no {made / ADAPTER_WEIGHTS}")
