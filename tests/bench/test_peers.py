@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from yochi_bench.cli import command
 from yochi_bench.peer_answers import answer_schema, likeliest, prompt_ids, verdict_of
-from yochi_bench.peer_process import Writer, serve
+from yochi_bench.peer_process import ASK, Writer, serve
 from yochi_bench.peer_settings import PeerName, PeerSettings
 from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table
 from yochi_bench.report import Number, read_report
@@ -28,8 +28,8 @@ class FakePeer(PeerProcess):
     def __init__(self, name: PeerName, order: list[str]) -> None:
         self.name, self._order = name, order
 
-    def ask(self) -> dict[str, Any]:
-        self._order.append(self.name)
+    def ask(self, what: str = ASK) -> dict[str, Any]:
+        self._order.append(self.name if what == ASK else f"{self.name} {what}")
         return {"ms": 10.0 * len(self._order), "verdict": "stop", "tokens": len(self._order)}
 
 
