@@ -90,7 +90,7 @@ def seeing_note(bundle: Bundle) -> str:
     """What is said beside the tables."""
     return (
         f"server-json is forced to {forced_tokens(bundle)} tokens, as many as {shortest_answer(bundle.pack)} "
-        "has. Of a picture that fits into one tile of Idefics3's and SmolVLM's eyes llama-server makes two (the "
-        "tile, and an overview of the same pixels) and pays for both; Yochi shows the overview alone, as "
-        "transformers does in training."
+        "has. Of a picture that fits into one tile of Idefics3's or SmolVLM's eyes llama-server makes two "
+        "(the tile, and an overview of the same pixels) and pays for both; Yochi shows the overview alone, "
+        "as transformers does in training."
     )
