@@ -107,5 +107,6 @@ class Whole:
 
 def open_engines(bundle: Bundle, prompt: Prompt, threads: int) -> Engines:
     """Those of the bundle's kind."""
-    kind = Whole if bundle.manifest.kind is Kind.STOCK else Pair
-    return kind.open(bundle, prompt, threads)
+    if bundle.manifest.kind is Kind.STOCK:
+        return Whole.open(bundle, prompt, threads)
+    return Pair.open(bundle, prompt, threads)

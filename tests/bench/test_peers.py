@@ -2,6 +2,9 @@
 
 import io
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from yochi_bench.peer_settings import PeerName, PeerSettings
 from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table
 from yochi_bench.report import Number, read_report
 from yochi_runtime.errors import CannotJudge, EngineError
-from yochi_runtime.inspection import Note
+from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
 
@@ -152,6 +155,20 @@ def test_a_process_answers_line_by_line(tiny: TinyBundle, photos: Path) -> None:
     assert [answer["verdict"] for answer in answers] == ["cannot_judge"] * 2  # nobody trusts this bundle
     assert all(answer["ms"] > 0 for answer in answers)
     assert peak["peak"]["value"] > 10_000_000
+
+
+def test_a_new_note_is_asked_on_the_last_frame(tiny: TinyBundle, photos: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    @contextmanager
+    def noting(_: PeerSettings) -> Iterator[Callable[[Inspection], dict[str, Any]]]:
+        yield lambda i: asked.append((i.frame.sha256, i.note.raw)) or {"verdict": None, "tokens": 0}
+
+    words = settings(tiny, photos, notes=("a", "b", "c"))
+    serve(words, io.StringIO("ask\nnote\nnote\nask\nnote\nend\n"), io.StringIO(), noting)
+    frames, notes = zip(*asked, strict=True)
+    assert [frames.index(frame) for frame in frames] == [0, 0, 0, 3, 3]
+    assert all(one != other for one, other in pairwise(notes[:3])) and notes[3] != notes[4]
 
 
 def test_a_process_that_cannot_start_says_why(tiny: TinyBundle, photos: Path) -> None:

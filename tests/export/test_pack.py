@@ -55,6 +55,7 @@ def evaluation_of(parts: Parts, **changes: object) -> dict[str, object]:
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     whole = parts_of(open_bundle(make_bundle(tmp_path / "tiny").folder))
+    assert isinstance(whole, Parts)
     return replace(whole, parity=NOT_COMPARED, languages=())
 
 
