@@ -57,7 +57,7 @@ def test_too_few_for_a_median_are_no_ratio() -> None:
 def test_who_cannot_see_and_one_note_alone_are_refused() -> None:
     two = Asked("two", (noise(),), (Note("a"), Note("b")))
     check_asked(SEEING, two)
-    with pytest.raises(UsageError, match="that can see a stock model's picture .*, got chat"):
+    with pytest.raises(UsageError, match=r"that can see a stock model's picture .*, got chat"):
         check_asked([PeerName.YOCHI, PeerName.CHAT], two)
     with pytest.raises(UsageError, match="two different notes"):
         check_asked(SEEING, Asked("one", (noise(),), (Note("a"),)))
