@@ -162,7 +162,11 @@ def test_a_new_note_is_asked_on_the_last_frame(tiny: TinyBundle, photos: Path) -
 
     @contextmanager
     def noting(_: PeerSettings) -> Iterator[Callable[[Inspection], dict[str, Any]]]:
-        yield lambda i: asked.append((i.frame.sha256, i.note.raw)) or {"verdict": None, "tokens": 0}
+        def answer(inspection: Inspection) -> dict[str, Any]:
+            asked.append((inspection.frame.sha256, inspection.note.raw))
+            return {"verdict": None, "tokens": 0}
+
+        yield answer
 
     words = settings(tiny, photos, notes=("a", "b", "c"))
     serve(words, io.StringIO("ask\nnote\nnote\nask\nnote\nend\n"), io.StringIO(), noting)

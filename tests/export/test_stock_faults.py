@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from yochi_runtime import engine_clients, engine_process, supervision
+from yochi_runtime import engine_process, supervision
 from yochi_runtime.errors import Reason
 from yochi_runtime.judge import Judge
 from yochi_runtime.verdict import Verdict
@@ -75,7 +75,7 @@ def test_a_position_that_no_picture_ends_at_is_refused(
 ) -> None:
     """What the child says of where the picture ends decides where the next words are read."""
     before = judged(judge, 1)
-    ask = engine_clients.Supervised.ask
+    ask = supervision.Supervised.ask
 
     def spoilt(self: object, head: dict[str, object], arrays: object, read: object) -> object:
         if head["do"] != "show":
@@ -83,6 +83,6 @@ def test_a_position_that_no_picture_ends_at_is_refused(
         return ask(self, head, arrays, lambda _: read(Message({"position": after})))  # type: ignore[arg-type, operator]
 
     with monkeypatch.context() as broken:
-        broken.setattr(engine_clients.Supervised, "ask", spoilt)
+        broken.setattr(supervision.Supervised, "ask", spoilt)
         refused(judged(judge, 2), Reason.ENGINE_OUTPUT, "positions of a picture")
     assert numbers(judged(judge, 1)) == numbers(before)
