@@ -6,20 +6,21 @@ Calibration, scores and parity are then arithmetic on files.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from yochi_runtime.base import find_base
-from yochi_runtime.bundle import LORA, VISION
+from yochi_runtime.bundle import LORA, MMPROJ, TEXT, VISION, Kind
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.language import Language
-from yochi_runtime.opening import prompt_of, read_bundle
-from yochi_runtime.prompt import build_prompt
-from yochi_runtime.reader import Reader
+from yochi_runtime.layout import context_for, read_layout
+from yochi_runtime.multimodal import Multimodal
+from yochi_runtime.opening import base_of, prompt_in, prompt_of, read_bundle
+from yochi_runtime.prompt import Prompt
 from yochi_runtime.record import Record
 from yochi_runtime.scene import Scene, Stages
 from yochi_runtime.taxonomy import Pack
@@ -84,7 +85,7 @@ class Vector(Protocol):
 
 
 class Box:
-    """A bundle on the box's own runtime, ONNX Runtime and llama.cpp, asked as often as wanted.
+    """A bundle on the box's own engines, in this process, asked as often as wanted.
 
     The engines start with the first question. `photos` is the folder that records' pictures are relative to.
     """
@@ -93,7 +94,7 @@ class Box:
         self.bundle, self._photos, self._threads = read_bundle(bundle), photos, threads
         self._prompt = prompt_of(self.bundle)
         self._open = ExitStack()
-        self._engines: tuple[Vision, Language] | None = None
+        self._scene: Callable[[Prompt], Scene] | None = None
 
     def __enter__(self) -> "Box":
         return self
@@ -114,28 +115,38 @@ class Box:
         """Segment by segment.
 
         `shown` is what becomes of each record's picture before it is judged. `pack` asks its slots, in its
-        order, instead of the bundle's own. `cells` keeps the scores of the picture's cells.
+        order, instead of the bundle's own. `cells` keeps the scores of the picture's cells, of a bundle that
+        has them.
         """
-        vision, language = self._engines or self._start()
-        prompt = self._prompt if pack is None else build_prompt(pack, self._prompt.tokenizer)
-        scene = Scene(vision, Reader(language, prompt))
+        self._scene = self._scene or self._start()
+        kind = self.bundle.manifest.kind
+        prompt = self._prompt if pack is None else prompt_in(self.bundle.path, kind, pack)
+        scene = self._scene(prompt)
 
         def answer(record: Record) -> tuple[NDArray[np.float32], ...]:
             frame = read_frame(self._photos / record.image)
             seen = scene.look(frame if shown is None else shown(frame), Stages())
             note = prompt.note(Note(record.note).text, record.sign)
             after = scene.read(note, Stages(), record.sign)
-            return seen.look, after.risks, after.verdict, *([seen.cells] if cells else [])
+            places = [seen.cells] if cells and seen.cells is not None else []
+            return seen.look, after.risks, after.verdict, *places
 
         return collect("answers on the box", records, answer)
 
-    def _start(self) -> tuple[Vision, Language]:
-        base, path = find_base(self.bundle.manifest.base), self.bundle.path
-        language = self._open.enter_context(Language(base, path / LORA, threads=self._threads))
+    def _start(self) -> Callable[[Prompt], Scene]:
+        path, threads = self.bundle.path, self._threads
+        if self.bundle.manifest.kind is Kind.STOCK:
+            layout, context = read_layout(path), context_for(self._prompt)
+            engine = self._open.enter_context(
+                Multimodal(
+                    path / TEXT, path / MMPROJ, threads=threads, context=context, tokens=layout.free_tokens
+                )
+            )
+            return partial(Scene.together, engine, layout)
+        language = self._open.enter_context(Language(base_of(self.bundle), path / LORA, threads=threads))
         cues = len(self.bundle.pack.cue)
-        vision = self._open.enter_context(Vision(path / VISION, language.width, cues, threads=self._threads))
-        self._engines = vision, language
-        return self._engines
+        vision = self._open.enter_context(Vision(path / VISION, language.width, cues, threads=threads))
+        return partial(Scene.apart, vision, language)
 
 
 def collect(what: str, records: Sequence[Record], answer: Vector) -> Answers:

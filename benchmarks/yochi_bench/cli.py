@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from yochi_runtime.bundle import Bundle
+from yochi_runtime.bundle import Bundle, Kind
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
@@ -182,17 +182,24 @@ def peers(
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
-    """The same weights asked in several ways, in turn: slots read, JSON written, one token written."""
+    """The same weights asked in several ways, in turn: slots read, JSON written, one token written. A stock
+    bundle: beside llama-server that sees, with new frames and then with new notes on the last one.
+    """
     if debug:
         show_details()
     words, opened, workers = given(image, note, bundle), read_bundle(bundle), engine_threads(threads)
     asked = words.read()
-    make_folder(out)
     # Loads both engines' libraries: not for --help.
     from .peers import FEWER, interleaved, missing, peers_table, started
+    from .seeing_peers import SEEING, ask_seeing, check_asked, seeing_note, seeing_tables
 
-    absent = missing(peer or list(PeerName))
-    names = [name for name in dict.fromkeys(peer or PeerName) if name not in absent]
+    seeing = opened.manifest.kind is Kind.STOCK
+    wanted = list(dict.fromkeys(peer or (SEEING if seeing else PeerName)))
+    if seeing:
+        check_asked(wanted, asked)
+    make_folder(out)
+    absent = missing(wanted)
+    names = [name for name in wanted if name not in absent]
     common: dict[str, Any] = {
         "images": tuple(map(str, words.images)),
         "notes": words.notes,
@@ -200,13 +207,15 @@ def peers(
         "threads": workers,
     }
     with started([PeerSettings(peer=name, **common) for name in names]) as running:
-        answers = interleaved(running, warmup, count)
+        by_state = ask_seeing(running, warmup, count) if seeing else {}
+        answers = {} if seeing else interleaved(running, warmup, count)
         peaks = {str(process.name): process.peak() for process in running}
+    tables = seeing_tables(by_state, peaks, absent) if seeing else [peers_table(answers, peaks, absent)]
+    told = seeing_note(opened) if seeing else FEWER
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
-    line, tables = command_words(ctx), [peers_table(answers, peaks, absent)]
+    line = command_words(ctx)
     write_report(
-        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(FEWER,)),
-        out,
+        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(told,)), out
     )
 
 

@@ -7,9 +7,11 @@ All peers have the same language model, LoRA, number of threads, pictures, notes
 - `token`: llama-cpp-python writes one token, the verdict, with its log-probabilities
 - `chat`: llama-cpp-python's chat handler (its ChatML) writes the JSON. It clears the cache on every call
 - `server-json`, `server-token`: the same two through llama-server with its caches (`peer_server`)
+- `server-json`, `server-token` of a stock bundle: llama-server sees the picture, too (`peer_seeing`)
 - `torch`: the same slots read by transformers in PyTorch, picture included (`yochi_export.peer_torch`)
 
-Those that write see no picture and know no slots, so what they cost is less than a peer that sees would.
+Of yochi-nano those that write see no picture, so what they cost is less than a peer that sees would. None
+knows slots.
 Their prompt begins with what does not change, which a cache keeps.
 """
 
@@ -19,11 +21,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any, TextIO
 
 from yochi_runtime.base import find_base
-from yochi_runtime.bundle import LORA
+from yochi_runtime.bundle import LORA, Kind
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.opening import read_bundle
@@ -43,12 +46,14 @@ from .peer_answers import (
     prompt_ids,
     verdict_of,
 )
+from .peer_seeing import SeeingServer
 from .peer_server import ServerWriter
 from .peer_settings import PeerName, PeerSettings
 from .timed import check_judged
 from .workload import Given
 
-ASK, END = "ask", "end"
+# A new frame, or the last one with another note; and the end.
+ASK, NOTE, END = "ask", "note", "end"
 
 
 class Writer:
@@ -116,6 +121,10 @@ def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
             yield lambda inspection: _judged(judge, inspection)
         return
     bundle = read_bundle(_path(settings.bundle))
+    if bundle.manifest.kind is Kind.STOCK:
+        server = SeeingServer(bundle, settings.threads)
+        yield server.write_json if settings.peer is PeerName.SERVER_JSON else server.write_token
+        return
     tokenizer = TextTokenizer.load(bundle.path)
     base = find_base(bundle.manifest.base)
     kind = ServerWriter if settings.peer in (PeerName.SERVER_JSON, PeerName.SERVER_TOKEN) else Writer
@@ -131,7 +140,9 @@ def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
 def _judged(judge: Judge, inspection: Inspection) -> Answer:
     judgement = judge.judge(inspection)
     check_judged(judgement)
-    return {"verdict": judgement.verdict.value, "tokens": judgement.decoded_tokens}
+    stages = judgement.timings_ms
+    found = {"verdict": judgement.verdict.value, "tokens": judgement.decoded_tokens}
+    return {**found, "to_verdict_ms": stages["judge"]}
 
 
 Opened = Callable[[PeerSettings], AbstractContextManager[Callable[[Inspection], Answer]]]
@@ -142,16 +153,20 @@ def _path(bundle: str | None) -> Path | None:
 
 
 def serve(settings: PeerSettings, lines: TextIO, out: TextIO, opened: Opened = opened) -> None:
-    """READY, then a line for every ASK, and the memory at END."""
+    """READY, then a line for every ASK and NOTE, and the memory at END."""
     asked = Given("", tuple(map(Path, settings.images)), settings.notes).read()
-    new = asked.new_frames()
+    new, notes, inspection = asked.new_frames(), cycle(asked.notes), asked.inspections[0]
     with opened(settings) as answer:
         _say(out, {"ready": True})
         for line in lines:
             if line.strip() == END:
                 _say(out, {"peak": memory_table().rows[-1].cells["peak"].model_dump()})
                 return
-            inspection = next(new)
+            if line.strip() == ASK:
+                inspection = next(new)
+            else:
+                other = (note for note in notes if note != inspection.note)
+                inspection = Inspection(inspection.frame, next(other))
             start = time.perf_counter()
             found = answer(inspection)
             _say(out, {"ms": (time.perf_counter() - start) * 1e3, **found})

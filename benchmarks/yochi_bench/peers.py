@@ -53,9 +53,9 @@ class PeerProcess:
     def wait_until_ready(self) -> None:
         self._hear()
 
-    def ask(self) -> dict[str, Any]:
+    def ask(self, what: str = ASK) -> dict[str, Any]:
         """`ms`, `verdict` and `tokens` of the next question."""
-        self._tell(ASK)
+        self._tell(what)
         return self._hear()
 
     def peak(self) -> Number:
@@ -111,18 +111,21 @@ class Answers:
     ms: list[float] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     verdicts: list[str | None] = field(default_factory=list)
+    to_verdict: list[float] = field(default_factory=list)  # ms, where an answer says it beside the whole
 
 
-def interleaved(peers: Sequence[PeerProcess], warmup: int, count: int) -> dict[str, Answers]:
+def interleaved(peers: Sequence[PeerProcess], warmup: int, count: int, what: str = ASK) -> dict[str, Answers]:
     """Every peer answers a question before any gets the next; the first `warmup` are not counted."""
     found = {peer.name: Answers() for peer in peers}
     for number in range(warmup + count):
         for peer in peers:
-            answer = peer.ask()
+            answer = peer.ask(what)
             if number >= warmup:
                 found[peer.name].ms.append(answer["ms"])
                 found[peer.name].tokens.append(answer["tokens"])
                 found[peer.name].verdicts.append(answer["verdict"])
+                if "to_verdict_ms" in answer:
+                    found[peer.name].to_verdict.append(answer["to_verdict_ms"])
     return {str(name): answers for name, answers in found.items()}
 
 

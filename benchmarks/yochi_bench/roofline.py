@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from yochi_runtime.base import find_base
-from yochi_runtime.bundle import LORA, VISION, Bundle
+from yochi_runtime.bundle import LORA, VISION, Bundle, Kind
+from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import prompt_of
 
 from .ceiling import Ceiling
@@ -44,6 +45,8 @@ class Found:
 
 def work_of(bundle: Bundle, asked: Asked) -> dict[str, Work]:
     """Of a new frame, by stage; over the mean of the notes."""
+    if bundle.manifest.kind is not Kind.NANO:
+        raise UsageError("expected a bundle of yochi-nano, whose graphs are counted, got a stock model")
     prompt = prompt_of(bundle)
     model = LanguageModel.of(find_base(bundle.manifest.base), bundle.path / LORA)
     each = [stage_work(model, prompt, prompt.note(note.text)) for note in asked.notes]

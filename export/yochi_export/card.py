@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from yochi_runtime.bundle import MIN_POSITIVES, Manifest, MissTest
+from yochi_runtime.bundle import MIN_POSITIVES, Kind, Manifest, MissTest
 from yochi_runtime.prompt import MAX_SIGN_TOKENS
 from yochi_runtime.taxonomy import Source
 
@@ -23,16 +23,30 @@ note. It writes nothing; every answer is read from one pass over the prompt.
   Japanese note is read word for word in English; what the glossary lacks is read byte by byte.
 
 Whose weights and training data these are stands in `NOTICE`."""
+_ABOUT_STOCK = """\
+A vision-language model in the form that other programs run, too, which was trained to answer one fixed list
+of questions (slots) about one picture and one inspection note. It writes nothing; every answer is read from
+one pass over the prompt, in the model's own chat template.
+
+- `text.gguf` (sha256 `{sha256}`), `mmproj.gguf`: its language half and its eyes, by upstream's converter.
+- `layout.json`, `tokenizer.json`: the template's words as ids, how pictures are made ready, and the
+  vocabulary without control tokens.
+
+Whose weights these are is said by the checkpoint that they were made of; `NOTICE` is this project's."""
 _USE = """\
 A second pair of eyes before work: it shows a worker which risks a frame and a note point to, with a
 probability for each. Anything it does not say is not thereby safe. **It advises. It is not a safety
 function**, claims no SIL or PL, and replaces no guard, interlock, inspection or person. Not for judging
 people, and not for use without a person who decides."""
-_LIMITS = """\
+_TRAINED = """\
 - Trained on a few thousand public photographs (construction sites, hard hats, industrial objects, fires), on
   rendered scenes, and on notes made from a phrase grammar and public accident narratives. Your plant looks
   and writes otherwise: try it there first.
-- It sees 448 x 448 pixels: small or distant things are missed. {signs}
+- It sees 448 x 448 pixels: small or distant things are missed. {signs}"""
+_TRAINED_STOCK = """\
+- Your plant looks and writes otherwise than the records that it was trained on: try it there first.
+- It has no scores of places: no box shows where in the picture a risk is. {signs}"""
+_LIMITS = """\
 - Slots listed as not trained have no probability and are never read as safe.
 - Notes in a language that is not listed as proved are not judged.
 - Probabilities are calibrated on validation records of the same kind as the training records."""
@@ -45,17 +59,18 @@ def render(
     test: MissTest | None = None,
 ) -> str:
     """MODEL_CARD.md as text."""
-    base = manifest.base
+    base, stock = manifest.base, manifest.kind is Kind.STOCK
+    about, trained = (_ABOUT_STOCK, _TRAINED_STOCK) if stock else (_ABOUT, _TRAINED)
     sections = [
         f"# {manifest.name} {manifest.version}",
-        _ABOUT.format(file=base.file, package=base.package, sha256=base.sha256),
+        about.format(file=base.file, package=base.package, sha256=base.sha256),
         "## Intended use\n\n" + _USE,
         "## Languages of notes\n\n" + _languages(manifest),
         "## Slots\n\n" + "\n".join(_slots(manifest)),
         "## Quality\n\n" + "\n\n".join(_quality(evaluation)),
         "## The shipped engines against torch\n\n" + "\n".join(_parity(parity)),
         *(["## Thresholds\n\n" + _thresholds(test)] if test else []),
-        "## Limits\n\n" + _LIMITS.format(signs=_signs(manifest)),
+        "## Limits\n\n" + trained.format(signs=_signs(manifest)) + "\n" + _LIMITS,
     ]
     return "\n\n".join(sections) + "\n"
 

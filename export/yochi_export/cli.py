@@ -6,9 +6,11 @@ stderr. 3: the bundle, the base model or an engine fails. 1: a fault. 130: inter
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from yochi_runtime.command_line import run_app, show_details
@@ -18,6 +20,7 @@ from .export_commands import all_command, quantize, sweep
 from .families import Family, Form
 from .options import (
     NOT_PROVED,
+    VERSION,
     BundleFolder,
     Checkpoint,
     Count,
@@ -32,6 +35,12 @@ from .options import (
 from .options import list_of as _list
 from .options import shown_line as _line
 from .options import write_numbers as _print
+
+if TYPE_CHECKING:
+    from yochi_runtime.bundle import Bundle
+    from yochi_runtime.record import Record
+
+    from .parity import Parity
 
 # torch, transformers and the engines take a while to load: imported where they are used.
 
@@ -157,33 +166,43 @@ def parity(
     """Compare a bundle with torch: stage by stage, then record by record. Exit 4 unless it passes.
 
     Where a stage differs (prompt ids, pixels, vision embeddings, cue scores, slot logits) it says which, and
-    no records are judged. A folder of `gguf` is compared with its checkpoint as RUN, stage by stage alone.
+    no records are judged. A folder of `gguf`, or its bundle, is compared with its checkpoint as RUN; the
+    folder stage by stage alone.
     """
-    from yochi_runtime.bundle import open_bundle
+    from yochi_runtime.bundle import Kind, open_bundle
 
     from .answering import compare_bundle, compare_layers, validation_records
     from .parity import layers_alone, to_compare, unlike
     from .stock.folder import STOCK
-    from .stock.parity import compare_stock, open_slots
+    from .stock.parity import Exported, compare_stock, open_slots
+    from .stock.proof import compare_stock_bundle
     from .trained import RunFolder
 
     known = validation_records(records)
     asked = [known[i] for i in to_compare(known, count)]
     if (bundle / STOCK).is_file():
-        stages = compare_stock(open_slots(run, bundle), bundle, asked, photos, threads)
+        slots = open_slots(run, bundle)
+        stages = compare_stock(slots, Exported.of_folder(bundle, slots.pack), asked, photos, threads)
         _print(layers_alone(stages), out / "parity.json")
         if not stages.passed:
             typer.echo(f"yochi-export: the GGUF differs from torch at: {stages.address}", err=True)
             raise typer.Exit(NOT_PROVED)
         return
-    opened, trained = open_bundle(bundle), RunFolder(run)
-    layers = compare_layers(trained, opened, asked, photos, threads)
+    opened = open_bundle(bundle)
+    judgements: Callable[[Bundle, Sequence[Record], Path, Path, int], Parity]
+    if opened.manifest.kind is Kind.STOCK:
+        slots = open_slots(run, bundle)
+        layers = compare_stock(slots, Exported.of_bundle(opened), asked, photos, threads)
+        judgements = partial(compare_stock_bundle, slots)
+    else:
+        trained = RunFolder(run)
+        layers = compare_layers(trained, opened, asked, photos, threads)
+        judgements = partial(compare_bundle, trained)
     if not layers.passed:
         _print(unlike(layers), out / "parity.json")
         typer.echo(f"yochi-export: the bundle differs from torch at: {layers.address}", err=True)
         raise typer.Exit(NOT_PROVED)
-    compared = compare_bundle(trained, opened, asked, photos, out, threads)
-    found = replace(compared, layers=layers)
+    found = replace(judgements(opened, asked, photos, out, threads), layers=layers)
     _print(found.as_json(), out / "parity.json")
     if not found.passed:
         raise typer.Exit(NOT_PROVED)
@@ -241,11 +260,20 @@ def pack(
     card: Annotated[Path | None, typer.Option(help="Model card instead of the rendered one.")] = None,
     version: Annotated[str | None, typer.Option(help="Version of the bundle (default: as it is).")] = None,
 ) -> None:
-    """Write a bundle again with another calibration, proof, evaluation, list of languages or card."""
-    from .repack import Changes, repack
+    """Write a bundle again with another calibration, proof, evaluation, list of languages or card; or, out of
+    a folder of `gguf`, for the first time.
+    """
+    from yochi_runtime.bundle import open_bundle
 
+    from .pack import parts_of
+    from .repack import Changes, repack
+    from .stock.bundle import parts_of_stock
+    from .stock.folder import STOCK
+
+    stock = (bundle / STOCK).is_file()
+    parts = parts_of_stock(bundle, VERSION) if stock else parts_of(open_bundle(bundle))
     changes = Changes(calibration, parity_file, evaluation, _list(languages), card, version)
-    typer.echo(_line(repack(bundle, out, changes)))
+    typer.echo(_line(repack(parts, out, changes)))
 
 
 @app.command()

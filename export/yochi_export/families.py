@@ -37,7 +37,7 @@ _DEEPSTACK = "DeepStack: a picture enters several decoder layers, Transformers.j
 _THREE = Cell("vision_encoder, embed_tokens, decoder_model_merged: for Transformers.js", "yochi-export onnx")
 
 _GGUF = "yochi-export gguf"
-_STOCK = Cell("text and mmproj: for llama-server, LM Studio, Ollama", _GGUF)
+_STOCK = Cell("text and mmproj: for llama-server, LM Studio, Ollama; `pack` makes a bundle of it", _GGUF)
 
 TABLE: dict[Family, dict[Form, Cell]] = {
     Family.NANO: {

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from yochi_runtime.engines import GRID, IMAGE_TOKENS, Logits, Pixels, Sight
 from yochi_runtime.image import Frame
 from yochi_runtime.prompt import Prompt
-from yochi_runtime.reader import Reader
 from yochi_runtime.scene import Scene, Stages
 from yochi_train.nano import YochiNanoProcessor
 
@@ -65,7 +64,7 @@ class _Listener:
 def feed(prompt: Prompt, frame: Frame, note: str, sign: str | None, width: int, cues: int) -> Fed:
     """What the runtime feeds for `frame`, `note` and `sign` with the bundle's `prompt`."""
     fed = Fed()
-    scene = Scene(_Seer(fed, width, cues), Reader(_Listener(fed), prompt))
+    scene = Scene.apart(_Seer(fed, width, cues), _Listener(fed), prompt)
     scene.look(frame, Stages())
     scene.read(prompt.note(note, sign), Stages(), sign)
     return fed

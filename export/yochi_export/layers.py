@@ -12,7 +12,7 @@ so that a fault shows in its own stage and in none after it.
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -169,7 +169,8 @@ def _read(prompt: Prompt, box: _Box, cases: Sequence[Case]) -> Stage:
         reader = Reader(box.language, prompt)
         for case in cases:
             note = prompt.note(case.note, case.sign)
-            look, after = reader.look(case.embeds), reader.answer(note, case.sign)
+            look = reader.look(partial(box.language.embeddings, case.embeds))
+            after = reader.answer(note, case.sign)
             pairs = zip(case.logits, (look, after.risks, after.verdict), strict=True)
             found.append(float(np.concatenate([np.atleast_1d(divergence(*pair)) for pair in pairs]).mean()))
     except CannotJudge as e:

@@ -19,27 +19,33 @@ from yochi_runtime.bundle import (
     CALIBRATION,
     FORMAT,
     GLOSSARY,
+    LAYOUT,
     LORA,
     MANIFEST,
+    MMPROJ,
     PACK,
+    TEXT,
     TOKENIZER,
     VISION,
     BaseModelEntry,
     Bundle,
     Calibration,
     FileEntry,
+    Kind,
     Manifest,
     PromptEntry,
     Proof,
     file_sha256,
     open_bundle,
+    own_base,
 )
 from yochi_runtime.errors import UsageError
 from yochi_runtime.image import PREPARATION
-from yochi_runtime.prompt import PROMPT_VERSION, build_prompt
+from yochi_runtime.layout import STOCK_PREPARATION
+from yochi_runtime.opening import prompt_in
+from yochi_runtime.prompt import PROMPT_VERSION
 from yochi_runtime.signature import SIGNATURE
 from yochi_runtime.taxonomy import pack_text, parse_pack
-from yochi_runtime.tokens import TextTokenizer
 
 from .card import render
 
@@ -50,16 +56,13 @@ NOT_COMPARED: dict[str, Any] = {"passed": False, "status": "undecided", "records
 _PIN = re.compile(r'^SHIPPED_MANIFEST_SHA256 = "[0-9a-f]*"$', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a bundle is made of. `card` replaces the rendered model card."""
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What a bundle of any kind is made of. `card` replaces the rendered model card."""
 
-    vision: Path
-    lora: Path
     tokenizer: Path
     glossary: Path
     pack: Path
-    base: BaseModelEntry
     positives: Mapping[str, int]
     calibration: Calibration
     version: str
@@ -68,14 +71,53 @@ class Parts:
     evaluation: Mapping[str, Any] | None = None
     card: str | None = None
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Copied as they are, by their names in the bundle."""
+        return {TOKENIZER: self.tokenizer, GLOSSARY: self.glossary}
 
-def write_bundle(parts: Parts, out: Path) -> Bundle:
+
+@dataclass(frozen=True, kw_only=True)
+class Parts(Common):
+    """Of yochi-nano."""
+
+    vision: Path
+    lora: Path
+    base: BaseModelEntry
+
+    @property
+    def files(self) -> dict[str, Path]:
+        return {VISION: self.vision, LORA: self.lora, **super().files}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockParts(Common):
+    """Of a stock GGUF and its mmproj, which `name` says the model and the precision of."""
+
+    name: str
+    text: Path
+    mmproj: Path
+    layout: Path
+
+    @property
+    def files(self) -> dict[str, Path]:
+        return {TEXT: self.text, MMPROJ: self.mmproj, LAYOUT: self.layout, **super().files}
+
+    @property
+    def base(self) -> BaseModelEntry:
+        """The bundle's own text half."""
+        return own_base({TEXT: _entry(self.text)})
+
+
+AnyParts = Parts | StockParts
+
+
+def write_bundle(parts: AnyParts, out: Path) -> Bundle:
     """Write `parts` as a bundle folder and open it again. UsageError for a language that is not proved."""
     _check_languages(parts)
     out.mkdir(parents=True, exist_ok=True)
     (out / SIGNATURE).unlink(missing_ok=True)  # of what stood here before
-    copied = ((parts.vision, VISION), (parts.lora, LORA), (parts.tokenizer, TOKENIZER))
-    for source, name in (*copied, (parts.glossary, GLOSSARY)):
+    for name, source in parts.files.items():
         _copy(source, out / name)
     _text(out / PACK, pack_text(parts.pack))
     _text(out / CALIBRATION, parts.calibration.text())
@@ -86,36 +128,38 @@ def write_bundle(parts: Parts, out: Path) -> Bundle:
     unsigned = _manifest(parts, out)
     card = parts.card or render(unsigned, parts.evaluation, parts.parity, parts.calibration.test)
     _text(out / CARD, card)
-    names = [VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION, PARITY, NOTICE, CARD]
+    names = [*parts.files, PACK, CALIBRATION, PARITY, NOTICE, CARD]
     names += [EVALUATION] if parts.evaluation is not None else []
-    files = {
-        name: FileEntry(bytes=(out / name).stat().st_size, sha256=file_sha256(out / name))
-        for name in sorted(names)
-    }
-    _json(out / MANIFEST, unsigned.model_copy(update={"files": files}).model_dump(mode="json"))
+    files = {name: _entry(out / name) for name in sorted(names)}
+    _text(out / MANIFEST, unsigned.model_copy(update={"files": files}).text())
     return open_bundle(out)
 
 
-def parts_of(bundle: Bundle) -> Parts:
+def _entry(path: Path) -> FileEntry:
+    return FileEntry(bytes=path.stat().st_size, sha256=file_sha256(path))
+
+
+def parts_of(bundle: Bundle) -> AnyParts:
     """An existing bundle's parts, to be written again with something replaced."""
     folder, manifest = bundle.path, bundle.manifest
     evaluation = folder / EVALUATION
-    return Parts(
-        vision=folder / VISION,
-        lora=folder / LORA,
-        tokenizer=folder / TOKENIZER,
-        glossary=folder / GLOSSARY,
-        pack=folder / PACK,
-        base=manifest.base,
-        positives=manifest.positives,
-        calibration=bundle.calibration,
-        version=manifest.version,
-        languages=manifest.languages,
-        parity=json.loads((folder / manifest.proof.report).read_text(encoding="utf-8")),
-        evaluation=json.loads(evaluation.read_text(encoding="utf-8"))
+    common: dict[str, Any] = {
+        "tokenizer": folder / TOKENIZER,
+        "glossary": folder / GLOSSARY,
+        "pack": folder / PACK,
+        "positives": manifest.positives,
+        "calibration": bundle.calibration,
+        "version": manifest.version,
+        "languages": manifest.languages,
+        "parity": json.loads((folder / manifest.proof.report).read_text(encoding="utf-8")),
+        "evaluation": json.loads(evaluation.read_text(encoding="utf-8"))
         if EVALUATION in manifest.files
         else None,
-    )
+    }
+    if manifest.kind is Kind.STOCK:
+        text, mmproj, layout = (folder / name for name in (TEXT, MMPROJ, LAYOUT))
+        return StockParts(name=manifest.name, text=text, mmproj=mmproj, layout=layout, **common)
+    return Parts(vision=folder / VISION, lora=folder / LORA, base=manifest.base, **common)
 
 
 def proved_languages(evaluation: Mapping[str, Any] | None, asked: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -133,6 +177,8 @@ def ship(bundle: Bundle, package: Path | None = None) -> Path:
     UsageError for one that is not proved, which would judge nothing, or is too large for a repository.
     """
     check_proved(bundle, "shipped")
+    if bundle.manifest.kind is not Kind.NANO:
+        raise UsageError("expected a bundle of yochi-nano, got a stock model; give it by --bundle")
     _check_weights(bundle)
     package = package or Path(yochi_runtime.__file__).parent
     trust = package / "trust.py"
@@ -187,19 +233,21 @@ def notice() -> str:
     return text
 
 
-def _manifest(parts: Parts, out: Path) -> Manifest:
+def _manifest(parts: AnyParts, out: Path) -> Manifest:
     """Everything but the files."""
     pack = parse_pack(pack_text(parts.pack))
     slots = tuple(slot.id for slot in pack.slots)
-    prompt = build_prompt(pack, TextTokenizer.load(out))
+    kind = Kind.STOCK if isinstance(parts, StockParts) else Kind.NANO
+    prompt = prompt_in(out, kind, pack)
     return Manifest(
-        format=FORMAT,
-        name=NAME,
+        format=FORMAT if kind is Kind.STOCK else 1,
+        kind=kind,
+        name=parts.name if isinstance(parts, StockParts) else NAME,
         version=parts.version,
         files={},
         base=parts.base,
         prompt=PromptEntry(version=PROMPT_VERSION, sha256=prompt.sha256),
-        preparation=PREPARATION,
+        preparation=STOCK_PREPARATION if kind is Kind.STOCK else PREPARATION,
         pack_id=pack.id,
         slots=slots,
         positives={slot: count for slot, count in sorted(parts.positives.items()) if slot in slots},
@@ -208,7 +256,7 @@ def _manifest(parts: Parts, out: Path) -> Manifest:
     )
 
 
-def _check_languages(parts: Parts) -> None:
+def _check_languages(parts: AnyParts) -> None:
     """A language needs a whole evaluation of these very files that says it passed."""
     evaluation = parts.evaluation or {}
     if evaluation and evaluation.get("evaluated") != judging_hashes(parts):
@@ -223,16 +271,15 @@ def _check_languages(parts: Parts) -> None:
         )
 
 
-def judging_hashes(parts: Parts) -> dict[str, str]:
+def judging_hashes(parts: AnyParts) -> dict[str, str]:
     """As `yochi_train.evaluate.judging_hashes`, before the bundle is written."""
-    files = {VISION: parts.vision, LORA: parts.lora, PACK: parts.pack}
-    files |= {TOKENIZER: parts.tokenizer, GLOSSARY: parts.glossary}
+    files = {**parts.files, PACK: parts.pack}
     calibration = hashlib.sha256(parts.calibration.text().encode()).hexdigest()
     hashes = {name: file_sha256(path) for name, path in files.items()}
     return {**hashes, CALIBRATION: calibration, "base": parts.base.sha256}
 
 
-def without_proof(parts: Parts) -> Parts:
+def without_proof(parts: AnyParts) -> AnyParts:
     """The same parts before anything was compared."""
     return replace(parts, parity=dict(NOT_COMPARED), languages=(), evaluation=None, card=None)
 

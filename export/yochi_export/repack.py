@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from yochi_runtime.bundle import Bundle, Calibration, open_bundle
+from yochi_runtime.bundle import Bundle, Calibration
 from yochi_runtime.errors import UsageError
 
-from .pack import Parts, parts_of, proved_languages, without_proof, write_bundle
+from .pack import AnyParts, proved_languages, without_proof, write_bundle
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,8 @@ class Changes:
     version: str | None = None
 
 
-def repack(bundle: Path, out: Path, changes: Changes) -> Bundle:
-    """Write `bundle` with `changes` to `out`; its engines stay as they are, byte by byte."""
-    parts = parts_of(open_bundle(bundle))
+def repack(parts: AnyParts, out: Path, changes: Changes) -> Bundle:
+    """Write `parts` with `changes` to `out`; the engines stay as they are, byte by byte."""
     if changes.calibration is not None:
         # Thresholds decide which verdicts flip, so what was compared before says nothing any more.
         parts = without_proof(replace(parts, calibration=_calibration(changes.calibration)))
@@ -40,7 +39,7 @@ def repack(bundle: Path, out: Path, changes: Changes) -> Bundle:
     return write_bundle(_worded(parts, changes), out)
 
 
-def _worded(parts: Parts, changes: Changes) -> Parts:
+def _worded(parts: AnyParts, changes: Changes) -> AnyParts:
     card = _text(changes.card) if changes.card is not None else None
     return replace(parts, card=card, version=changes.version or parts.version)
 

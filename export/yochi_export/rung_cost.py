@@ -22,7 +22,6 @@ from yochi_runtime.image import read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.language import Language
 from yochi_runtime.opening import prompt_of, read_bundle
-from yochi_runtime.reader import Reader
 from yochi_runtime.record import Record
 from yochi_runtime.scene import Scene, Stages
 from yochi_runtime.taxonomy import Frozen
@@ -72,7 +71,7 @@ def _measured(bundle: Path, photos: Path, threads: int, records: Sequence[Record
         Language(find_base(opened.manifest.base), bundle / LORA, threads=threads) as language,
         Vision(bundle / VISION, language.width, cues, threads) as vision,
     ):
-        scene = Scene(vision, Reader(language, prompt))
+        scene = Scene.apart(vision, language, prompt)
         for record in records:
             frame, note = read_frame(photos / record.image), prompt.note(Note(record.note).text)
             start = time.perf_counter()

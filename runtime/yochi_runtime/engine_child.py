@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .engines import CELLS, EMBEDS
 from .errors import CannotJudge, Reason, one_line
 from .wire import Message, Wire
@@ -23,7 +25,7 @@ from .wire import Message, Wire
 BEAT = "beat"
 PULSE = 0.5  # seconds from beat to beat; a request is rarely that long
 PIXELS, ROWS, LOGITS = "pixels", "rows", "logits"  # names of arrays, beside Sight's own
-TEXT = "text"
+TEXT, POSITION = "text", "position"
 
 Answer = Callable[[Message], Message]
 
@@ -108,6 +110,28 @@ def open_language(settings: Any) -> tuple[dict[str, Any], Answer]:
     return {"version": f"llama-cpp-python {language.VERSION}", "width": engine.width}, answer
 
 
+def open_multimodal(settings: Any) -> tuple[dict[str, Any], Answer]:
+    """What `engine_clients.MultimodalClient` talks to. Each request says at which position to read it."""
+    from . import multimodal
+
+    files = Path(settings["text"]), Path(settings["mmproj"])
+    numbers = {name: settings[name] for name in ("threads", "context", "tokens")}
+    engine = multimodal.Multimodal(*files, **numbers)
+
+    def answer(asked: Message) -> Message:
+        head = asked.head
+        if head["do"] == "see":
+            return Message({}, {ROWS: engine.see(asked.array(PIXELS).astype(np.uint8))})
+        engine.rewind(head["at"])
+        if head["do"] == "show":
+            engine.show(head["size"], asked.array(ROWS))
+            return Message({POSITION: engine.position})
+        return Message({}, {LOGITS: engine.tokens(head["ids"], head["asked"], head["answers"])})
+
+    version = f"llama-cpp-python {multimodal.VERSION} with its own eyes (mtmd)"
+    return {"version": version, "width": engine.seen_width}, answer
+
+
 def open_signs(settings: Any) -> tuple[dict[str, Any], Answer]:
     """What `engine_clients.SignClient` talks to."""
     from . import sign_engine
@@ -120,7 +144,12 @@ def open_signs(settings: Any) -> tuple[dict[str, Any], Answer]:
     return {"version": f"rapidocr {sign_engine.VERSION}"}, answer
 
 
-OPEN = {"vision": open_vision, "language": open_language, "signs": open_signs}
+OPEN = {
+    "vision": open_vision,
+    "language": open_language,
+    "multimodal": open_multimodal,
+    "signs": open_signs,
+}
 
 
 def _failure(kind: str, error: Exception) -> Message:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine_child import LOGITS, PIXELS, ROWS, TEXT
-from .engines import CELLS, EMBEDS, Logits, Pixels, Sight, check_numbers, check_sight
+from .engine_child import LOGITS, PIXELS, POSITION, ROWS, TEXT
+from .engines import CELLS, EMBEDS, Logits, Pixels, Rgb, Sight, check_numbers, check_sight
 from .errors import EngineError, Reason
 from .supervision import Check, Supervised
 from .wire import Arrays, Message
@@ -79,16 +79,15 @@ class SignClient:
         self._engine.close()
 
 
-class LanguageClient:
-    """`language.Language` in another process, with the same errors. `whole` as for `Supervised`.
+class TokenClient:
+    """The engine `kind`, which reads tokens, in another process; settings and `whole` as for `Supervised`.
 
     `position` counts what its process has read. A new process has read nothing, so any failure sets it to 0.
     """
 
-    def __init__(self, base: Path, lora: Path, *, threads: int, whole: Check) -> None:
+    def __init__(self, kind: str, settings: Mapping[str, Any], whole: Check) -> None:
         self.position = 0
-        settings = {"base": str(base), "lora": str(lora), "threads": threads}
-        self._engine = Supervised("language", settings, whole)
+        self._engine = Supervised(kind, settings, whole)
         width = self._engine.facts.get("width")
         if not isinstance(width, int):
             self.close()
@@ -116,10 +115,6 @@ class LanguageClient:
         head = {"do": "tokens", "ids": list(ids), "asked": list(asked), "answers": list(answers)}
         return self._read(head, len(ids), {}, read)
 
-    def embeddings(self, rows: NDArray[np.float32]) -> None:
-        """Read (n, width) float32 embeddings in place of tokens."""
-        self._read({"do": "embeddings"}, len(rows), {ROWS: rows}, lambda _: None)
-
     def rewind(self, position: int) -> None:
         """Forget everything from `position` on; the process does so when it reads next."""
         if not 0 <= position <= self.position:
@@ -137,3 +132,70 @@ class LanguageClient:
 
     def close(self) -> None:
         self._engine.close()
+
+
+class LanguageClient(TokenClient):
+    """`language.Language` in another process, with the same errors."""
+
+    def __init__(self, base: Path, lora: Path, *, threads: int, whole: Check) -> None:
+        super().__init__("language", {"base": str(base), "lora": str(lora), "threads": threads}, whole)
+
+    def embeddings(self, rows: NDArray[np.float32]) -> None:
+        """Read (n, width) float32 embeddings in place of tokens."""
+        self._read({"do": "embeddings"}, len(rows), {ROWS: rows}, lambda _: None)
+
+
+class MultimodalClient(TokenClient):
+    """`multimodal.Multimodal` in another process, with the same errors. `width` is that of what it sees.
+
+    `context`: positions that it holds; `tokens`: least and most of a picture whose size is free; `most`: of
+    any.
+    """
+
+    def __init__(
+        self,
+        text: Path,
+        mmproj: Path,
+        *,
+        threads: int,
+        context: int,
+        most: int,
+        tokens: tuple[int, int] | None,
+        whole: Check,
+    ) -> None:
+        self._most = most
+        files = {"text": str(text), "mmproj": str(mmproj)}
+        numbers = {"threads": threads, "context": context, "tokens": tokens}
+        super().__init__("multimodal", {**files, **numbers}, whole)
+
+    def see(self, rgb: Rgb) -> NDArray[np.float32]:
+        """(tokens, width) float32, finite, of a picture that is as large as it is seen."""
+
+        def read(answer: Message) -> NDArray[np.float32]:
+            rows = answer.array(ROWS)
+            count = len(rows) if rows.ndim else 0
+            check_numbers(ROWS, rows, (min(max(count, 1), self._most), self.width))
+            return rows
+
+        return self._engine.ask({"do": "see"}, {PIXELS: rgb.astype(np.float32)}, read)
+
+    def show(self, size: tuple[int, int], rows: NDArray[np.float32]) -> None:
+        """Read `rows`, of `see`, where a picture of `size` (height, width) stands."""
+        at, self.position = self.position, 0
+
+        def read(answer: Message) -> int:
+            after = answer.head.get(POSITION)
+            if not isinstance(after, int) or not at < after <= at + len(rows):
+                raise EngineError(
+                    Reason.ENGINE_OUTPUT,
+                    f"expected up to {len(rows)} positions of a picture from {at} on, got {after}; judge it "
+                    "again",
+                )
+            return after
+
+        head = {"do": "show", "size": list(size), "at": at}
+        self.position = self._engine.ask(head, {ROWS: rows}, read)
+
+    def ping(self) -> None:
+        """EngineError unless the process answers."""
+        self._engine.ping()

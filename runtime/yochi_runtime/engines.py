@@ -18,6 +18,7 @@ IMAGE_TOKENS = 49
 EMBEDS, CELLS = "image_embeds", "cue_cells"
 
 Pixels = NDArray[np.float32]  # (1, 3, SIDE, SIDE), about -1..1
+Rgb = NDArray[np.uint8]  # (height, width, 3)
 Logits = NDArray[np.float32]
 
 
@@ -35,19 +36,28 @@ class VisionEngine(Protocol):
     def see(self, pixels: Pixels) -> Sight: ...
 
 
-class LanguageEngine(Protocol):
-    """`language.Language`, or `engine_clients.LanguageClient` in front of one in another process.
-
-    `position` may fall by itself: back to 0 where the engine lost what it had read.
-    """
+class TokenEngine(Protocol):
+    """What reads tokens. `position` may fall by itself: back to 0 where the engine lost what it had read."""
 
     @property
     def position(self) -> int: ...
     def tokens(
         self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()
     ) -> Logits: ...
-    def embeddings(self, rows: NDArray[np.float32]) -> None: ...
     def rewind(self, position: int) -> None: ...
+
+
+class LanguageEngine(TokenEngine, Protocol):
+    """`language.Language`, or `engine_clients.LanguageClient` in front of one in another process."""
+
+    def embeddings(self, rows: NDArray[np.float32]) -> None: ...
+
+
+class MultimodalEngine(TokenEngine, Protocol):
+    """`multimodal.Multimodal`, or `engine_clients.MultimodalClient` in front of one in another process."""
+
+    def see(self, rgb: Rgb) -> NDArray[np.float32]: ...
+    def show(self, size: tuple[int, int], rows: NDArray[np.float32]) -> None: ...
 
 
 def check_sight(sight: Sight, width: int, cues: int) -> Sight:

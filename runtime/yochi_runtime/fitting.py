@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from yochi_devices.board import Board, BoardError, find_board
 from yochi_devices.machine import Machine, MachineError, read_machine
 
-from .bundle import VISION, Bundle
+from .bundle import MMPROJ, VISION, Bundle, Kind
 from .errors import BundleError, Reason, UsageError
 
 # Beside the models' files, all processes together: interpreters, libraries, buffers, one camera. Measured:
@@ -41,7 +41,8 @@ def find_place() -> Place:
 
 def needed(bundle: Bundle) -> int:
     """Bytes at the most."""
-    return bundle.manifest.base.bytes + bundle.manifest.files[VISION].bytes + OVERHEAD
+    eyes = MMPROJ if bundle.manifest.kind is Kind.STOCK else VISION
+    return bundle.manifest.base.bytes + bundle.manifest.files[eyes].bytes + OVERHEAD
 
 
 def check_fits(bundle: Bundle, place: Place) -> None:

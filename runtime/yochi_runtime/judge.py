@@ -5,6 +5,7 @@ frame's reading is kept, so a new note on the same frame costs only what comes a
 """
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .admission import Standing
-from .base import find_base
-from .bundle import LORA, PACK, VISION, Bundle
-from .engine_clients import LanguageClient, VisionClient
+from .bundle import PACK, Bundle
 from .errors import CannotJudge, EngineError, NoteError, Reason, one_line
 from .evidence import Box, cue_box, note_spans
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
@@ -27,12 +26,13 @@ from .heads import HeadMask, head_mask
 from .image import Frame
 from .inspection import Inspection, Note
 from .judgement import Identities, Judgement, NoteSpan, NotKept, cannot_judge
+from .judging_engines import Engines, open_engines
 from .limits import gates_of
-from .opening import admitted, check_unchanged, prompt_of
+from .opening import admitted, prompt_of
 from .prompt import Prompt
-from .reader import Reader, SlotLogits
+from .reader import SlotLogits
 from .readout import Readout, read_out, yes_margins
-from .scene import Scene, Seen, Stages
+from .scene import Seen, Stages
 from .sign_reading import SignReading
 from .taxonomy import Slot, Source
 from .verdict import Verdict
@@ -47,15 +47,13 @@ class Judge:
         self,
         bundle: Bundle,
         prompt: Prompt,
-        vision: VisionClient,
-        language: LanguageClient,
+        engines: Engines,
         *,
         standing: Standing,
         signs: SignReading,
     ) -> None:
         self.bundle, self.standing, self._signs = bundle, standing, signs
-        self._prompt, self._vision, self._language = prompt, vision, language
-        self._scene = Scene(vision, Reader(language, prompt))
+        self._prompt, self._engines, self._scene = prompt, engines, engines.scene
         self._loading = Stages()
 
     @classmethod
@@ -80,17 +78,12 @@ class Judge:
             prompt = prompt_of(bundle)
             place = find_place()
             check_fits(bundle, place)
-            base = find_base(bundle.manifest.base)
             count = threads or place.threads
-            whole = partial(check_unchanged, bundle)
-            language = LanguageClient(base, bundle.path / LORA, threads=count, whole=whole)
-            opened.callback(language.close)
-            cues = len(bundle.pack.cue)
-            vision = VisionClient(bundle.path / VISION, language.width, cues, threads=count, whole=whole)
-            opened.callback(vision.close)
+            engines = open_engines(bundle, prompt, count)
+            opened.callback(engines.close)
             signs = SignReading.open(bundle, count)
             opened.callback(signs.close)
-            judge = cls(bundle, prompt, vision, language, standing=standing, signs=signs)
+            judge = cls(bundle, prompt, engines, standing=standing, signs=signs)
             opened.pop_all()  # from here on the judge closes them
         judge._loading = loading
         return judge
@@ -103,13 +96,12 @@ class Judge:
     @property
     def versions(self) -> str:
         """Of the engines' libraries."""
-        engines = (self._vision.version, self._language.version, self._signs.version)
-        return " / ".join(filter(None, engines))
+        return " / ".join(filter(None, (self._engines.version, self._signs.version)))
 
     @property
-    def starts(self) -> dict[str, int]:
+    def starts(self) -> Mapping[str, int]:
         """How often each engine was started."""
-        return {"vision": self._vision.starts, "language": self._language.starts}
+        return self._engines.starts
 
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
@@ -130,7 +122,8 @@ class Judge:
         seen = self._scene.seen(frame)
         if seen is None:
             return NotKept.NOT_LOOKED
-        found = head_mask(self.bundle.pack, self.bundle.not_trained(), seen.cells)
+        untrained, cells = self.bundle.not_trained(), seen.cells
+        found = None if cells is None else head_mask(self.bundle.pack, untrained, cells)
         return NotKept.NO_CUES if found is None else found
 
     def _guarded(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
@@ -152,7 +145,7 @@ class Judge:
             self._prompt.note(note.text)  # one that is too long costs no look at the picture
             with stages.timed("gates"):
                 gates = check_content(inspection.frame)
-            self._vision.ping()  # also where the frame is kept and nothing else is asked of it
+            self._engines.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
             sign = self._signs.read(inspection.frame, stages)
             answers = self._scene.read(self._prompt.note(note.text, sign.text), stages, sign.text)
@@ -213,7 +206,7 @@ class Judge:
             if slot.source is Source.COMBINATION and slot.category is not None:
                 trigger = trigger_cue(self.bundle.pack, slot.category, readout)
                 cue = trigger.id if trigger else None
-            if cue is not None:
+            if cue is not None and seen.cells is not None:
                 boxes[slot.id] = cue_box(seen.cells[:, column[cue]])
         return boxes
 
@@ -240,8 +233,7 @@ class Judge:
     def close(self) -> None:
         """Ends the engines."""
         self._signs.close()
-        self._vision.close()
-        self._language.close()
+        self._engines.close()
 
     def __enter__(self) -> "Judge":
         return self

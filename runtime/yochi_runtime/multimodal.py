@@ -16,11 +16,11 @@ import numpy as np
 from llama_cpp import mtmd_cpp
 from numpy.typing import NDArray
 
-from .engines import check_numbers
+from .engines import Rgb, check_numbers
 from .errors import EngineError, Reason
+from .language import VERSION as VERSION
 from .language import Language, llama_log
 
-Rgb = NDArray[np.uint8]  # (height, width, 3)
 _SEQUENCE = 0
 
 
@@ -64,9 +64,10 @@ class Multimodal(Language):
         check_numbers("image embeddings", found, shape)
         return found
 
-    def show(self, rgb: Rgb, rows: NDArray[np.float32]) -> None:
-        """Read `rows` (tokens, seen_width), of `see` or of another encoder, where `rgb` would stand."""
-        with self._picture(rgb) as chunk:
+    def show(self, size: tuple[int, int], rows: NDArray[np.float32]) -> None:
+        """Read `rows` (tokens, seen_width), of `see` or of another encoder, where a picture of `size`
+        (height, width) would stand: how many tokens it has, and where, is a matter of its size alone."""
+        with self._picture(np.zeros((*size, 3), np.uint8)) as chunk:
             shape = (mtmd_cpp.mtmd_input_chunk_get_n_tokens(chunk), self.seen_width)
             check_numbers("image embeddings", rows, shape)
             self._check_asked(mtmd_cpp.mtmd_input_chunk_get_n_pos(chunk), ())

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from .admission import Standing, admit, standing
 from .base import find_base
-from .bundle import Bundle, open_bundle
+from .bundle import TEXT, Bundle, Kind, open_bundle
 from .errors import BundleError, Reason, UsageError, one_line
 from .image import PREPARATION
 from .installed import default_bundle
+from .layout import STOCK_PREPARATION, read_layout
 from .mode import Mode
-from .prompt import Prompt, build_prompt
+from .prompt import Prompt, build_prompt, first_tokens
+from .taxonomy import Pack
 from .tokens import TextTokenizer
 
 
@@ -47,7 +49,16 @@ def check_unchanged(bundle: Bundle) -> None:
             Reason.BUNDLE_CHANGED,
             f"expected the manifest {bundle.sha256[:12]}... that was opened, got another; restart Yochi",
         )
-    find_base(bundle.manifest.base)
+    base_of(bundle)
+
+
+def base_of(bundle: Bundle) -> Path:
+    """The language model's file: a stock bundle's own, which opening checked, or the base, checked here.
+
+    BundleError: BASE_MISSING or BASE_CHANGED.
+    """
+    stock = bundle.manifest.kind is Kind.STOCK
+    return bundle.path / TEXT if stock else find_base(bundle.manifest.base)
 
 
 def check_enforceable(mode: Mode, path: Path | None) -> None:
@@ -70,19 +81,22 @@ def check_enforceable(mode: Mode, path: Path | None) -> None:
 
 
 def prompt_of(bundle: Bundle) -> Prompt:
-    """The prompt, rebuilt from pack and tokenizer.
+    """The prompt, rebuilt from pack, tokenizer, and a stock bundle's layout.
 
     BundleError where it or the image preparation is not the one that the bundle was trained with.
     """
     manifest = bundle.manifest
-    if manifest.preparation != PREPARATION:
+    known = STOCK_PREPARATION if manifest.kind is Kind.STOCK else PREPARATION
+    if manifest.preparation != known:
         raise BundleError(
             Reason.BUNDLE_INVALID,
-            f"expected a bundle for image preparation {PREPARATION}, got {manifest.preparation}; "
+            f"expected a bundle for image preparation {known}, got {manifest.preparation}; "
             "update one of them",
         )
     try:
-        prompt = build_prompt(bundle.pack, TextTokenizer.load(bundle.path))
+        prompt = prompt_in(bundle.path, manifest.kind, bundle.pack)
+    except BundleError:
+        raise
     except Exception as e:
         raise BundleError(
             Reason.BUNDLE_INVALID,
@@ -95,6 +109,20 @@ def prompt_of(bundle: Bundle) -> Prompt:
             f"got {prompt.sha256[:12]}... from pack and tokenizer; use the Yochi it was trained with",
         )
     return prompt
+
+
+def prompt_in(folder: Path, kind: Kind, pack: Pack) -> Prompt:
+    """The prompt of `pack`, with the tokenizer, and the layout of a stock bundle, in `folder`."""
+    words = TextTokenizer.load(folder)
+    if kind is Kind.NANO:
+        return build_prompt(pack, words)
+    return read_layout(folder).around(build_prompt(pack, words, first_tokens(words)))
+
+
+_ENGINES = {
+    Kind.NANO: "onnxruntime for the picture, llama.cpp for the language",
+    Kind.STOCK: "llama.cpp for both, with its own eyes",
+}
 
 
 def describe(bundle: Bundle) -> str:
@@ -111,7 +139,10 @@ def describe(bundle: Bundle) -> str:
         "languages": ", ".join(manifest.languages) or "none",
         "pack": f"{manifest.pack_id} {bundle.pack.version}",
         "prompt": f"{manifest.prompt.version} {manifest.prompt.sha256[:12]}",
-        "base": f"{base.file} from {base.package}{', runs as F16' if base.source else ''}",
+        "engines": _ENGINES[manifest.kind],
+        "base": f"{base.file}, the bundle's own"
+        if base.package is None
+        else f"{base.file} from {base.package}{', runs as F16' if base.source else ''}",
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files",
         f"trained ({len(trained)})": ", ".join(trained),
         f"not trained ({len(untrained)})": ", ".join(s for s in manifest.slots if s in untrained) or "none",
@@ -125,7 +156,7 @@ def verify(path: Path | None) -> str:
     """
     bundle, found = admitted(path)
     prompt_of(bundle)
-    find_base(bundle.manifest.base)
+    base_of(bundle)
     proved = "proof passed" if bundle.manifest.proof.passed else "proof failed"
     verdicts = "" if found.trusted and bundle.manifest.proof.passed else ": every judgement will be unproved"
     return (

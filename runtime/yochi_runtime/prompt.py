@@ -31,6 +31,7 @@ BOS = 1  # `<|im_start|>` of SmolLM2, as the attention sink; never produced from
 
 PREFIX, LOOK, SIGN, NOTE = "Factory safety.\nPicture:", "\nSeen:", "\nSign:", "\nNote:"
 ASKED, TOGETHER, SIGNS, VERDICT = "\nAsked, reported:", "\nTogether:", "\nSign says:", "\nVerdict:"
+TASK = PREFIX.splitlines()[0]  # said to a model whose chat template has the picture first
 PLACEHOLDER, YES, NO, UNREAD = " ?", " yes", " no", " -"
 
 
@@ -54,7 +55,7 @@ class Prompt:
     """The fixed parts of the prompt of one pack and one tokenizer.
 
     `look_at` and `slots_at` are positions within `look` and `slots`: the logits there answer `pack.cue_slots`
-    and `(*pack.risk_slots, verdict)` in order.
+    and `(*pack.risk_slots, verdict)` in order. A picture takes at most `picture_tokens`.
     """
 
     prefix: tuple[int, ...]
@@ -67,12 +68,15 @@ class Prompt:
     note_head: tuple[int, ...]
     answers: Answers
     tokenizer: Tokenizer
+    picture_tokens: int = IMAGE_TOKENS
+    max_tokens: int = MAX_TOKENS
 
     @property
     def note_budget(self) -> int:
         """Tokens left for the note's own text, beside the sign segment as it is where nobody reads signs."""
-        fixed = len(self.prefix) + IMAGE_TOKENS + len(self.look) + len(self.sign_head) + len(self.note_head)
-        return MAX_TOKENS - fixed - len(self.sign_unread) - len(self.slots)
+        fixed = len(self.prefix) + self.picture_tokens + len(self.look) + len(self.sign_head)
+        fixed += len(self.note_head) + len(self.sign_unread) + len(self.slots)
+        return self.max_tokens - fixed
 
     @property
     def sha256(self) -> str:
@@ -162,6 +166,17 @@ def answer_ids(tokenizer: Tokenizer) -> Answers:
     if len(set(ids)) != len(ids):
         raise UsageError(f"expected five different answer tokens, got {ids}; this tokenizer cannot be used")
     return answers
+
+
+def first_tokens(words: Tokenizer) -> Answers:
+    """The first id of every answer, with which the model would begin it. UsageError where two are alike."""
+    no, yes, *verdict = (words.encode(text)[0] for text in (NO, YES, *(f" {word}" for word in JUDGED)))
+    proceed, caution, stop = verdict
+    if len({no, yes}) < 2 or len({*verdict}) < 3:
+        raise UsageError(
+            f"expected answers that begin differently, got {no, yes}, {verdict}; take another model"
+        )
+    return Answers(no, yes, (proceed, caution, stop))
 
 
 def single(tokenizer: Tokenizer, text: str) -> int:

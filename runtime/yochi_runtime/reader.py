@@ -7,13 +7,10 @@ The segments are evaluated apart and in this order whether they are kept or not,
 same numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .engines import LanguageEngine, Logits
+from .engines import Logits, TokenEngine
 from .errors import EngineError, Reason
 from .prompt import Prompt
 
@@ -29,18 +26,18 @@ class SlotLogits:
 class Reader:
     """One prompt on one language model. Reads the prefix at once."""
 
-    def __init__(self, language: LanguageEngine, prompt: Prompt) -> None:
+    def __init__(self, language: TokenEngine, prompt: Prompt) -> None:
         self._language, self._prompt = language, prompt
         self._read_prefix()
         self._after_look: int | None = None
 
-    def look(self, embeds: NDArray[np.float32]) -> Logits:
-        """A new frame: (cues, 2) float32 logits (no, yes) from (49, width) embeddings."""
+    def look(self, show: Callable[[], None]) -> Logits:
+        """A new frame: (cues, 2) float32 logits (no, yes). `show` has the engine read it where it stands."""
         self.forget()
         if self._language.position < self._after_prefix:  # another process has taken the engine's place
             self._read_prefix()
         self._language.rewind(self._after_prefix)
-        self._language.embeddings(embeds)
+        show()
         answers = self._prompt.answers
         logits = self._language.tokens(self._prompt.look, self._prompt.look_at, (answers.no, answers.yes))
         self._after_look = self._language.position

@@ -8,12 +8,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .engines import Logits, VisionEngine
+from .engines import LanguageEngine, Logits, MultimodalEngine, VisionEngine
 from .image import Frame, prepare
+from .layout import Layout
+from .prompt import Prompt
 from .reader import Reader, SlotLogits
 
 
@@ -31,19 +35,71 @@ class Stages(dict[str, float]):
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a frame showed: `look` (cues, 2) logits (no, yes), `cells` (49, cues) scores in 0..1."""
+    """What a frame showed: `look` (cues, 2) logits (no, yes), `cells` (49, cues) scores in 0..1.
+
+    `cells` is None of a model that has no scores of places.
+    """
 
     frame: str  # its sha256
     look: Logits
-    cells: NDArray[np.float32]
+    cells: NDArray[np.float32] | None
+
+
+class Eyes(Protocol):
+    """How a frame comes before the language model."""
+
+    def look(
+        self, frame: Frame, reader: Reader, stages: Stages
+    ) -> tuple[Logits, NDArray[np.float32] | None]: ...
+
+
+class Apart:
+    """Two engines, joined by embeddings."""
+
+    def __init__(self, vision: VisionEngine, language: LanguageEngine) -> None:
+        self._vision, self._language = vision, language
+
+    def look(self, frame: Frame, reader: Reader, stages: Stages) -> tuple[Logits, NDArray[np.float32] | None]:
+        with stages.timed("prepare"):
+            pixels = prepare(frame)
+        with stages.timed("vision"):
+            sight = self._vision.see(pixels)
+        with stages.timed("look"):
+            return reader.look(partial(self._language.embeddings, sight.embeds)), sight.cells
+
+
+class Together:
+    """One engine with eyes of its own, which has no scores of places."""
+
+    def __init__(self, engine: MultimodalEngine, layout: Layout) -> None:
+        self._engine, self._layout = engine, layout
+
+    def look(self, frame: Frame, reader: Reader, stages: Stages) -> tuple[Logits, NDArray[np.float32] | None]:
+        with stages.timed("prepare"):
+            rgb = self._layout.prepare(frame)
+        with stages.timed("vision"):
+            rows = self._engine.see(rgb)
+        height, width, _ = rgb.shape
+        with stages.timed("look"):
+            return reader.look(partial(self._engine.show, (height, width), rows)), None
 
 
 class Scene:
-    """Vision and reader, and what they saw last."""
+    """Eyes and reader, and what they saw last."""
 
-    def __init__(self, vision: VisionEngine, reader: Reader) -> None:
-        self._vision, self._reader = vision, reader
+    def __init__(self, eyes: Eyes, reader: Reader) -> None:
+        self._eyes, self._reader = eyes, reader
         self._seen: Seen | None = None
+
+    @classmethod
+    def apart(cls, vision: VisionEngine, language: LanguageEngine, prompt: Prompt) -> "Scene":
+        """Of a picture's engine and a language model's, which reads the prefix at once."""
+        return cls(Apart(vision, language), Reader(language, prompt))
+
+    @classmethod
+    def together(cls, engine: MultimodalEngine, layout: Layout, prompt: Prompt) -> "Scene":
+        """Of one engine for both, which reads the prefix at once; `prompt` as `layout.around` made it."""
+        return cls(Together(engine, layout), Reader(engine, prompt))
 
     def look(self, frame: Frame, stages: Stages) -> Seen:
         """Look at `frame`, or remember it; afterwards the reader stands right after the picture's cues."""
@@ -52,16 +108,8 @@ class Scene:
             sha256 = frame.sha256
         if self._seen is None or self._seen.frame != sha256:
             self.forget()
-            self._seen = self._look(frame, sha256, stages)
+            self._seen = Seen(sha256, *self._eyes.look(frame, self._reader, stages))
         return self._seen
-
-    def _look(self, frame: Frame, sha256: str, stages: Stages) -> Seen:
-        with stages.timed("prepare"):
-            pixels = prepare(frame)
-        with stages.timed("vision"):
-            sight = self._vision.see(pixels)
-        with stages.timed("look"):
-            return Seen(sha256, self._reader.look(sight.embeds), sight.cells)
 
     def seen(self, frame: Frame) -> Seen | None:
         """What `frame` showed, where it is the one that was looked at last."""

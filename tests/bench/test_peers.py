@@ -2,18 +2,21 @@
 
 import io
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from yochi_bench.cli import command
 from yochi_bench.peer_answers import answer_schema, likeliest, prompt_ids, verdict_of
-from yochi_bench.peer_process import Writer, serve
+from yochi_bench.peer_process import ASK, Writer, serve
 from yochi_bench.peer_settings import PeerName, PeerSettings
 from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table
 from yochi_bench.report import Number, read_report
 from yochi_runtime.errors import CannotJudge, EngineError
-from yochi_runtime.inspection import Note
+from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.taxonomy import Pack, Source
 from yochi_runtime.verdict import JUDGED
 
@@ -28,8 +31,8 @@ class FakePeer(PeerProcess):
     def __init__(self, name: PeerName, order: list[str]) -> None:
         self.name, self._order = name, order
 
-    def ask(self) -> dict[str, Any]:
-        self._order.append(self.name)
+    def ask(self, what: str = ASK) -> dict[str, Any]:
+        self._order.append(self.name if what == ASK else f"{self.name} {what}")
         return {"ms": 10.0 * len(self._order), "verdict": "stop", "tokens": len(self._order)}
 
 
@@ -152,6 +155,24 @@ def test_a_process_answers_line_by_line(tiny: TinyBundle, photos: Path) -> None:
     assert [answer["verdict"] for answer in answers] == ["cannot_judge"] * 2  # nobody trusts this bundle
     assert all(answer["ms"] > 0 for answer in answers)
     assert peak["peak"]["value"] > 10_000_000
+
+
+def test_a_new_note_is_asked_on_the_last_frame(tiny: TinyBundle, photos: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    @contextmanager
+    def noting(_: PeerSettings) -> Iterator[Callable[[Inspection], dict[str, Any]]]:
+        def answer(inspection: Inspection) -> dict[str, Any]:
+            asked.append((inspection.frame.sha256, inspection.note.raw))
+            return {"verdict": None, "tokens": 0}
+
+        yield answer
+
+    words = settings(tiny, photos, notes=("a", "b", "c"))
+    serve(words, io.StringIO("ask\nnote\nnote\nask\nnote\nend\n"), io.StringIO(), noting)
+    frames, notes = zip(*asked, strict=True)
+    assert [frames.index(frame) for frame in frames] == [0, 0, 0, 3, 3]
+    assert all(one != other for one, other in (*pairwise(notes[:3]), notes[3:]))
 
 
 def test_a_process_that_cannot_start_says_why(tiny: TinyBundle, photos: Path) -> None:

@@ -1,5 +1,6 @@
 """The LoRA on llama.cpp against PEFT in torch, slot by slot."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,10 @@ def in_torch(adapted: torch.nn.Module, prompt: Prompt, embeds: NDArray[np.float3
     return probabilities(pairs, logits.verdict[0].numpy())
 
 
-def on_the_box(reader: Reader, prompt: Prompt, embeds: NDArray[np.float32], note: str) -> Floats:
-    look = reader.look(embeds)
+def on_the_box(language: Language, prompt: Prompt, embeds: NDArray[np.float32], note: str) -> Floats:
+    language.rewind(0)
+    reader = Reader(language, prompt)
+    look = reader.look(partial(language.embeddings, embeds))
     after = reader.answer(prompt.note(note))
     return probabilities(np.concatenate([look, after.risks]), after.verdict)
 
@@ -74,8 +77,7 @@ def test_tiny_llama_with_lora_answers_as_torch_does(tmp_path: Path) -> None:
     write_lora(tmp_path / "adapter", tmp_path / "base.gguf", tmp_path / "lora.gguf")
     wanted = [in_torch(adapted, processor.prompt, e, n) for e in embeds for n in NOTES]
     with Language(tmp_path / "base.gguf", tmp_path / "lora.gguf", threads=1) as language:
-        reader = Reader(language, processor.prompt)
-        found = [on_the_box(reader, processor.prompt, e, n) for e in embeds for n in NOTES]
+        found = [on_the_box(language, processor.prompt, e, n) for e in embeds for n in NOTES]
     assert np.abs(np.array(found) - np.array(wanted)).max() <= 1e-3
     assert np.abs(np.array(without) - np.array(wanted)).max() >= 0.05, "the LoRA does something"
     assert np.ptp(np.array(wanted), axis=0).max() >= 0.05, "the answers depend on picture and note"
@@ -91,9 +93,8 @@ def test_real_base_with_lora_answers_as_torch_does(tmp_path: Path) -> None:
     embeds = pictures(model.config.text_config.hidden_size, 0.13)  # the spread of word embeddings
     wanted = np.array([in_torch(adapted, processor.prompt, e, n) for e, n in zip(embeds, NOTES, strict=True)])
     with Language(base, tmp_path / "lora.gguf", threads=1) as language:
-        reader = Reader(language, processor.prompt)
         found = np.array(
-            [on_the_box(reader, processor.prompt, e, n) for e, n in zip(embeds, NOTES, strict=True)]
+            [on_the_box(language, processor.prompt, e, n) for e, n in zip(embeds, NOTES, strict=True)]
         )
     assert np.abs(found - wanted).mean() <= 0.01
     assert np.abs(found - wanted).max() <= 0.1

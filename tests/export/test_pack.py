@@ -55,6 +55,7 @@ def evaluation_of(parts: Parts, **changes: object) -> dict[str, object]:
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     whole = parts_of(open_bundle(make_bundle(tmp_path / "tiny").folder))
+    assert isinstance(whole, Parts)
     return replace(whole, parity=NOT_COMPARED, languages=())
 
 
@@ -166,15 +167,15 @@ def test_packing_again_keeps_the_engines_and_a_new_calibration_undoes_the_proof(
     proved = write_bundle(replace(parts, parity=PARITY, languages=()), tmp_path / "a")
     evaluation = tmp_path / "evaluation.json"
     evaluation.write_text(json.dumps(evaluation_of(parts)), encoding="utf-8")
-    again = repack(proved.path, tmp_path / "b", Changes(evaluation=evaluation))
+    again = repack(parts_of(proved), tmp_path / "b", Changes(evaluation=evaluation))
     assert again.manifest.languages == ("en",)
     assert again.manifest.proof.passed is True
     for name in ("vision.onnx", "lora.gguf", "calibration.json", "parity.json"):
         assert again.manifest.files[name] == proved.manifest.files[name]
-    other = repack(proved.path, tmp_path / "c", Changes(calibration=proved.path / "calibration.json"))
+    other = repack(parts_of(proved), tmp_path / "c", Changes(calibration=proved.path / "calibration.json"))
     assert other.manifest.proof.passed is False
     evaluation.write_text("{", encoding="utf-8")
     with pytest.raises(UsageError, match="expected JSON"):
-        repack(proved.path, tmp_path / "d", Changes(evaluation=evaluation))
+        repack(parts_of(proved), tmp_path / "d", Changes(evaluation=evaluation))
     with pytest.raises(UsageError, match="expected a calibration"):
-        repack(proved.path, tmp_path / "d", Changes(calibration=proved.path / MANIFEST))
+        repack(parts_of(proved), tmp_path / "d", Changes(calibration=proved.path / MANIFEST))

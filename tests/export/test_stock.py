@@ -26,7 +26,7 @@ from yochi_export.stock.converter import (
 from yochi_export.stock.folder import STOCK, Precision, Stock, make_stock, open_stock
 from yochi_export.stock.staging import read_checkpoint, stage
 from yochi_export.stock.traps import blind, trap
-from yochi_runtime.bundle import PACK, file_sha256
+from yochi_runtime.bundle import GLOSSARY, LAYOUT, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import BundleError, UsageError
 
 from tests.fixtures.tiny_vlms import write_family
@@ -76,7 +76,7 @@ def given(folder: Path, name: str) -> Any:
 def test_a_folder_is_made_once_and_says_what_it_is(smolvlm: Path, upstream: Path, tmp_path: Path) -> None:
     out, said = tmp_path / "out", list[str]()
     made = make_stock(smolvlm, out, Precision.F16, upstream, said.append)
-    names = {"text-f16.gguf", "mmproj-f16.gguf", "chat_template.jinja", PACK}
+    names = {"text-f16.gguf", "mmproj-f16.gguf", "chat_template.jinja", PACK, LAYOUT, TOKENIZER, GLOSSARY}
     assert {p.name for p in out.iterdir()} == {*names, STOCK, "made_of.json"}
     assert (open_stock(out), set(made.files), made.picture_tokens) == (made, names, None)
     text, eyes = given(out, "text-f16.gguf"), given(out, "mmproj-f16.gguf")

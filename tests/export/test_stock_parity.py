@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from yochi_export.cli import command
 from yochi_export.layers import IDS, LOGITS, Layers
-from yochi_export.stock.parity import EMBEDS, RESIZED, WHOLE, compare_stock, open_slots
+from yochi_export.stock.parity import EMBEDS, RESIZED, WHOLE, Exported, compare_stock, open_slots
 from yochi_runtime.errors import BundleError, EngineError
 from yochi_runtime.multimodal import Multimodal
 from yochi_train.records import read_records
@@ -42,7 +42,8 @@ def sound(slots: VlmSlots, smolvlm: Path, tmp_path_factory: pytest.TempPathFacto
 
 def asked(slots: VlmSlots, folder: Path, data: Path) -> Layers:
     records = read_records(data / "records" / "val.jsonl")
-    return compare_stock(slots, folder, [records[0], records[9]], data / "photos", threads=1)
+    exported = Exported.of_folder(folder, slots.pack)
+    return compare_stock(slots, exported, [records[0], records[9]], data / "photos", threads=1)
 
 
 def test_a_sound_export_differs_nowhere(slots: VlmSlots, sound: Path, data: Path) -> None:
@@ -97,12 +98,12 @@ def test_a_picture_takes_its_places_and_what_is_none_is_refused(sound: Path) -> 
         assert rows.shape == (4, 32)
         assert np.array_equal(rows, engine.see(rgb))
         engine.tokens([1, 2])
-        engine.show(rgb, rows)
+        engine.show(rgb.shape[:2], rows)
         assert engine.position == 6
         with pytest.raises(EngineError, match="expected image embeddings"):
-            engine.show(rgb, rows[1:])
+            engine.show(rgb.shape[:2], rows[1:])
         with pytest.raises(EngineError, match="expected finite numbers"):
-            engine.show(rgb, rows * np.float32("nan"))
+            engine.show(rgb.shape[:2], rows * np.float32("nan"))
         with pytest.raises(EngineError, match="expected a picture"):
             engine.see(rgb[..., 0])
         assert engine.position == 6

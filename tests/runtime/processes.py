@@ -12,7 +12,8 @@ from yochi_runtime.verdict import Verdict
 
 from .conftest import PLAIN_NOTE, noise
 
-KINDS = ("vision", "language")
+KINDS = ("vision", "language")  # of yochi-nano; a stock bundle has one
+_EVERY = (*KINDS, "multimodal")
 
 
 def engines(parent: int) -> dict[int, str]:
@@ -25,7 +26,7 @@ def engines(parent: int) -> dict[int, str]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(fields[1]) == parent:
-            found[int(status.parent.name)] = next((kind for kind in KINDS if kind.encode() in words), "?")
+            found[int(status.parent.name)] = next((kind for kind in _EVERY if kind.encode() in words), "?")
     return found
 
 

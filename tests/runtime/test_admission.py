@@ -270,7 +270,7 @@ def test_a_signature_does_not_make_up_for_a_proof_that_failed(
 def test_nothing_is_loaded_before_it_is_let_in(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (bundle / SIGNATURE).unlink()
     for client in ("VisionClient", "LanguageClient"):
-        monkeypatch.setattr(f"yochi_runtime.judge.{client}", lambda *_, **__: pytest.fail("loaded"))
+        monkeypatch.setattr(f"yochi_runtime.judging_engines.{client}", lambda *_, **__: pytest.fail("loaded"))
     monkeypatch.setattr("yochi_runtime.bundle.check_file", lambda *_: pytest.fail("read"))
     with pytest.raises(BundleError):
         Judge.open(bundle)

@@ -146,7 +146,7 @@ def test_the_judge_takes_the_board_s_threads(
         asked.append(threads)
         raise UsageError("enough")
 
-    monkeypatch.setattr("yochi_runtime.judge.LanguageClient", noted)
+    monkeypatch.setattr("yochi_runtime.judging_engines.LanguageClient", noted)
     for given in (None, 1):
         with pytest.raises(UsageError, match="enough"):
             Judge.open(tiny.folder, threads=given)

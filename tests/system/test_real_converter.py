@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from yochi_export.layers import IDS, LOGITS
 from yochi_export.stock.converter import bring_converter
 from yochi_export.stock.folder import Precision, make_stock
-from yochi_export.stock.parity import EMBEDS, RESIZED, WHOLE, compare_stock, open_slots
+from yochi_export.stock.parity import EMBEDS, RESIZED, WHOLE, Exported, compare_stock, open_slots
 from yochi_runtime.base import NANO_BASE, find_base
 from yochi_train.base_model import base_tokenizer, read_base
 from yochi_train.records import read_records
@@ -42,9 +42,9 @@ def test_what_upstream_writes_is_the_checkpoint(
     model, out = write_family(kind, tmp_path / kind, bpe, deep=True), tmp_path / "out"
     made = make_stock(model, out, precision, None, lambda _: None)
     records = read_records(data / "records" / "val.jsonl")
-    found = compare_stock(
-        open_slots(model, out), out, [*records[:4], *records[8:12]], data / "photos", threads=1
-    )
+    slots = open_slots(model, out)
+    exported = Exported.of_folder(out, slots.pack)
+    found = compare_stock(slots, exported, [*records[:4], *records[8:12]], data / "photos", threads=1)
     assert (found.address, found.passed) == (None, True)
     blind = [IDS, LOGITS]
     assert [s.name for s in found.stages] == ([IDS, EMBEDS, RESIZED, LOGITS, WHOLE] if made.mmproj else blind)

@@ -191,6 +191,8 @@ def test_the_loss_falls_and_the_merged_model_says_the_same(model: Path, data: Pa
     names = {"adapter", "base.json", "pack.toml", "positives.json", "explains.json"}
     assert {p.name for p in made.iterdir()} == names
     folder = merge(tmp_path / "run", str(model), tmp_path / "merged")
+    for name in ("pack.toml", "positives.json"):  # what a bundle needs beside the weights
+        assert (folder / name).read_bytes() == (made / name).read_bytes()
     again = VlmSlots.open(str(folder), folder / "pack.toml")
     again.prepare(settings)
     notes = [[r.note for r in records[:2]], [r.note for r in records[8:10]]]

@@ -32,7 +32,6 @@ COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CA
 BLIND, TURNED, SCENES = "image-blind", "notes-turned", "scenes"  # sets that are asked in a way of their own
 STEERED, UNSTEERED = "steered", "unsteered"  # dangerous inspections with a sign, and with nothing to read
 # The files of a bundle that the numbers depend on.
-JUDGING = (*ANSWERING, CALIBRATION)
 
 
 @dataclass
@@ -140,21 +139,24 @@ def _scene_tables(
     photos: Path,
     draws: Draws,
 ) -> list[Section]:
-    """Of minimal pairs that are held out."""
-    if answers.cells is None:
-        raise ValueError("expected the cells' scores of scenes, got none")
+    """Of minimal pairs that are held out; where a bundle points, if it does."""
     made = score(bundle, [picture_record(picture) for picture in shown], answers)
     return [
         cue_table(bundle, train, shown, answers, features, "scenes", draws.seed, draws.resamples),
         flip_table(made, shown, draws.seed, draws.resamples),
-        pointing_table(made, shown, answers.cells, photos, draws.seed, draws.resamples),
+        *(
+            []
+            if answers.cells is None
+            else [pointing_table(made, shown, answers.cells, photos, draws.seed, draws.resamples)]
+        ),
     ]
 
 
 def judging_hashes(bundle: Bundle) -> dict[str, str]:
     """sha256 of each file that a verdict depends on, and of the base language model."""
-    files = {name: bundle.manifest.files[name].sha256 for name in JUDGING}
-    return {**files, "base": bundle.manifest.base.sha256}
+    manifest = bundle.manifest
+    files = {n: manifest.files[n].sha256 for n in (*ANSWERING[manifest.kind], CALIBRATION)}
+    return {**files, "base": manifest.base.sha256}
 
 
 def _command(seed: int, resamples: int, per_set: int | None) -> str:

@@ -12,18 +12,34 @@ from typing import Any
 
 import numpy as np
 from yochi_bench.answers import Answers, joined
-from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle, file_sha256
+from yochi_runtime.bundle import (
+    GLOSSARY,
+    LAYOUT,
+    LORA,
+    MMPROJ,
+    PACK,
+    TEXT,
+    TOKENIZER,
+    VISION,
+    Bundle,
+    Kind,
+    file_sha256,
+)
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import sha256_text
 
-ANSWERING = (VISION, LORA, TOKENIZER, GLOSSARY, PACK)  # the files of a bundle that its raw answers depend on
+# The files of a bundle that its raw answers depend on, by its kind.
+ANSWERING = {
+    Kind.NANO: (VISION, LORA, TOKENIZER, GLOSSARY, PACK),
+    Kind.STOCK: (TEXT, MMPROJ, LAYOUT, TOKENIZER, GLOSSARY, PACK),
+}
 Ask = Callable[[Sequence[Record]], Answers]
 
 
 def engine_of(bundle: Bundle) -> str:
     """The sha256 of all that answers. Calibration is not in it: it is applied to the answers afterwards."""
     manifest = bundle.manifest
-    files = {name: manifest.files[name].sha256 for name in ANSWERING}
+    files = {name: manifest.files[name].sha256 for name in ANSWERING[manifest.kind]}
     return _sha256([files, manifest.base.sha256, manifest.prompt.model_dump(), manifest.preparation])
 
 

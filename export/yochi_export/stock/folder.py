@@ -2,7 +2,8 @@
 
     text-f16.gguf, mmproj-f16.gguf   the language half with its chat template, and the vision half
     chat_template.jinja              the template once more, for programs that take it from a file
-    pack.toml                        the slots that it was trained on, where the checkpoint has them
+    layout.json, tokenizer.json      what a bundle needs beside them (glossary.tsv, empty, too)
+    pack.toml, positives.json        the slots that it was trained on, where the checkpoint has them
     stock.json                       what it was made of, and the sha256 of everything
 
 A file that is there and was made of the same is not made again, so a killed export goes on.
@@ -16,9 +17,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
-from yochi_runtime.bundle import PACK, FileEntry, check_file, file_sha256
+from yochi_runtime.bundle import GLOSSARY, LAYOUT, PACK, TOKENIZER, FileEntry, check_file, file_sha256
 from yochi_runtime.errors import BundleError, Reason, UsageError
 from yochi_runtime.taxonomy import Frozen
+from yochi_train.positives import POSITIVES
 
 from ..doctor import require
 from ..families import Form
@@ -30,6 +32,7 @@ from .converter import (
     knows_tokenizer,
     tree_sha256,
 )
+from .layout import write_layout
 from .staging import TEMPLATE, Checkpoint, read_checkpoint, stage
 from .traps import blind
 
@@ -92,9 +95,13 @@ def make_stock(
                 (Path(folder) / name).replace(out / name)
         shutil.copyfile(staged / TEMPLATE, out / TEMPLATE)
     names = [*halves, TEMPLATE]
-    if (path / PACK).is_file():
-        shutil.copyfile(path / PACK, out / PACK)
-        names.append(PACK)
+    if why is None:
+        write_layout(checkpoint, out)
+        names += [LAYOUT, TOKENIZER, GLOSSARY]
+    for name in (PACK, POSITIVES):
+        if (path / name).is_file():
+            shutil.copyfile(path / name, out / name)
+            names.append(name)
     text, *eyes = halves
     files = {n: FileEntry(bytes=(out / n).stat().st_size, sha256=file_sha256(out / n)) for n in names}
     made = Stock(

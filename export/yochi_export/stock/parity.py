@@ -1,15 +1,15 @@
 """Where a stock GGUF and its mmproj differ from the checkpoint in torch, stage by stage.
 
-    words          -> prompt ids         by the GGUF's own vocabulary, template's control tokens included
-    decoded pixels -> image embeddings   by llama.cpp's own eyes, on pictures of the size that the model sees
+    words          -> prompt ids         by the GGUF's own vocabulary, and as the box lays them out
+    decoded pixels -> image embeddings   by llama.cpp's own eyes, on the picture as the box makes it ready
     decoded pixels -> own resize         the same on the picture as it is: how far llama.cpp resizes otherwise
     embeddings     -> slot logits        the language half on torch's embeddings
-    decoded pixels -> whole              eyes and language half together, the picture of the size that it sees
+    decoded pixels -> whole              the box's scene and reader, eyes and language half together
 
 A stage gets torch's input, so that a fault shows in its own and in none after it; the last has all of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from yochi_runtime.bundle import PACK
-from yochi_runtime.errors import CannotJudge, EngineError, Reason
+from yochi_runtime.bundle import LAYOUT, MMPROJ, PACK, TEXT, Bundle, Kind
+from yochi_runtime.errors import CannotJudge, EngineError, Reason, UsageError
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Note
 from yochi_runtime.language import Language
-from yochi_runtime.multimodal import Multimodal, Rgb
-from yochi_runtime.prompt import Prompt, build_prompt
+from yochi_runtime.layout import Layout, read_layout
+from yochi_runtime.multimodal import Multimodal
+from yochi_runtime.opening import prompt_in, prompt_of
+from yochi_runtime.prompt import TASK, Prompt, build_prompt, first_tokens
 from yochi_runtime.record import Record
-from yochi_runtime.taxonomy import pack_text
+from yochi_runtime.scene import Scene, Stages
+from yochi_runtime.taxonomy import Pack, pack_text
 from yochi_train.readout import Logits
-from yochi_train.vlm.chat import TASK, first_tokens
 from yochi_train.vlm.family import Inputs
 from yochi_train.vlm.hub import open_vlm
 from yochi_train.vlm.slots import VlmSlots
 
 from ..layers import IDS, LOGITS, MAX_KL, RECORDS, Layers, Stage, divergence, stage_of
 from ..measure import relative_error
-from .folder import Precision, Stock, open_stock
+from .folder import Precision, open_stock
 
 EMBEDS, RESIZED, WHOLE = "image embeddings", "own resize", "whole"
 # Root mean square over spread. llama.cpp's convolution takes pixels in half precision, whatever the weights.
@@ -48,15 +49,48 @@ Rows = NDArray[np.float32]  # (tokens, seen_width)
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """One record as torch has it. `rgb`: the picture as large as it is seen; `rows`: its embeddings."""
+class Exported:
+    """What is compared. `tokens`: least and most of a picture whose size is free.
 
-    frame: Rgb
-    rgb: Rgb
+    `prompt` and `layout` are the box's, None of a language half alone.
+    """
+
+    text: Path
+    mmproj: Path | None
+    precision: Precision
+    tokens: tuple[int, int] | None
+    prompt: Prompt | None
+    layout: Layout | None
+
+    @classmethod
+    def of_folder(cls, folder: Path, pack: Pack) -> "Exported":
+        """Of `yochi-export gguf`. BundleError where a file was changed, UsageError where one is missing."""
+        stock = open_stock(folder)
+        text = folder / stock.text
+        if stock.mmproj is None:
+            return cls(text, None, stock.precision, None, None, None)
+        if LAYOUT not in stock.files:
+            raise UsageError(f"expected {LAYOUT} in {folder}, found none; run `yochi-export gguf` again")
+        mmproj, prompt = folder / stock.mmproj, prompt_in(folder, Kind.STOCK, pack)
+        return cls(text, mmproj, stock.precision, stock.picture_tokens, prompt, read_layout(folder))
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle) -> "Exported":
+        """One of kind `stock`, opened."""
+        path, layout = bundle.path, read_layout(bundle.path)
+        precision = Precision.F32 if bundle.manifest.name.endswith(Precision.F32) else Precision.F16
+        prompt = prompt_of(bundle)
+        return cls(path / TEXT, path / MMPROJ, precision, layout.free_tokens, prompt, layout)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One record as torch has it; `rows`: the picture's embeddings."""
+
+    frame: Frame
     note: str
     ids: list[int]  # all before the note, with a picture's tokens
     rows: Rows
-    resized: Rows  # of the picture as it is
     logits: Logits
 
 
@@ -67,53 +101,43 @@ def open_slots(checkpoint: Path, folder: Path) -> VlmSlots:
 
 
 def compare_stock(
-    slots: VlmSlots, folder: Path, records: Sequence[Record], photos: Path, threads: int
+    slots: VlmSlots, exported: Exported, records: Sequence[Record], photos: Path, threads: int
 ) -> Layers:
-    """`folder` against `slots` on a dozen of `records`. BundleError where a file was changed."""
-    stock, asked = open_stock(folder), records[:RECORDS]
-    cases = [_case(slots, record, photos) for record in asked]
-    text = folder / stock.text
-    if stock.mmproj is None:
-        with Language(text, threads=threads, context=CONTEXT) as half:
-            return Layers(len(cases), (_ids(slots, half, cases), _logits(slots, half, cases)))
+    """`exported` against `slots` on a dozen of `records`."""
+    cases = [_case(slots, record, photos) for record in records[:RECORDS]]
+    prompt, layout = exported.prompt, exported.layout
+    if exported.mmproj is None or prompt is None or layout is None:
+        with Language(exported.text, threads=threads, context=CONTEXT) as half:
+            return Layers(len(cases), (_ids(slots, half, cases, None), _logits(slots, half, cases)))
     with Multimodal(
-        text, folder / stock.mmproj, threads=threads, context=CONTEXT, tokens=stock.picture_tokens
+        exported.text, exported.mmproj, threads=threads, context=CONTEXT, tokens=exported.tokens
     ) as engine:
-        seen = tuple(_seen(engine, stock, cases))
+        seen = tuple(_seen(engine, layout, exported.precision, cases))
         stages = (
-            _ids(slots, engine, cases),
+            _ids(slots, engine, cases, prompt),
             *seen,
             _logits(slots, engine, cases),
-            _whole(slots, engine, cases),
+            _whole(engine, layout, prompt, cases),
         )
     return Layers(len(cases), stages)
 
 
 def _case(slots: VlmSlots, record: Record, photos: Path) -> Case:
-    frame = read_frame(photos / record.image).rgb
-    inputs = slots.inputs(Frame(frame))
-    width, height = _size(slots, inputs)
-    rgb = np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
-    note = Note(record.note).text
-    shown = slots.inputs(Frame(rgb))
-    if _size(slots, shown) != (width, height):
-        raise EngineError(
-            Reason.ENGINE_OUTPUT, f"expected a picture of {width} x {height} to stay as it is; report it"
-        )
+    frame, note = read_frame(photos / record.image), Note(record.note).text
+    inputs = slots.inputs(frame)
     with torch.inference_mode():
-        logits = slots.read([shown], [[note]], [[None]])
-        rows, resized = _embeddings(slots, shown), _embeddings(slots, inputs)
-    return Case(frame, rgb, note, slots.reader.shown(shown), rows, resized, logits)
+        logits, rows = slots.read([inputs], [[note]], [[None]]), _embeddings(slots, inputs)
+    return Case(frame, note, slots.reader.shown(inputs), rows, logits)
 
 
 def _size(slots: VlmSlots, inputs: Inputs) -> tuple[int, int]:
-    """(width, height) in pixels of what an image processor made."""
+    """(height, width) in pixels of what an image processor made."""
     if "image_grid_thw" in inputs:
         _, high, wide = inputs["image_grid_thw"][0].tolist()
         patch = slots.language.config.vision_config.patch_size
-        return wide * patch, high * patch
+        return high * patch, wide * patch
     *_, height, width = inputs["pixel_values"].shape
-    return width, height
+    return height, width
 
 
 def _embeddings(slots: VlmSlots, inputs: Inputs) -> Rows:
@@ -135,8 +159,11 @@ class _Words:
         return self._engine.encode(text)
 
 
-def _ids(slots: VlmSlots, engine: Language, cases: Sequence[Case]) -> Stage:
-    """Everything that is written, by the vocabulary in the GGUF. A picture's own tokens are llama.cpp's."""
+def _ids(slots: VlmSlots, engine: Language, cases: Sequence[Case], box: Prompt | None) -> Stage:
+    """Everything that is written, by the vocabulary in the GGUF, and what the `box` feeds for it.
+
+    A picture's own tokens are llama.cpp's.
+    """
     chat, words = slots.chat, _Words(engine)
     fault, found = None, []
     try:
@@ -149,9 +176,27 @@ def _ids(slots: VlmSlots, engine: Language, cases: Sequence[Case]) -> Stage:
         found.append(float(prompt.answers != chat.prompt.answers))
         for case in cases:
             found.append(_unlike([*prompt.note_head, *words.encode(" " + case.note)], chat.note(case.note)))
+            if box is not None:
+                found += _fed(slots, box, case)
     except CannotJudge as e:
         fault = str(e)
     return stage_of(IDS, "ids, places and answers that differ, of one segment", found, 0.0, fault)
+
+
+def _fed(slots: VlmSlots, box: Prompt, case: Case) -> list[float]:
+    """The box's segments, and the places in them that it asks at, against torch's."""
+    image, trained, turn = slots.language.config.image_token_id, slots.chat.prompt, slots.chat.turn
+    shown = [*box.prefix, *[image] * case.ids.count(image), *box.look]
+    read = [*box.sign(), *box.note(case.note), *box.slots]
+    wanted = [*trained.sign(), *slots.chat.note(case.note), *turn, *trained.slots]
+    look, slots_at = len(box.look) - len(trained.look), len(turn)
+    return [
+        _unlike(shown, case.ids),
+        _unlike(read, wanted),
+        _unlike(box.look_at, [look + at for at in trained.look_at]),
+        _unlike(box.slots_at, [slots_at + at for at in trained.slots_at]),
+        float(box.answers != trained.answers),
+    ]
 
 
 def _unlike(ours: Sequence[int], theirs: Sequence[int]) -> float:
@@ -159,11 +204,10 @@ def _unlike(ours: Sequence[int], theirs: Sequence[int]) -> float:
     return float(longer + sum(a != b for a, b in zip(ours, theirs, strict=False)))
 
 
-def _seen(engine: Multimodal, stock: Stock, cases: Sequence[Case]) -> Iterator[Stage]:
-    bar = MAX_EMBEDS[stock.precision]
+def _seen(engine: Multimodal, layout: Layout, precision: Precision, cases: Sequence[Case]) -> Iterator[Stage]:
     for name, most, pairs in (
-        (EMBEDS, bar, [(case.rgb, case.rows) for case in cases]),
-        (RESIZED, MAX_RESIZED, [(case.frame, case.resized) for case in cases]),
+        (EMBEDS, MAX_EMBEDS[precision], [(layout.prepare(case.frame), case.rows) for case in cases]),
+        (RESIZED, MAX_RESIZED, [(case.frame.rgb, case.rows) for case in cases]),
     ):
         found: list[float] = []
         fault = None
@@ -178,41 +222,45 @@ def _seen(engine: Multimodal, stock: Stock, cases: Sequence[Case]) -> Iterator[S
                 found.append(relative_error(seen, rows))
         except CannotJudge as e:
             fault = str(e)
-        yield stage_of(name, f"root mean square over spread, {stock.precision}", found, most, fault)
-
-
-def _logits(slots: VlmSlots, engine: Language, cases: Sequence[Case]) -> Stage:
-    return _read(LOGITS, slots, engine, cases, [case.rows for case in cases])
-
-
-def _whole(slots: VlmSlots, engine: Multimodal, cases: Sequence[Case]) -> Stage:
-    try:
-        seen = [engine.see(case.rgb) for case in cases]
-    except CannotJudge as e:
-        return stage_of(WHOLE, _KL, [], MAX_KL, str(e))
-    return _read(WHOLE, slots, engine, cases, seen)
+        yield stage_of(name, f"root mean square over spread, {precision}", found, most, fault)
 
 
 _KL = "KL to torch, mean of the answers"
 
 
-def _read(name: str, slots: VlmSlots, engine: Language, cases: Sequence[Case], rows: Sequence[Rows]) -> Stage:
-    """The language half on the trained ids, with `rows` where the picture stands."""
+def _logits(slots: VlmSlots, engine: Language, cases: Sequence[Case]) -> Stage:
+    """The language half on the trained ids, with torch's embeddings where the picture stands."""
+    return _diverging(LOGITS, cases, lambda case: _answers(slots, engine, case))
+
+
+def _whole(engine: Multimodal, layout: Layout, prompt: Prompt, cases: Sequence[Case]) -> Stage:
+    """As the box judges."""
+    scene = Scene.together(engine, layout, prompt)
+
+    def judged(case: Case) -> tuple[Rows, Rows, Rows]:
+        seen = scene.look(case.frame, Stages())
+        after = scene.read(prompt.note(case.note), Stages())
+        return seen.look, after.risks, after.verdict
+
+    return _diverging(WHOLE, cases, judged)
+
+
+def _diverging(name: str, cases: Sequence[Case], answers: Callable[[Case], tuple[Rows, Rows, Rows]]) -> Stage:
+    """`answers`: cues (C, 2), risks (R, 2), verdict (3,)."""
     found: list[float] = []
     fault = None
     try:
-        for case, embeds in zip(cases, rows, strict=True):
-            ours = _answers(slots, engine, case, embeds)
+        for case in cases:
             theirs = [v.numpy()[0] for v in (case.logits.cues, case.logits.risks, case.logits.verdict)]
-            nats = [np.atleast_1d(divergence(*pair)) for pair in zip(theirs, ours, strict=True)]
+            nats = [np.atleast_1d(divergence(*pair)) for pair in zip(theirs, answers(case), strict=True)]
             found.append(float(np.concatenate(nats).mean()))
     except CannotJudge as e:
         fault = str(e)
     return stage_of(name, _KL, found, MAX_KL, fault)
 
 
-def _answers(slots: VlmSlots, engine: Language, case: Case, embeds: Rows) -> tuple[Rows, Rows, Rows]:
-    """Cues (C, 2), risks (R, 2), verdict (3,), read in torch's segments."""
+def _answers(slots: VlmSlots, engine: Language, case: Case) -> tuple[Rows, Rows, Rows]:
+    """Read in torch's segments."""
     image = slots.language.config.image_token_id
     first = case.ids.index(image)
     after = len(case.ids) - case.ids[::-1].index(image)
@@ -221,9 +269,10 @@ def _answers(slots: VlmSlots, engine: Language, case: Case, embeds: Rows) -> tup
     engine.rewind(0)
     engine.tokens(case.ids[:first])
     if isinstance(engine, Multimodal):
-        engine.show(case.rgb, embeds)
+        ready = slots.inputs(case.frame)
+        engine.show(_size(slots, ready), case.rows)
     else:
-        engine.embeddings(embeds)
+        engine.embeddings(case.rows)
     look = case.ids[after:]
     cues = engine.tokens(look, [len(look) - len(p.look) + at for at in p.look_at], answers[:2])
     rest = [*p.sign(), *slots.chat.note(case.note), *slots.chat.turn, *p.slots]

@@ -116,6 +116,7 @@ _ENGINEER = {
     "restarts": Text(en="Restarts", ja="再起動回数"),
     "vision": Text(en="Vision", ja="画像認識"),
     "language": Text(en="Language", ja="言語モデル"),
+    "multimodal": Text(en="Vision and language", ja="画像認識と言語モデル"),
     "versions": Text(en="Versions", ja="バージョン"),
     "newest": Text(en="Newest judgement", ja="最新の判定"),
     "no_newest": Text(en="Nothing has been judged yet.", ja="まだ判定していません。"),

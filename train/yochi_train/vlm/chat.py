@@ -16,16 +16,14 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 from yochi_runtime.errors import NoteError, Reason, UsageError
-from yochi_runtime.prompt import NO, PREFIX, YES, Answers, Prompt, build_prompt
-from yochi_runtime.prompt import Tokenizer as Words
+from yochi_runtime.layout import NOTE_TOKENS
+from yochi_runtime.prompt import TASK, Prompt, build_prompt, first_tokens
 from yochi_runtime.taxonomy import Pack
 from yochi_runtime.tokens import TextTokenizer
-from yochi_runtime.verdict import JUDGED
 
 from ..speech import Text
+from .family import Family, Inputs
 
-TASK = PREFIX.splitlines()[0]
-NOTE_TOKENS = 512  # of a note's own text
 _NOTE = "yochi-note-stands-here"  # where the template puts the user's words
 
 
@@ -40,6 +38,13 @@ class Chat:
     words: TextTokenizer
     user: tuple[int, ...]  # what stands before the words of a user who shows no picture
     end: tuple[int, ...]  # what ends the model's turn
+
+    def with_picture(self, family: Family, config: Any, tokenizer: Any, inputs: Inputs) -> list[int]:
+        """`before`, with a picture's own tokens in place of its one; `inputs` of the image processor."""
+        image = config.image_token_id
+        names = family.picture(config, inputs, tokenizer.convert_ids_to_tokens(image))
+        at = self.before.index(image)
+        return [*self.before[:at], *tokenizer.convert_tokens_to_ids(names), *self.before[at + 1 :]]
 
     def instructed(self, instruction: str, reply: str) -> Text:
         """A turn without a picture, and its reply."""
@@ -93,17 +98,6 @@ def _begun(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
     ids: list[int] = tokenizer.encode(text, add_special_tokens=not begun)
     return ids
-
-
-def first_tokens(words: Words) -> Answers:
-    """The first id of every answer, with which the model would begin it. UsageError where two are alike."""
-    no, yes, *verdict = (words.encode(text)[0] for text in (NO, YES, *(f" {word}" for word in JUDGED)))
-    proceed, caution, stop = verdict
-    if len({no, yes}) < 2 or len({*verdict}) < 3:
-        raise UsageError(
-            f"expected answers that begin differently, got {no, yes}, {verdict}; take another model"
-        )
-    return Answers(no, yes, (proceed, caution, stop))
 
 
 def plain_tokenizer(tokenizer: PreTrainedTokenizerFast) -> TextTokenizer:

@@ -10,6 +10,7 @@ from yochi_runtime.bundle import PACK
 from yochi_runtime.errors import UsageError
 
 from ..model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL
+from ..positives import POSITIVES
 from .hub import open_vlm, pinned
 from .slots import base_of
 
@@ -24,7 +25,7 @@ PROCESSOR_FILES = (
 
 
 def merge(run: Path, name: str, out: Path) -> Path:
-    """A folder of the hub's kind, with the pack beside it. UsageError where `name` is another model."""
+    """A folder of the hub's kind, pack and counts beside it. UsageError where `name` is another model."""
     made = run / MODEL
     if not (made / ADAPTER_WEIGHTS).is_file():
         raise UsageError(f"expected a finished run in {run}, found no {made / ADAPTER_WEIGHTS}")
@@ -42,5 +43,6 @@ def merge(run: Path, name: str, out: Path) -> Path:
         found_file = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
         if found_file is not None:
             shutil.copyfile(found_file, out / file)
-    shutil.copyfile(made / PACK, out / PACK)
+    for name in (PACK, POSITIVES):
+        shutil.copyfile(made / name, out / name)
     return out

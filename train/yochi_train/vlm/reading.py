@@ -56,16 +56,7 @@ class ChatReader(SlotReader):
 
     def picture_ids(self, inputs: Inputs) -> list[int]:
         """The template's words up to the picture and the picture's tokens, in place of its one."""
-        config = self._vlm.config
-        words: Any = self._hub.tokenizer
-        image = config.image_token_id
-        names = self._hub.family.picture(config, inputs, words.convert_ids_to_tokens(image))
-        at = self._chat.before.index(image)
-        return [
-            *self._chat.before[:at],
-            *words.convert_tokens_to_ids(names),
-            *self._chat.before[at + 1 :],
-        ]
+        return self._chat.with_picture(self._hub.family, self._vlm.config, self._hub.tokenizer, inputs)
 
     def _show(self, inputs: Inputs) -> Seen:
         here = {name: value.to(self._vlm.device) for name, value in inputs.items()}
