@@ -89,6 +89,8 @@ class Manifest(Frozen):
     positives: dict[str, int]  # slot id -> positive training examples
     languages: tuple[str, ...]  # proved for notes
     proof: Proof
+    # The form that it learned to explain in (`explanation.FORM`); left out where it learned none.
+    explanation: str | None = Field(default=None, exclude_if=lambda form: form is None)
 
 
 class SlotCalibration(Frozen):

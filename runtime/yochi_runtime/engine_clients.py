@@ -83,7 +83,10 @@ class LanguageClient:
     """`language.Language` in another process, with the same errors. `whole` as for `Supervised`.
 
     `position` counts what its process has read. A new process has read nothing, so any failure sets it to 0.
+    `patience`: seconds that a request may take, None for the usual ones.
     """
+
+    patience: float | None = None
 
     def __init__(self, base: Path, lora: Path, *, threads: int, whole: Check) -> None:
         self.position = 0
@@ -131,7 +134,7 @@ class LanguageClient:
 
     def _read(self, head: Mapping[str, Any], count: int, arrays: Arrays, read: Callable[[Message], T]) -> T:
         at, self.position = self.position, 0
-        answer = self._engine.ask({**head, "at": at}, arrays, read)
+        answer = self._engine.ask({**head, "at": at}, arrays, read, self.patience)
         self.position = at + count
         return answer
 

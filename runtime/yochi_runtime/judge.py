@@ -1,11 +1,14 @@
 """The judge: a checked bundle, its engines in processes of their own, and one judgement after another.
 
 Every fault becomes `cannot_judge` with its reason; nothing that goes wrong leads to `proceed`. The last
-frame's reading is kept, so a new note on the same frame costs only what comes after the picture.
+frame's reading is kept, so a new note on the same frame costs only what comes after the picture. The last
+judgement can be explained; that comes after it, and no later one has another bit for it.
 """
 
 import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +21,11 @@ from .admission import Standing
 from .base import find_base
 from .bundle import LORA, PACK, VISION, Bundle
 from .engine_clients import LanguageClient, VisionClient
+from .engine_process import SILENCE_LIMIT
+from .engines import Logits
 from .errors import CannotJudge, EngineError, NoteError, Reason, one_line
 from .evidence import Box, cue_box, note_spans
+from .explainer import SECONDS, Dropped, Ended, Explained, Explainer
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
 from .fitting import check_fits, find_place
 from .gates import check_content
@@ -36,6 +42,16 @@ from .taxonomy import Slot, Source
 from .verdict import Verdict
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What the last judgement was of: ids of the note, words in the picture, and its identities."""
+
+    note: Note
+    ids: Sequence[int]
+    sign: str | None
+    identities: Identities
 
 
 class Judge:
@@ -55,6 +71,8 @@ class Judge:
         self._prompt, self._vision, self._language = prompt, vision, language
         self._scene = Scene(vision, Reader(language, prompt))
         self._loading = Stages()
+        self._explainer = Explainer.of(bundle, prompt)
+        self._last: _Judged | None = None  # None as well where it came to no judgement
 
     @classmethod
     def open(
@@ -112,6 +130,7 @@ class Judge:
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
         stages, self._loading = self._loading, Stages()
+        self._last = None
         identities = self._identities(inspection)
         try:
             return self._guarded(inspection, identities, stages)
@@ -122,6 +141,41 @@ class Judge:
             return failed.model_copy(
                 update={"timings_ms": dict(stages), "language": _language(inspection.note)}
             )
+
+    def explain(
+        self, shown: Judgement, *, seconds: float = SECONDS, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Explained]:
+        """Words about the last judgement, as it is `shown` (after the rules), as far as they are.
+
+        The last of them has the text, or why it was dropped. Nothing comes of another judgement, or where
+        there is nothing to explain. `stop` and the `seconds` are looked at before each pass of the model;
+        judging meanwhile ends it, too. No later judgement has another bit for it.
+        """
+        last = self._last
+        if self._explainer is None or last is None or shown.identities.frame != last.identities.frame:
+            return
+        if shown.identities.note != last.identities.note:
+            return
+        begun = False
+
+        def ask(ids: Sequence[int], following: Sequence[int], left: float) -> Logits:
+            nonlocal begun
+            if self._last is not last or stop():
+                raise Ended(Dropped.INTERRUPTED)
+            # A pass that is late by more than a dead engine's silence ends the engine.
+            self._language.patience = left + SILENCE_LIMIT
+            try:
+                if not begun:
+                    self._scene.return_to(last.ids, last.sign)
+                    begun = True
+                return self._scene.go_on(ids, following)
+            except BaseException:
+                self._scene.forget()
+                raise
+            finally:
+                self._language.patience = None
+
+        yield from self._explainer.explain(shown, last.note, ask, seconds)
 
     def _guarded(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
         try:
@@ -145,7 +199,8 @@ class Judge:
             self._vision.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
             sign = self._signs.read(inspection.frame, stages)
-            answers = self._scene.read(self._prompt.note(note.text, sign.text), stages, sign.text)
+            ids = self._prompt.note(note.text, sign.text)
+            answers = self._scene.read(ids, stages, sign.text)
             with stages.timed("verdict"):
                 signs_read = sign.text is not None
                 readout = read_out(self.bundle, seen.look, answers, signs_read=signs_read).unlooked(sign.why)
@@ -156,6 +211,7 @@ class Judge:
         with stages.timed("evidence"):
             spans = self._spans(note, sign.text, risks, answers)
             factors = risk_factors(pack, readout, spans, self._boxes(risks, readout, seen), sign.text or "")
+        self._last = _Judged(note, ids, sign.text, identities)
         return Judgement(
             verdict=verdict,
             reasons=() if self.proved else (Reason.UNPROVED,),

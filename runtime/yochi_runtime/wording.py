@@ -19,7 +19,7 @@ class Lang(StrEnum):
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of one language; `number`, `span`, `box` and `timings` are formats."""
+    """The words of one language; those with a name in braces are formats."""
 
     lang: Literal["en", "ja"]
     verdicts: dict[Verdict, str]
@@ -35,6 +35,13 @@ class Wording:
     not_trained: str
     not_looked: str
     timings: str
+    seen: str
+    also: str
+    quoted: str
+    shown: str
+    because: str
+    explained: str
+    unexplained: str
     comma: str
     disclaimer: str
 
@@ -78,6 +85,13 @@ ENGLISH = Wording(
     not_trained="Not trained, so not judged: ",
     not_looked="Not looked at: ",
     timings="Time: {judge:.0f} ms to the verdict ({parts}); besides: {rest}",
+    seen="Seen: {seen}.",
+    also="; ",
+    quoted='{source} "{words}"',
+    shown="{source} ({what})",
+    because=" Why: {why}.",
+    explained="{text} ({ms:.0f} ms after the verdict)",
+    unexplained="No explanation ({why}, {ms:.0f} ms after the verdict)",
     comma=", ",
     disclaimer="Yochi advises. It is not a safety function.",
 )
@@ -118,6 +132,13 @@ JAPANESE = Wording(
     not_trained="未学習のため判定していない項目：",
     not_looked="確認していない項目：",
     timings="所要時間：判定まで {judge:.0f} ms（{parts}）、ほかに {rest}",
+    seen="根拠：{seen}。",
+    also="、",
+    quoted="{source}「{words}」",
+    shown="{source}（{what}）",
+    because="理由：{why}。",
+    explained="{text}（判定から {ms:.0f} ms 後）",
+    unexplained="説明はありません（{why}、判定から {ms:.0f} ms 後）",
     comma="、",
     disclaimer="Yochi は助言を行うもので、安全機能ではありません。",
 )
