@@ -17,7 +17,7 @@ from .bundle import Bundle
 from .engines import Logits
 from .errors import CannotJudge, Reason
 from .explanation import FORM, Lang, given, in_words, parse
-from .explanation_choices import Choices
+from .explanation_choices import LIMIT, Choices
 from .inspection import Note
 from .judgement import Judgement
 from .named import holds
@@ -128,7 +128,7 @@ class _Telling:
         choices = Choices(self.shown, self.note.raw, self.lang, self.by.pack, self.by.reads)
         self.unread += given(self.shown.verdict, self.lang, self.by.reads.as_written())
         told = -1
-        for token in choices.walk(self._choose):
+        for token in choices.walk(self._choose, LIMIT):
             self.said.append(token)
             self.unread.append(token)
             if self.first_ms is None:

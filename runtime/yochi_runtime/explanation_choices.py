@@ -57,7 +57,7 @@ class Choices:
         self._reads, self._words = reads, reads.as_written()
         self._ids = cache(lambda text: tuple(self._words.encode(text)))
 
-    def walk(self, choose: Callable[[list[int]], int], limit: int = LIMIT) -> Iterator[int]:
+    def walk(self, choose: Callable[[list[int]], int], limit: int) -> Iterator[int]:
         """The ids of one text, at most `limit`; nothing where none fits.
 
         `choose` takes one of several ids, and is asked wherever there is a choice.
