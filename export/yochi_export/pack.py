@@ -67,6 +67,7 @@ class Parts:
     parity: Mapping[str, Any] = field(default_factory=lambda: dict(NOT_COMPARED))
     evaluation: Mapping[str, Any] | None = None
     card: str | None = None
+    explanation: str | None = None  # the form that the model learned to explain in
 
 
 def write_bundle(parts: Parts, out: Path) -> Bundle:
@@ -115,6 +116,7 @@ def parts_of(bundle: Bundle) -> Parts:
         evaluation=json.loads(evaluation.read_text(encoding="utf-8"))
         if EVALUATION in manifest.files
         else None,
+        explanation=manifest.explanation,
     )
 
 
@@ -191,6 +193,7 @@ def _manifest(parts: Parts, out: Path) -> Manifest:
         positives={slot: count for slot, count in sorted(parts.positives.items()) if slot in slots},
         languages=parts.languages,
         proof=Proof(passed=bool(parts.parity["passed"]), report=PARITY),
+        explanation=parts.explanation,
     )
 
 
