@@ -81,7 +81,7 @@ class RunFolder:
 
     @property
     def explanation(self) -> str | None:
-        """The form that it learned to explain in, None for a run that learned none. UsageError for another."""
+        """The form that it learned to explain in, None where it learned none; UsageError for another's."""
         return FORM if explains(self.path / MODEL) else None
 
     def tower(self) -> VisionTower:

@@ -8,14 +8,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .bundle import Bundle
 from .engines import Logits
-from .errors import CannotJudge, Reason
+from .errors import CannotJudge, Dropped, Reason, one_line
 from .explanation import FORM, Lang, given, in_words, parse
 from .explanation_choices import LIMIT, Choices
 from .inspection import Note
@@ -29,19 +28,6 @@ from .verdict import JUDGED
 SECONDS = 5.0  # for a whole explanation; one of nano's takes some tenths
 Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _LOG = logging.getLogger(__name__)
-
-
-class Dropped(StrEnum):
-    """Why there is no explanation; stable names for metrics and machines."""
-
-    INTERRUPTED = "interrupted"  # something else is to be judged
-    LATE = "late"
-    TOO_LONG = "too_long"  # nothing that may be said fits
-    INVALID = "invalid"  # what was said is not of the form, or not of this judgement
-    ENGINE_FAILED = Reason.ENGINE_FAILED.value
-    ENGINE_OUTPUT = Reason.ENGINE_OUTPUT.value
-    ENGINE_TIMEOUT = Reason.ENGINE_TIMEOUT.value
-    FAILED = "failed"  # a fault of Yochi's own
 
 
 class Explained(Frozen):
@@ -103,8 +89,9 @@ class Explainer:
         except CannotJudge as e:
             _LOG.debug("not explained", exc_info=e)
             yield telling.so_far(dropped=_of_engine(e.reason))
-        except Exception:  # noqa: BLE001 -- a remark that goes wrong must not end the judging
-            _LOG.exception("not explained")
+        except Exception as e:  # noqa: BLE001 -- a remark that goes wrong must not end the judging
+            _LOG.warning("expected an explanation, got %s: %s; report it", type(e).__name__, one_line(e))
+            _LOG.debug("not explained", exc_info=e)
             yield telling.so_far(dropped=Dropped.FAILED)
 
 
@@ -155,7 +142,7 @@ class _Telling:
         text = self._text()
         found = parse(text, self.lang, self.by.pack, self.note.raw)
         if found is None or not holds(found, self.shown, self.lang, self.by.pack, self.note.raw):
-            _LOG.warning("an explanation was dropped: %r", text)
+            _LOG.warning("expected an explanation of what was judged, got %r; it is dropped, report it", text)
             return self.so_far(dropped=Dropped.INVALID)
         return self.so_far(text=in_words(found, self.by.pack))
 

@@ -23,9 +23,9 @@ from .bundle import LORA, PACK, VISION, Bundle
 from .engine_clients import LanguageClient, VisionClient
 from .engine_process import SILENCE_LIMIT
 from .engines import Logits
-from .errors import CannotJudge, EngineError, NoteError, Reason, one_line
+from .errors import CannotJudge, Dropped, EngineError, NoteError, Reason, one_line
 from .evidence import Box, cue_box, note_spans
-from .explainer import SECONDS, Dropped, Ended, Explained, Explainer
+from .explainer import SECONDS, Ended, Explained, Explainer
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
 from .fitting import check_fits, find_place
 from .gates import check_content

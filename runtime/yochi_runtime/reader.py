@@ -78,7 +78,9 @@ class Reader:
 
         Whatever is read so is forgotten with the next answer, which begins right after the frame.
         """
-        return self._language.tokens(ids, (len(ids) - 1,), answers)[0]
+        (logits,) = self._language.tokens(ids, (len(ids) - 1,), answers)
+        found: Logits = logits
+        return found
 
     def _read_prefix(self) -> None:
         self._language.rewind(0)

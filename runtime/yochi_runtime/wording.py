@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from .errors import Reason
+from .errors import Dropped, Reason
 from .taxonomy import Source, Text
 from .verdict import Verdict
 
@@ -90,8 +90,8 @@ ENGLISH = Wording(
     quoted='{source} "{words}"',
     shown="{source} ({what})",
     because=" Why: {why}.",
-    explained="{text} ({ms:.0f} ms after the verdict)",
-    unexplained="No explanation ({why}, {ms:.0f} ms after the verdict)",
+    explained="{text} (said within {ms:.0f} ms, after the verdict)",
+    unexplained="No explanation: {why} ({ms:.0f} ms).",
     comma=", ",
     disclaimer="Yochi advises. It is not a safety function.",
 )
@@ -137,8 +137,8 @@ JAPANESE = Wording(
     quoted="{source}「{words}」",
     shown="{source}（{what}）",
     because="理由：{why}。",
-    explained="{text}（判定から {ms:.0f} ms 後）",
-    unexplained="説明はありません（{why}、判定から {ms:.0f} ms 後）",
+    explained="{text}（判定後 {ms:.0f} ms で作成）",
+    unexplained="説明はありません：{why}（{ms:.0f} ms）。",
     comma="、",
     disclaimer="Yochi は助言を行うもので、安全機能ではありません。",
 )
@@ -225,6 +225,20 @@ REASONS: dict[Reason, Text] = {
     Reason.AUDIT_DAMAGED: Text(
         en="The log of judgements is damaged.", ja="判定の記録ファイルが壊れているか、書き換えられています。"
     ),
+}
+
+
+DROPS: dict[Dropped, Text] = {
+    Dropped.INTERRUPTED: Text(en="something else was to be judged", ja="次の判定を優先しました"),
+    Dropped.LATE: Text(en="it took too long", ja="時間内に終わりませんでした"),
+    Dropped.TOO_LONG: Text(en="it would be too long", ja="長すぎるため作れません"),
+    Dropped.INVALID: Text(en="it did not fit the judgement", ja="判定と合わない説明でした"),
+    Dropped.ENGINE_FAILED: Text(en="the model failed", ja="モデルの実行に失敗しました"),
+    Dropped.ENGINE_OUTPUT: Text(en="the model gave invalid numbers", ja="モデルの出力が正しくありません"),
+    Dropped.ENGINE_TIMEOUT: Text(
+        en="the model did not answer in time", ja="モデルが時間内に応答しませんでした"
+    ),
+    Dropped.FAILED: Text(en="Yochi failed", ja="Yochi の内部エラーです"),
 }
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from yochi_runtime import engine_process, explainer, supervision
 from yochi_runtime import judge as judge_module
-from yochi_runtime.errors import Reason
-from yochi_runtime.explainer import Dropped, Explained
+from yochi_runtime.errors import Dropped, Reason
+from yochi_runtime.explainer import Explained
 from yochi_runtime.explanation import parse
 from yochi_runtime.explanation_choices import LIMIT
 from yochi_runtime.inspection import Inspection, Note
