@@ -117,6 +117,11 @@ class Judge:
         return self.standing.trusted and self.bundle.manifest.proof.passed
 
     @property
+    def explains(self) -> bool:
+        """Whether its bundle learned to, in a form that this version knows."""
+        return self._explainer is not None
+
+    @property
     def versions(self) -> str:
         """Of the engines' libraries."""
         engines = (self._vision.version, self._language.version, self._signs.version)
