@@ -78,7 +78,7 @@ def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], EnergyMeter]
         used = meter()
         timings[case] = box.run(questions[case], 0, plan.count)
         joules[case] = used.joules(plan.count)
-        tables.append(stage_table(case, title, timings[case]))
+        tables.append(stage_table(case, title, timings[case], box.words(questions[case], plan.count)))
     camera = stream(box, new, plan.rate, plan.count)
     tables += [*camera.tables(plan.rate), memory_table(), _energy(joules), conditions.table()]
     return Measured(tuple(tables), (_distribution(timings, camera.shown),))

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.errors import CannotJudge, Reason
+from yochi_runtime.explainer import Explained
 from yochi_runtime.inspection import Inspection
-from yochi_runtime.judgement import Identities, Judgement
+from yochi_runtime.judgement import Judgement
 from yochi_runtime.plant_rules import PlantRules
 from yochi_runtime.run import ruled
 
@@ -21,11 +22,11 @@ from .report import Column, Row, Table, measured
 
 WALL = "whole call"  # by the caller's clock; the stages inside are the judge's own
 STAGES = ("gates", "prepare", "sign text", "vision", "look", "note", "verdict", "judge", "evidence")
-AFTER = ("explanation, first word", "explanation, last word", "rules", "audit", WALL)
+FIRST_WORD, LAST_WORD = "explanation, first word", "explanation, last word"
+AFTER = (FIRST_WORD, LAST_WORD, "rules", "audit", WALL)
+NOT_LEARNED = "expected a bundle that learned to explain, this one did not"
 NOT_DONE = {
     "sign text": "expected a bundle that judges words in pictures and a reader of them (yochi[ocr])",
-    "explanation, first word": "expected words, got a bundle whose answers are read out and not written",
-    "explanation, last word": "expected words, got a bundle whose answers are read out and not written",
     "rules": "expected a rulebook, got none; give --rules",
 }
 COLUMNS = tuple(Column(id=name, unit="ms", better="lower") for name in ("p50", "p90", "p99", "max"))
@@ -33,13 +34,27 @@ CAPTION = (
     "ms; in brackets the early-stopping estimate: with 99 % confidence the true percentile is no higher. "
     "judge: gates to verdict, without evidence. look: picture and cue slots; note: note, risk slots, verdict."
 )
+OF_WORDS = (
+    " explanation: begun after the row, and counted from there; of as many other judgements of this kind."
+)
 Timings = dict[str, float]  # milliseconds by stage
 
 
 class Judging(Protocol):
     """What is measured: `yochi_runtime.judge.Judge`, or a stand-in."""
 
+    @property
+    def explains(self) -> bool: ...
     def judge(self, inspection: Inspection) -> Judgement: ...
+    def explain(self, shown: Judgement) -> Iterator[Explained]: ...
+
+
+@dataclass(frozen=True)
+class Words:
+    """Timings of the explanations that were said, and where none was, why."""
+
+    timings: list[Timings]
+    missing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +74,11 @@ class Box:
     rules: PlantRules | None = None
     clock: Clock = Clock()
 
-    def timed(self, inspection: Inspection) -> tuple[Timings, Identities]:
-        """Milliseconds by stage. CannotJudge where it failed (`check_judged`)."""
+    def timed(self, inspection: Inspection) -> tuple[Timings, Judgement]:
+        """Milliseconds by stage, and the judgement as it is recorded.
+
+        CannotJudge where it failed (`check_judged`).
+        """
         stages: Timings = {}
         with self._stage(stages, WALL):
             judgement = self.judge.judge(inspection)
@@ -70,11 +88,29 @@ class Box:
             with self._stage(stages, "audit"):
                 judgement = self.log.record(judgement, inspection.note.raw, inspection.frame)
         check_judged(judgement)
-        return {**judgement.timings_ms, **stages}, judgement.identities
+        return {**judgement.timings_ms, **stages}, judgement
 
     def run(self, inspections: Iterator[Inspection], warmup: int, count: int) -> list[Timings]:
         """One after the other, the first `warmup` not counted."""
         return [self.timed(next(inspections))[0] for _ in range(warmup + count)][warmup:]
+
+    def words(self, inspections: Iterator[Inspection], count: int) -> Words:
+        """Of `count` more judgements, when the first and the last word of their explanations were there.
+
+        Apart from `run`: neither time nor energy of a judgement has an explanation in it.
+        """
+        if not self.judge.explains:
+            return Words([], NOT_LEARNED)
+        ends: list[Explained] = []
+        for _ in range(count):
+            ends += [*self.judge.explain(self.timed(next(inspections))[1])][-1:]
+        said = [one for one in ends if one.text is not None and one.first_ms is not None]
+        if said:
+            return Words([{FIRST_WORD: one.first_ms or 0.0, LAST_WORD: one.ms} for one in said])
+        if not ends:
+            return Words([], "expected a verdict with a risk above its threshold, none had one")
+        why = ", ".join(sorted({str(one.dropped) for one in ends}))
+        return Words([], f"expected an explanation, all {len(ends)} were dropped ({why})")
 
     @contextmanager
     def _stage(self, stages: Timings, name: str) -> Iterator[None]:
@@ -93,8 +129,12 @@ def check_judged(judgement: Judgement) -> None:
         raise CannotJudge(failures[0], judgement.message or f"expected a judgement, got {failures[0]}")
 
 
-def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]]) -> Table:
+def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], words: Words) -> Table:
     """Percentiles by stage, over the judgements in which the stage ran; what never ran with its reason."""
+    timings = [*timings, *words.timings]
+    missing = NOT_DONE | (
+        {} if words.missing is None else dict.fromkeys((FIRST_WORD, LAST_WORD), words.missing)
+    )
     known = (*STAGES, *AFTER)
     strange = dict.fromkeys(stage for one in timings for stage in one if stage not in known)
     rows = []
@@ -102,6 +142,6 @@ def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]]) 
         values = [one[stage] for one in timings if stage in one]
         if values:
             rows.append(Row(id=stage, cells=summary(values)))
-        elif stage in NOT_DONE:
-            rows.append(Row(id=stage, cells={c.id: measured(None, NOT_DONE[stage]) for c in COLUMNS}))
+        elif stage in missing:
+            rows.append(Row(id=stage, cells={c.id: measured(None, missing[stage]) for c in COLUMNS}))
     return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION)

@@ -12,7 +12,7 @@ _ABOUT = """\
 An assembled domain model, not a pretrained vision-language model: EfficientNet-Lite0 (whose last stages
 this project may have tuned), a projector with a cue head, and SmolLM2-135M-Instruct with a LoRA, put together
 and trained by this project to answer one fixed list of questions (slots) about one picture and one inspection
-note. It writes nothing; every answer is read from one pass over the prompt.
+note. {writes}
 
 - `vision.onnx`: encoder, cue head and projector. EfficientNet-Lite0's weights: Google, Apache-2.0.
 - `lora.gguf`: this project's LoRA, applied at run time.
@@ -33,6 +33,11 @@ one pass over the prompt, in the model's own chat template.
   vocabulary without control tokens.
 
 Whose weights these are is said by the checkpoint that they were made of; `NOTICE` is this project's."""
+_SILENT = "It writes nothing; every answer is read from one pass over the prompt."
+_EXPLAINS = """\
+Every answer is read from one pass over the prompt. After the verdict, which it cannot change, it may
+write one short line about risks above their thresholds, in words that a grammar leaves it: what it saw or
+reads, and why that is a hazard. The line is a reading help and no evidence."""
 _USE = """\
 A second pair of eyes before work: it shows a worker which risks a frame and a note point to, with a
 probability for each. Anything it does not say is not thereby safe. **It advises. It is not a safety
@@ -63,7 +68,12 @@ def render(
     about, trained = (_ABOUT_STOCK, _TRAINED_STOCK) if stock else (_ABOUT, _TRAINED)
     sections = [
         f"# {manifest.name} {manifest.version}",
-        about.format(file=base.file, package=base.package, sha256=base.sha256),
+        about.format(
+            file=base.file,
+            package=base.package,
+            sha256=base.sha256,
+            writes=_SILENT if manifest.explanation is None else _EXPLAINS,
+        ),
         "## Intended use\n\n" + _USE,
         "## Languages of notes\n\n" + _languages(manifest),
         "## Slots\n\n" + "\n".join(_slots(manifest)),

@@ -70,6 +70,7 @@ class Common:
     parity: Mapping[str, Any] = field(default_factory=lambda: dict(NOT_COMPARED))
     evaluation: Mapping[str, Any] | None = None
     card: str | None = None
+    explanation: str | None = None  # the form that the model learned to explain in
 
     @property
     def files(self) -> dict[str, Path]:
@@ -155,6 +156,7 @@ def parts_of(bundle: Bundle) -> AnyParts:
         "evaluation": json.loads(evaluation.read_text(encoding="utf-8"))
         if EVALUATION in manifest.files
         else None,
+        "explanation": manifest.explanation,
     }
     if manifest.kind is Kind.STOCK:
         text, mmproj, layout = (folder / name for name in (TEXT, MMPROJ, LAYOUT))
@@ -253,6 +255,7 @@ def _manifest(parts: AnyParts, out: Path) -> Manifest:
         positives={slot: count for slot, count in sorted(parts.positives.items()) if slot in slots},
         languages=parts.languages,
         proof=Proof(passed=bool(parts.parity["passed"]), report=PARITY),
+        explanation=parts.explanation,
     )
 
 

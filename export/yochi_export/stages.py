@@ -198,6 +198,7 @@ def _draft(order: Order, rung: VisionRung) -> Parts:
         positives=order.run.positives(),
         calibration=draft(parse_pack(pack_text(order.run.pack))),
         version=order.version,
+        explanation=order.run.explanation,
     )
 
 

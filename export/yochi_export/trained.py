@@ -10,9 +10,10 @@ from peft import PeftModel
 from yochi_runtime.base import NANO_BASE
 from yochi_runtime.bundle import GLOSSARY, PACK, TOKENIZER, file_sha256
 from yochi_runtime.errors import UsageError
+from yochi_runtime.explanation import FORM
 from yochi_train.assemble import assemble
 from yochi_train.lite0 import tuned_encoder
-from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR
+from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR, explains
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower, read_tower
 from yochi_train.positives import POSITIVES, read_positives
@@ -77,6 +78,11 @@ class RunFolder:
     def positives(self) -> dict[str, int]:
         """Distinct positive training examples by slot id."""
         return read_positives(self.path / MODEL)
+
+    @property
+    def explanation(self) -> str | None:
+        """The form that it learned to explain in, None where it learned none; UsageError for another's."""
+        return FORM if explains(self.path / MODEL) else None
 
     def tower(self) -> VisionTower:
         """The unquantized vision half alone."""

@@ -19,9 +19,11 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle, Kind
 from yochi_runtime.errors import UsageError
+from yochi_runtime.explanation import FORM
+from yochi_runtime.explanation_choices import LIMIT
 from yochi_train.assemble import assemble
 from yochi_train.lite0 import OPENED, Block, Lite0
-from yochi_train.model_folder import ADAPTER, ENCODER, MODEL, PROJECTOR, new_model
+from yochi_train.model_folder import ADAPTER, ENCODER, MODEL, PROJECTOR, new_model, write_explains
 from yochi_train.nano import YochiNanoForConditionalGeneration
 from yochi_train.nano.vision import VisionTower
 from yochi_train.policy import LORA_TARGETS
@@ -54,6 +56,8 @@ def unpack(bundle: Bundle, base: Path, out: Path) -> Path:
         if encoder is not None:
             save_file(encoder, folder / ENCODER, metadata={"format": "pt"})
         write_positives(bundle.manifest.positives, folder)
+        if bundle.manifest.explanation == FORM:
+            write_explains(folder, LIMIT)  # how many it learned with is not in a bundle
         for name in (TOKENIZER, GLOSSARY, PACK):
             shutil.copyfile(bundle.path / name, folder / name)
     return made

@@ -102,6 +102,8 @@ class Manifest(Frozen):
     languages: tuple[str, ...]  # proved for notes
     proof: Proof
     kind: Kind = Kind.NANO
+    # The form that it learned to explain in (`explanation.FORM`); left out where it learned none.
+    explanation: str | None = Field(default=None, exclude_if=lambda form: form is None)
 
     def text(self) -> str:
         """As it stands in the file: an older Yochi reads one of its own kind, and refuses the other."""

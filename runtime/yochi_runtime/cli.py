@@ -6,7 +6,7 @@ stderr. 3: cannot judge, with the Judgement. 130: interrupted.
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,11 +18,13 @@ from .judgement import Judgement
 from .mode import Mode
 from .rules_cli import rules_app
 from .signals_cli import signals_app
-from .taxonomy import Pack
 from .trust_cli import trust_app
 from .update_cli import install, rollback
 from .verdict import Verdict
 from .wording import Lang, display_language
+
+if TYPE_CHECKING:
+    from .run import Judged
 
 # The engines take a while to load: modules that need them are imported where they are used.
 
@@ -123,11 +125,16 @@ def judge(
     _check_bundle(bundle)
     plant = plant_rules(rules, zone, bundle)
     source = run.NoteSource(note, note_file)
-    with open_log(audit, keep_frames=keep_frames, blur_faces=blur_faces) as log:
-        judged = run.judge_file(image, source, bundle, threads, plant)
+    with (
+        open_log(audit, keep_frames=keep_frames, blur_faces=blur_faces) as log,
+        run.judge_file(image, source, bundle, threads, plant) as judged,
+    ):
         judgement = log.record(judged.judgement, source.raw, judged.frame, judged.heads)
-    _tell_not_kept(judgement)
-    _print(judgement, judged.pack, display_language(lang), json)
+        _tell_not_kept(judgement)
+        if json:
+            typer.echo(judgement.model_dump_json())
+        else:
+            _print(judgement, judged, display_language(lang))
     if judgement.verdict is Verdict.CANNOT_JUDGE:
         raise typer.Exit(3)
 
@@ -149,6 +156,13 @@ def watch(
     zone: Zone = None,
     mode: ModeOption = Mode.ADVISE,
     signals: SignalsOption = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="A second line: an explanation, in the time that --every leaves, or why there is none.",
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Judge frame after frame of CAMERA with the same note, one JSON line a judgement.
@@ -180,6 +194,8 @@ def watch(
             _tell_not_kept(judgement)
             sent.give(judgement, log.last, found.seen)
             typer.echo(shown(judgement, log.last).model_dump_json())
+            if explain and mode is not Mode.SHADOW and (told := found.explained(judgement)) is not None:
+                typer.echo(f'{{"explanation":{told.model_dump_json()}}}')
             judged = judged or judgement.verdict is not Verdict.CANNOT_JUDGE
     if not judged:
         raise typer.Exit(3)
@@ -362,10 +378,13 @@ def _tell_not_kept(judgement: Judgement) -> None:
         _say(NOT_KEPT[judgement.not_kept].en)
 
 
-def _print(judgement: Judgement, pack: Pack | None, lang: Literal["en", "ja"], json: bool) -> None:
-    from .display import render
+def _print(judgement: Judgement, judged: "Judged", lang: Literal["en", "ja"]) -> None:
+    """The verdict at once, and then what is said of it."""
+    from .display import explanation_line, render
 
-    typer.echo(judgement.model_dump_json() if json else render(judgement, lang, pack))
+    typer.echo(render(judgement, lang, judged.pack))
+    if (told := judged.explained(judgement)) is not None:
+        typer.echo(explanation_line(told, lang))
 
 
 if __name__ == "__main__":

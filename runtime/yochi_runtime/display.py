@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Literal
 
 from .evidence import Box
+from .explainer import Explained
 from .factors import quote
 from .judgement import Coverage, Evidence, Judgement, RiskFactor
 from .rule_words import ruling_lines
 from .taxonomy import Pack, Source
-from .wording import REASONS, Wording, wording
+from .wording import DROPS, REASONS, Wording, wording
 
 Lang = Literal["en", "ja"]
 _INSIDE = ("prepare", "vision", "look", "sign text", "note", "verdict")
@@ -25,6 +26,15 @@ def render(judgement: Judgement, lang: Lang, pack: Pack | None = None) -> str:
     lines += ["", f"{words.advice}{judgement.advice.of(lang)}"]
     lines += [*_coverage(judgement, words, pack), *_timings(judgement, words), words.disclaimer]
     return "\n".join(lines)
+
+
+def explanation_line(told: Explained, lang: Lang) -> str:
+    """What was said after the verdict, or why nothing was."""
+    words = wording(lang)
+    if told.dropped is not None:
+        return words.unexplained.format(why=DROPS[told.dropped].of(lang), ms=told.ms)
+    text = told.said if told.text is None else told.text.of(lang)
+    return words.explained.format(text=quote(text, len(text)), ms=told.ms)
 
 
 def _reasons(judgement: Judgement, lang: Lang) -> Iterator[str]:

@@ -83,7 +83,10 @@ class TokenClient:
     """The engine `kind`, which reads tokens, in another process; settings and `whole` as for `Supervised`.
 
     `position` counts what its process has read. A new process has read nothing, so any failure sets it to 0.
+    `patience`: seconds that a request may take, None for the usual ones.
     """
+
+    patience: float | None = None
 
     def __init__(self, kind: str, settings: Mapping[str, Any], whole: Check) -> None:
         self.position = 0
@@ -126,7 +129,7 @@ class TokenClient:
 
     def _read(self, head: Mapping[str, Any], count: int, arrays: Arrays, read: Callable[[Message], T]) -> T:
         at, self.position = self.position, 0
-        answer = self._engine.ask({**head, "at": at}, arrays, read)
+        answer = self._engine.ask({**head, "at": at}, arrays, read, self.patience)
         self.position = at + count
         return answer
 

@@ -54,6 +54,19 @@ class Reason(StrEnum):
     AUDIT_DAMAGED = "audit_damaged"
 
 
+class Dropped(StrEnum):
+    """Why a judgement has no explanation; as stable. It says nothing against the judgement."""
+
+    INTERRUPTED = "interrupted"  # something else is to be judged
+    LATE = "late"
+    TOO_LONG = "too_long"  # nothing that may be said fits
+    INVALID = "invalid"  # what was said is not of the form, or not of this judgement
+    ENGINE_FAILED = Reason.ENGINE_FAILED.value
+    ENGINE_OUTPUT = Reason.ENGINE_OUTPUT.value
+    ENGINE_TIMEOUT = Reason.ENGINE_TIMEOUT.value
+    FAILED = "failed"  # a fault of Yochi's own
+
+
 class YochiError(Exception):
     """Root of Yochi's own errors; the message is one line for a person."""
 

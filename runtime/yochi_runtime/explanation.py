@@ -16,6 +16,7 @@ from typing import Literal
 from .prompt import Tokenizer
 from .taxonomy import Pack, Source, Text
 from .verdict import Verdict
+from .wording import ENGLISH, JAPANESE, Wording
 
 FORM = "explain-1"
 OBSERVATIONS = 2  # at most, the most serious first
@@ -75,10 +76,38 @@ def observation_text(one: Observation, lang: Lang, pack: Pack) -> str:
     if one.quote is not None:
         return f" {source}{CONTENT} {OPEN}{one.quote}{CLOSE}"
     if one.cue is not None:
-        return f" {source}{CONTENT} {next(c.name for c in pack.cue if c.id == one.cue).of(lang)}"
+        return f" {source}{CONTENT} {_cue_name(one.cue, lang, pack)}"
     if one.category is not None:
         return f" {source}{CONTENT} {pack.category_of(one.category).name.of(lang)}"
     return f" {source}"
+
+
+def in_words(said: Explanation, pack: Pack) -> Text:
+    """What was observed and why it is a hazard, for a person; what to do stands in the judgement already."""
+    return Text(en=_sentences(said, ENGLISH, pack), ja=_sentences(said, JAPANESE, pack))
+
+
+def _sentences(said: Explanation, words: Wording, pack: Pack) -> str:
+    seen = words.also.join(_spoken(one, words, pack) for one in said.observed)
+    why = None if said.why is None else pack.category_of(said.why).name.of(words.lang)
+    return words.seen.format(seen=seen or NOTHING.of(words.lang)) + (
+        words.because.format(why=why) if why else ""
+    )
+
+
+def _spoken(one: Observation, words: Wording, pack: Pack) -> str:
+    source, lang = words.sources[one.source], words.lang
+    if one.quote is not None:
+        return words.quoted.format(source=source, words=one.quote)
+    if one.cue is not None:
+        return words.shown.format(source=source, what=_cue_name(one.cue, lang, pack))
+    if one.category is not None:
+        return words.shown.format(source=source, what=pack.category_of(one.category).name.of(lang))
+    return source
+
+
+def _cue_name(cue: str, lang: Lang, pack: Pack) -> str:
+    return next(c.name for c in pack.cue if c.id == cue).of(lang)
 
 
 def parse(text: str, lang: Lang, pack: Pack, note: str) -> Explanation | None:

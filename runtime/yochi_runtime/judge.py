@@ -1,12 +1,14 @@
 """The judge: a checked bundle, its engines in processes of their own, and one judgement after another.
 
 Every fault becomes `cannot_judge` with its reason; nothing that goes wrong leads to `proceed`. The last
-frame's reading is kept, so a new note on the same frame costs only what comes after the picture.
+frame's reading is kept, so a new note on the same frame costs only what comes after the picture. The last
+judgement can be explained; that comes after it, and no later one has another bit for it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +19,11 @@ from numpy.typing import NDArray
 
 from .admission import Standing
 from .bundle import PACK, Bundle
-from .errors import CannotJudge, EngineError, NoteError, Reason, one_line
+from .engine_process import SILENCE_LIMIT
+from .engines import Logits
+from .errors import CannotJudge, Dropped, EngineError, NoteError, Reason, one_line
 from .evidence import Box, cue_box, note_spans
+from .explainer import SECONDS, Ended, Explained, Explainer
 from .factors import NOTE_SOURCES, advice_of, flagged, risk_factors, trigger_cue, verdict_of_risks
 from .fitting import check_fits, find_place
 from .gates import check_content
@@ -40,6 +45,16 @@ from .verdict import Verdict
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What the last judgement was of: ids of the note, words in the picture, and its identities."""
+
+    note: Note
+    ids: Sequence[int]
+    sign: str | None
+    identities: Identities
+
+
 class Judge:
     """Made by `Judge.open`. A context manager; not for several threads at once."""
 
@@ -55,6 +70,8 @@ class Judge:
         self.bundle, self.standing, self._signs = bundle, standing, signs
         self._prompt, self._engines, self._scene = prompt, engines, engines.scene
         self._loading = Stages()
+        self._explainer = Explainer.of(bundle, prompt)
+        self._last: _Judged | None = None  # None as well where it came to no judgement
 
     @classmethod
     def open(
@@ -94,6 +111,11 @@ class Judge:
         return self.standing.trusted and self.bundle.manifest.proof.passed
 
     @property
+    def explains(self) -> bool:
+        """Whether its bundle learned to, in a form that this version knows."""
+        return self._explainer is not None
+
+    @property
     def versions(self) -> str:
         """Of the engines' libraries."""
         return " / ".join(filter(None, (self._engines.version, self._signs.version)))
@@ -106,6 +128,7 @@ class Judge:
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
         stages, self._loading = self._loading, Stages()
+        self._last = None
         identities = self._identities(inspection)
         try:
             return self._guarded(inspection, identities, stages)
@@ -125,6 +148,41 @@ class Judge:
         untrained, cells = self.bundle.not_trained(), seen.cells
         found = None if cells is None else head_mask(self.bundle.pack, untrained, cells)
         return NotKept.NO_CUES if found is None else found
+
+    def explain(
+        self, shown: Judgement, *, seconds: float = SECONDS, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Explained]:
+        """Words about the last judgement, as it is `shown` (after the rules), as far as they are.
+
+        The last of them has the text, or why it was dropped. Nothing comes of another judgement, or where
+        there is nothing to explain. `stop` and the `seconds` are looked at before each pass of the model;
+        judging meanwhile ends it, too. No later judgement has another bit for it.
+        """
+        last = self._last
+        if self._explainer is None or last is None or shown.identities.frame != last.identities.frame:
+            return
+        if shown.identities.note != last.identities.note:
+            return
+        begun = False
+
+        def ask(ids: Sequence[int], following: Sequence[int], left: float) -> Logits:
+            nonlocal begun
+            if self._last is not last or stop():
+                raise Ended(Dropped.INTERRUPTED)
+            # A pass that is late by more than a dead engine's silence ends the engine.
+            self._engines.be_patient(left + SILENCE_LIMIT)
+            try:
+                if not begun:
+                    self._scene.return_to(last.ids, last.sign)
+                    begun = True
+                return self._scene.go_on(ids, following)
+            except BaseException:
+                self._scene.forget()
+                raise
+            finally:
+                self._engines.be_patient(None)
+
+        yield from self._explainer.explain(shown, last.note, ask, seconds)
 
     def _guarded(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
         try:
@@ -148,7 +206,8 @@ class Judge:
             self._engines.ping()  # also where the frame is kept and nothing else is asked of it
             seen = self._scene.look(inspection.frame, stages)
             sign = self._signs.read(inspection.frame, stages)
-            answers = self._scene.read(self._prompt.note(note.text, sign.text), stages, sign.text)
+            ids = self._prompt.note(note.text, sign.text)
+            answers = self._scene.read(ids, stages, sign.text)
             with stages.timed("verdict"):
                 signs_read = sign.text is not None
                 readout = read_out(self.bundle, seen.look, answers, signs_read=signs_read).unlooked(sign.why)
@@ -159,6 +218,7 @@ class Judge:
         with stages.timed("evidence"):
             spans = self._spans(note, sign.text, risks, answers)
             factors = risk_factors(pack, readout, spans, self._boxes(risks, readout, seen), sign.text or "")
+        self._last = _Judged(note, ids, sign.text, identities)
         return Judgement(
             verdict=verdict,
             reasons=() if self.proved else (Reason.UNPROVED,),

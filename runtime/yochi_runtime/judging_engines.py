@@ -23,6 +23,9 @@ class Engines(Protocol):
     @property
     def starts(self) -> Mapping[str, int]: ...
     def ping(self) -> None: ...
+    def be_patient(self, seconds: float | None) -> None:
+        """So long may a pass over tokens take from now on; None for the usual time."""
+
     def close(self) -> None: ...
 
 
@@ -58,6 +61,9 @@ class Pair:
     def ping(self) -> None:
         """EngineError unless the picture's engine answers: the language model's is asked every time."""
         self._vision.ping()
+
+    def be_patient(self, seconds: float | None) -> None:
+        self._language.patience = seconds
 
     def close(self) -> None:
         self._vision.close()
@@ -100,6 +106,9 @@ class Whole:
     def ping(self) -> None:
         """EngineError unless it answers."""
         self._engine.ping()
+
+    def be_patient(self, seconds: float | None) -> None:
+        self._engine.patience = seconds
 
     def close(self) -> None:
         self._engine.close()

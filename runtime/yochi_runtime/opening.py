@@ -7,6 +7,7 @@ from .admission import Standing, admit, standing
 from .base import find_base
 from .bundle import TEXT, Bundle, Kind, open_bundle
 from .errors import BundleError, Reason, UsageError, one_line
+from .explanation import FORM
 from .image import PREPARATION
 from .installed import default_bundle
 from .layout import STOCK_PREPARATION, read_layout
@@ -137,6 +138,7 @@ def describe(bundle: Bundle) -> str:
         "trusted": f"{'yes' if found.trusted else 'no, every judgement will be cannot_judge'}: {found.said}",
         "proof": "passed" if manifest.proof.passed else "failed: every judgement will be cannot_judge",
         "languages": ", ".join(manifest.languages) or "none",
+        "explains": _explains(manifest.explanation),
         "pack": f"{manifest.pack_id} {bundle.pack.version}",
         "prompt": f"{manifest.prompt.version} {manifest.prompt.sha256[:12]}",
         "engines": _ENGINES[manifest.kind],
@@ -148,6 +150,12 @@ def describe(bundle: Bundle) -> str:
         f"not trained ({len(untrained)})": ", ".join(s for s in manifest.slots if s in untrained) or "none",
     }
     return "\n".join(f"{name + ':':18} {value}" for name, value in lines.items())
+
+
+def _explains(form: str | None) -> str:
+    if form is None:
+        return "no, it did not learn to"
+    return "yes, after the verdict" if form == FORM else f"no, this Yochi does not know its form {form}"
 
 
 def verify(path: Path | None) -> str:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from yochi_devices.cameras import ADDRESS, Camera, CameraError, check_address, i
 from yochi_devices.frame import CameraFrame
 
 from .errors import CannotJudge, FrameError, NoteError, Reason, UsageError, one_line
+from .explainer import SECONDS, Explained
 from .heads import HeadMask
 from .image import Frame, read_frame
 from .inspection import Inspection, Note, read_note_file
@@ -48,7 +49,9 @@ class Looked(NamedTuple):
 class Judged(NamedTuple):
     """A judgement, its frame where it could be read, and the pack that names its slots where it was.
 
-    `seen` is time.monotonic() of what was judged, None where nothing of a camera was; `heads` as in `Looked`.
+    `seen` is time.monotonic() of what was judged, None where nothing of a camera was; `due` of the next one,
+    None where there is none. `heads` as in `Looked`. `explain` is its judge's, as long as nothing else is
+    judged.
     """
 
     judgement: Judgement
@@ -56,6 +59,19 @@ class Judged(NamedTuple):
     pack: Pack | None = None
     seen: float | None = None
     heads: HeadMask | NotKept = NotKept.NOT_LOOKED
+    due: float | None = None
+    explain: Callable[..., Iterator[Explained]] | None = None
+
+    def explained(self, judgement: Judgement) -> Explained | None:
+        """The explanation of `judgement`, which is this one as it is shown; over before the next one is due.
+
+        None where there is nothing to explain.
+        """
+        if self.explain is None:
+            return None
+        seconds = SECONDS if self.due is None else min(SECONDS, self.due - time.monotonic())
+        *_, told = (None, *self.explain(judgement, seconds=seconds))
+        return told
 
 
 class Shot(NamedTuple):
@@ -102,15 +118,21 @@ class NoteSource:
         return Note(text)
 
 
+@contextmanager
 def judge_file(
     image: Path,
     note: NoteSource,
     bundle: Path | None,
     threads: int | None,
     rules: Rules | None = None,
-) -> Judged:
-    """The judgement of one picture file; UsageError for wrong paths."""
-    return judge_picture(lambda: read_frame(image), note, lambda: Judge.open(bundle, threads=threads), rules)
+) -> Iterator[Judged]:
+    """The judgement of one picture file, which can be explained in the block; UsageError for wrong paths."""
+    with ExitStack() as until_the_end:
+
+        def opened() -> AbstractContextManager[Judge]:
+            return nullcontext(until_the_end.enter_context(Judge.open(bundle, threads=threads)))
+
+        yield judge_picture(lambda: read_frame(image), note, opened, rules)
 
 
 def judge_picture(
@@ -120,7 +142,7 @@ def judge_picture(
     rules: Rules | None = None,
 ) -> Judged:
     """The judgement of the picture that `read` gives, by the judge that `opened` gives."""
-    packs: list[Pack] = []
+    judges: list[Judge] = []
     notes: list[Note] = []
     frames: list[Frame] = []
     heads: list[HeadMask | NotKept] = []
@@ -132,18 +154,14 @@ def judge_picture(
         notes.append(note.read())
         inspection = Inspection(frames[0], notes[0])
         with opened() as judge:
-            packs.append(judge.bundle.pack)
+            judges.append(judge)
             found = look(judge, inspection)
             heads.append(found.heads)
             return _with_timings(found.judgement, stages)
 
     judgement = ruled(rules, attempt(judged), notes[0] if notes else None)
-    return Judged(
-        judgement,
-        frames[0] if frames else None,
-        packs[0] if packs else None,
-        heads=heads[0] if heads else NotKept.NOT_LOOKED,
-    )
+    found = Judged(judgement, frames[0] if frames else None, heads=heads[0] if heads else NotKept.NOT_LOOKED)
+    return found._replace(pack=judges[0].bundle.pack, explain=judges[0].explain) if judges else found
 
 
 def look(judge: Judge, inspection: Inspection) -> Looked:
@@ -230,7 +248,7 @@ def judge_frames(
     gates = gates or StreamGates()
 
     def judged(shot: Shot) -> Judged:
-        return judge_shot(shot, partial(look, judge), note, gates)
+        return judge_shot(shot, partial(look, judge), note, gates)._replace(explain=judge.explain)
 
     return paced(camera, judged, every, count)
 
@@ -253,9 +271,9 @@ def paced(
         if shot is None:
             return
         failures = failures + 1 if isinstance(shot.picture, CameraError) else 0
-        yield judged(shot)
-        given += 1
         wait = every if failures < 2 else max(every, ERROR_PAUSE)
+        given += 1
+        yield judged(shot)._replace(due=None if given == count else start + wait)
         if count is None or given < count:
             pause(max(0.0, start + wait - time.monotonic()))
 

@@ -120,6 +120,14 @@ class Scene:
         with stages.timed("note"):
             return self._reader.answer(note, sign)
 
+    def return_to(self, note: Sequence[int], sign: str | None) -> None:
+        """Stand right after the slots of a note that was read on the frame that was looked at last."""
+        self._reader.return_to(note, sign)
+
+    def go_on(self, ids: Sequence[int], answers: Sequence[int]) -> Logits:
+        """(len(answers),) logits of what may come after `ids`, read from where it stands."""
+        return self._reader.go_on(ids, answers)
+
     def forget(self) -> None:
         """After a fault nothing that was read before is believed."""
         self._seen = None

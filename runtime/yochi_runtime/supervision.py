@@ -40,11 +40,21 @@ class Supervised:
         self.starts = 0
         self._guarded(self._start)
 
-    def ask(self, head: Mapping[str, Any], arrays: Arrays, read: Callable[[Message], T]) -> T:
-        """What `read` makes of the answer; an EngineError of its own is the engine's failure, too."""
+    def ask(
+        self,
+        head: Mapping[str, Any],
+        arrays: Arrays,
+        read: Callable[[Message], T],
+        within: float | None = None,
+    ) -> T:
+        """What `read` makes of the answer; an EngineError of its own is the engine's failure, too.
+
+        `within`: seconds, at most and by default ANSWER_LIMIT.
+        """
 
         def asked() -> T:
-            return read(self._running().exchange(Message(head, arrays), ANSWER_LIMIT, SILENCE_LIMIT))
+            limit = ANSWER_LIMIT if within is None else min(within, ANSWER_LIMIT)
+            return read(self._running().exchange(Message(head, arrays), limit, SILENCE_LIMIT))
 
         wait = self._not_before - time.monotonic()
         if self._process is None and wait > 0:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from .errors import Reason
+from .errors import Dropped, Reason
 from .judgement import NotKept
 from .taxonomy import Source, Text
 from .verdict import Verdict
@@ -20,7 +20,7 @@ class Lang(StrEnum):
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of one language; `number`, `span`, `box` and `timings` are formats."""
+    """The words of one language; those with a name in braces are formats."""
 
     lang: Literal["en", "ja"]
     verdicts: dict[Verdict, str]
@@ -36,6 +36,13 @@ class Wording:
     not_trained: str
     not_looked: str
     timings: str
+    seen: str
+    also: str
+    quoted: str
+    shown: str
+    because: str
+    explained: str
+    unexplained: str
     comma: str
     disclaimer: str
 
@@ -79,6 +86,13 @@ ENGLISH = Wording(
     not_trained="Not trained, so not judged: ",
     not_looked="Not looked at: ",
     timings="Time: {judge:.0f} ms to the verdict ({parts}); besides: {rest}",
+    seen="Seen: {seen}.",
+    also="; ",
+    quoted='{source} "{words}"',
+    shown="{source} ({what})",
+    because=" Why: {why}.",
+    explained="{text} (said within {ms:.0f} ms, after the verdict)",
+    unexplained="No explanation: {why} ({ms:.0f} ms).",
     comma=", ",
     disclaimer="Yochi advises. It is not a safety function.",
 )
@@ -119,6 +133,13 @@ JAPANESE = Wording(
     not_trained="未学習のため判定していない項目：",
     not_looked="確認していない項目：",
     timings="所要時間：判定まで {judge:.0f} ms（{parts}）、ほかに {rest}",
+    seen="根拠：{seen}。",
+    also="、",
+    quoted="{source}「{words}」",
+    shown="{source}（{what}）",
+    because="理由：{why}。",
+    explained="{text}（判定後 {ms:.0f} ms で作成）",
+    unexplained="説明はありません：{why}（{ms:.0f} ms）。",
     comma="、",
     disclaimer="Yochi は助言を行うもので、安全機能ではありません。",
 )
@@ -215,6 +236,20 @@ REASONS: dict[Reason, Text] = {
     Reason.AUDIT_DAMAGED: Text(
         en="The log of judgements is damaged.", ja="判定の記録ファイルが壊れているか、書き換えられています。"
     ),
+}
+
+
+DROPS: dict[Dropped, Text] = {
+    Dropped.INTERRUPTED: Text(en="something else was to be judged", ja="次の判定を優先しました"),
+    Dropped.LATE: Text(en="it took too long", ja="時間内に終わりませんでした"),
+    Dropped.TOO_LONG: Text(en="it would be too long", ja="長すぎるため作れません"),
+    Dropped.INVALID: Text(en="it did not fit the judgement", ja="判定と合わない説明でした"),
+    Dropped.ENGINE_FAILED: Text(en="the model failed", ja="モデルの実行に失敗しました"),
+    Dropped.ENGINE_OUTPUT: Text(en="the model gave invalid numbers", ja="モデルの出力が正しくありません"),
+    Dropped.ENGINE_TIMEOUT: Text(
+        en="the model did not answer in time", ja="モデルが時間内に応答しませんでした"
+    ),
+    Dropped.FAILED: Text(en="Yochi failed", ja="Yochi の内部エラーです"),
 }
 
 

@@ -11,9 +11,11 @@ from yochi_bench.machine import EnergyMeter
 from yochi_bench.timed import WALL, Box
 from yochi_bench.workload import Asked
 from yochi_runtime.audit.log import AuditLog
-from yochi_runtime.errors import CannotJudge, Reason
+from yochi_runtime.errors import CannotJudge, Dropped, Reason
+from yochi_runtime.explainer import Explained
 from yochi_runtime.inspection import Inspection
 from yochi_runtime.judgement import Judgement
+from yochi_runtime.taxonomy import Text
 
 from .timed_judge import FakeJudge, asked, box
 
@@ -60,6 +62,57 @@ def test_a_stage_that_never_ran_is_null_with_its_reason() -> None:
     assert "--rules" in str(reasons["rules"])
     assert "yochi[ocr]" in str(reasons["sign text"])
     assert [row.id for row in table.rows][-1] == WALL
+
+
+class Talker(FakeJudge):
+    """Says something of every second judgement, the first word after 20 ms and the last after 90, and 30 more
+    each time; `dropped` is what all of it ends with."""
+
+    explains = True
+
+    def __init__(self, dropped: Dropped | None = None, flagged: bool = True) -> None:
+        super().__init__()
+        self.told, self.dropped, self.flagged = 0, dropped, flagged
+
+    def explain(self, shown: Judgement) -> Iterator[Explained]:
+        assert shown.identities.engine == "fake"
+        self.told += 1
+        self.time.at += 5.0  # seconds, which belong to no judgement
+        if not self.flagged or self.told % 2:
+            return
+        more = 30.0 * (self.told // 2 - 1)
+        told = Explained(lang="en", said="x", tokens=9, chosen=2, first_ms=20.0 + more, ms=50.0 + more)
+        yield told
+        text = None if self.dropped else Text(en="Seen.", ja="根拠。")
+        yield told.model_copy(update={"ms": 90.0 + more, "text": text, "dropped": self.dropped})
+
+
+@pytest.mark.usefixtures("good_frames")
+def test_the_first_and_last_word_of_explanations_that_were_said() -> None:
+    """Four judgements more a case, two of them explained, in 20 to 90 and 50 to 120 ms."""
+    found = run_of(Talker(), asked(), warmup=0, count=4)
+    assert cells(found, "new_frame", "explanation, first word")["max"] == 50.0
+    assert cells(found, "new_frame", "explanation, last word")["max"] == 120.0
+    assert cells(found, "new_note", "explanation, last word")["max"] == 180.0
+    assert cells(found, "new_frame", WALL)["max"] == pytest.approx(110.0)
+    (table,) = (t for t in found.tables if t.id == "new_frame")
+    assert {row.id: row.cells["max"].n for row in table.rows}["explanation, last word"] == 2
+
+
+@pytest.mark.usefixtures("good_frames")
+@pytest.mark.parametrize(
+    ("judge", "why"),
+    [
+        (FakeJudge(), "expected a bundle that learned to explain"),
+        (Talker(flagged=False), "none had one"),
+        (Talker(Dropped.LATE), "all 1 were dropped (late)"),
+    ],
+)
+def test_where_nothing_is_said_the_words_are_null_with_the_reason(judge: FakeJudge, why: str) -> None:
+    (table,) = (t for t in run_of(judge, asked(), 0, 2).tables if t.id == "new_frame")
+    reasons = {row.id: row.cells["max"].reason for row in table.rows}
+    assert why in str(reasons["explanation, first word"])
+    assert why in str(reasons["explanation, last word"])
 
 
 @pytest.mark.usefixtures("good_frames")

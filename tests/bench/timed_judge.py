@@ -1,5 +1,6 @@
 """A judge that takes time on a clock of its own, for the tests of what is timed."""
 
+from collections.abc import Iterator
 from types import TracebackType
 
 import numpy as np
@@ -7,6 +8,7 @@ from yochi_bench.timed import Box, Clock
 from yochi_bench.workload import Asked
 from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.errors import Reason
+from yochi_runtime.explainer import Explained
 from yochi_runtime.image import Frame
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judgement import GO_ON, Identities, Judgement, cannot_judge
@@ -36,6 +38,7 @@ class FakeJudge:
     """
 
     bundle = read_bundle(None)
+    explains = False
 
     def __init__(self, reason: Reason | None = None, time: FakeTime | None = None) -> None:
         self.asked: list[Inspection] = []
@@ -53,6 +56,11 @@ class FakeJudge:
         return Judgement(
             verdict=Verdict.PROCEED, advice=GO_ON, timings_ms=timings, identities=Identities(engine="fake")
         )
+
+    def explain(self, shown: Judgement) -> Iterator[Explained]:
+        """Nothing; `explains` is False."""
+        assert shown
+        yield from ()
 
     def __enter__(self) -> "FakeJudge":
         return self

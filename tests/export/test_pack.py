@@ -121,6 +121,19 @@ def test_the_card_tells_what_it_is_and_what_it_is_not(parts: Parts, tmp_path: Pa
     assert (bare.path / "MODEL_CARD.md").read_text(encoding="utf-8") == "mine\n"
 
 
+def test_what_learned_to_explain_says_so_and_keeps_it(parts: Parts, tmp_path: Path) -> None:
+    silent = write_bundle(parts, tmp_path / "silent")
+    assert "explanation" not in (silent.path / MANIFEST).read_text(encoding="utf-8")
+    assert "It writes nothing" in (silent.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    told = write_bundle(replace(parts, explanation="explain-1"), tmp_path / "told")
+    again = repack(parts_of(told), tmp_path / "again", Changes(version="2"))
+    for bundle in (told, again):
+        assert bundle.manifest.explanation == "explain-1"
+        card = (bundle.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+        assert "It writes nothing" not in card
+        assert "one short line" in card
+
+
 def test_a_card_of_a_draft_claims_nothing(parts: Parts, tmp_path: Path) -> None:
     draft = replace(parts, parity=NOT_COMPARED, evaluation=None, languages=())
     card = (write_bundle(draft, tmp_path / "b").path / "MODEL_CARD.md").read_text(encoding="utf-8")

@@ -40,6 +40,7 @@ def test_a_run_becomes_a_bundle_that_reads(order: Order) -> None:
     bundle = export_all(order, said.append)
     assert bundle.manifest.proof.passed is False, "six records prove nothing"
     assert bundle.not_trained() == {"note_content:fall"}
+    assert bundle.manifest.explanation == "explain-1"
     report = json.loads((order.out / "report.json").read_text(encoding="utf-8"))
     assert set(report) >= {"onnx", "lora", "quantize", "fp16:parity", "fp16:calibration", "target", "bundle"}
     parity = report["fp16:parity"]

@@ -1,6 +1,7 @@
 """A bundle's weights out again: the trained ones rounded to float16, name by name."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +96,12 @@ def test_another_form_or_encoder_is_refused(graphs: Path, tmp_path: Path) -> Non
 
 def test_the_shipped_bundle_becomes_a_run_that_gives_its_lora_again(tmp_path: Path) -> None:
     base = find_base(NANO_BASE)
-    bundle = open_bundle(shipped_bundle())
+    shipped = open_bundle(shipped_bundle())
+    bundle = replace(shipped, manifest=shipped.manifest.model_copy(update={"explanation": "explain-1"}))
     unpack(bundle, base, tmp_path)
     run = RunFolder(tmp_path)
     assert run.positives() == bundle.manifest.positives
+    assert run.explanation == "explain-1"
     write_lora(run.adapter, base, tmp_path / "lora.gguf")
     assert (tmp_path / "lora.gguf").read_bytes() == (bundle.path / "lora.gguf").read_bytes()
     with pytest.raises(UsageError, match="choose another"):

@@ -21,6 +21,7 @@ from yochi_runtime.taxonomy import load_pack, pack_text
 from yochi_runtime.tokens import TextTokenizer
 from yochi_train import lite0
 from yochi_train.gguf_llama import AROUND, MATRICES, NORMS, permute
+from yochi_train.model_folder import write_explains
 from yochi_train.nano import YochiNanoConfig, YochiNanoForConditionalGeneration, YochiNanoProcessor
 from yochi_train.nano.model import YochiNanoForConditionalGeneration as Nano
 from yochi_train.policy import lora_config
@@ -102,6 +103,7 @@ def write_run(root: Path) -> TinyRun:
         slot.id: 100 for slot in processor.pack.slots if slot.id not in ("verdict", "note_content:fall")
     }
     (folder / "positives.json").write_text(json.dumps(counts), encoding="utf-8")
+    write_explains(folder, 64)
     entry = BaseModelEntry(
         file="base.gguf", bytes=base.stat().st_size, sha256=file_sha256(base), package="tiny-base==1"
     )

@@ -24,6 +24,7 @@ from .engineer_routes import engineer_routes
 from .given import Asked, Entries, Entry, Given, Readiness, Row, Withheld
 from .history import entries, entry
 from .intake import read_inspection, read_json
+from .judged_events import EVENTS, judged_events
 from .live_routes import live_routes
 from .metrics import CONTENT_TYPE
 from .page_routes import login_page, page_routes
@@ -78,14 +79,22 @@ def judgement_routes(service: Service) -> APIRouter:
     @routes.post(
         "",
         openapi_extra=_body({"application/json": Asked.model_json_schema(), "multipart/form-data": _FORM}),
+        response_model=Given | Withheld,
         responses={
+            200: {"content": {EVENTS: {"schema": {"type": "string"}}}},
             429: {"description": "Too many at once; come back after Retry-After seconds."},
             **described(400, 408, 413, 415, 422),
         },
     )
-    async def judge(request: Request) -> Given | Withheld:
-        """Judge a picture with a note. Whatever goes wrong with them is a `cannot_judge`."""
+    async def judge(request: Request) -> Given | Withheld | Response:
+        """Judge a picture with a note. Whatever goes wrong with them is a `cannot_judge`.
+
+        To whoever accepts `text/event-stream` an event `judgement`, and then events `explanation`, the last
+        of which has the text or why there is none.
+        """
         until = time.monotonic() + service.settings.deadline
+        if EVENTS in request.headers.get("accept", ""):
+            return await judged_events(service, request, until)
         with service.seats.take():
             return (await service.judge(await read_inspection(request), until)).shown()
 

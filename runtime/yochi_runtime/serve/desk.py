@@ -1,7 +1,8 @@
 """The desk: one thread that owns judge and audit log, and judges what is brought to it, one after another.
 
 The built-in frame comes first when its check is due, then the camera, whose frames grow old, then requests
-in their order. How many may wait is bounded by who brings them (see `seats`).
+in their order. How many may wait is bounded by who brings them (see `seats`). A judgement is explained once
+it is given, for whoever asked for that, until somebody wants to judge.
 """
 
 import logging
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..audit.log import AuditLog
 from ..errors import BundleError, CannotJudge, EngineError, Reason, UsageError
+from ..explainer import Explained
 from ..judge import Judge
 from ..judgement import Judgement, in_mode
 from ..mode import Mode
@@ -40,10 +42,15 @@ class Outcome(NamedTuple):
     seconds: float  # on the desk
 
 
+# Told how far the explanation of an outcome is, on the desk's thread; None: nothing more comes.
+Tell = Callable[[Outcome, Explained | None], None]
+
+
 @dataclass(frozen=True, eq=False)
 class _Job:
     work: Callable[[], Judged]
     note: Callable[[], str | None]  # the note for the log, asked after the work
+    tell: Tell | None
     answer: "Future[Outcome]" = field(default_factory=Future)
 
 
@@ -84,6 +91,7 @@ class Desk:
         self._camera: deque[_Job] = deque()
         self._requests: deque[_Job | _Task] = deque()
         self._before: Counter[str] = Counter()  # starts of the engines of judges that were closed
+        self.explained: Callable[[Explained], None] = lambda _: None  # gets what every explanation ends with
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="yochi desk", daemon=True)
 
@@ -95,10 +103,18 @@ class Desk:
         return self._thread.is_alive()
 
     def ask(
-        self, work: Callable[[], Judged], note: Callable[[], str | None], *, camera: bool = False
+        self,
+        work: Callable[[], Judged],
+        note: Callable[[], str | None],
+        *,
+        camera: bool = False,
+        tell: Tell | None = None,
     ) -> "Future[Outcome]":
-        """Have `work` done by the desk's thread and its judgement recorded; a cancelled one is not begun."""
-        job = _Job(work, note)
+        """Have `work` done by the desk's thread and its judgement recorded; a cancelled one is not begun.
+
+        With `tell` it is then explained; a judgement that was answered always ends with its None.
+        """
+        job = _Job(work, note, tell)
         with self._changed:
             if self._closed.is_set():
                 job.answer.cancel()
@@ -212,6 +228,24 @@ class Desk:
             failed = Judged(in_mode(failure(e), self.mode))
             outcome = Outcome(None, failed, time.monotonic() - start)
         job.answer.set_result(outcome)
+        if job.tell is not None:
+            self._explain(outcome, job.tell)
+
+    def _explain(self, outcome: Outcome, tell: Tell) -> None:
+        """Of a judgement that is recorded and shown, which what goes wrong here does not touch."""
+        judge, judgement, told = self._judge, outcome.judged.judgement, None
+        if judge is not None and outcome.id is not None and judgement.mode is not Mode.SHADOW:
+            for told in judge.explain(judgement, stop=self._wanted):
+                self._beat()
+                tell(outcome, told)
+        if told is not None:
+            self.explained(told)
+        tell(outcome, None)
+
+    def _wanted(self) -> bool:
+        """Whether somebody waits, or the end."""
+        with self._changed:
+            return bool(self._camera or self._requests) or self._closed.is_set()
 
     def _check(self) -> None:
         """Judge the built-in frame. What the judge itself says of it, it says to everybody who asks, too."""

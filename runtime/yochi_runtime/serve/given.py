@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from ..audit.feedback import GivenFeedback
 from ..errors import Reason
+from ..explainer import Explained
 from ..judgement import Judgement, cannot_judge, in_mode
 from ..mode import Mode
 from ..shown import Recorded, shown
@@ -80,6 +81,13 @@ class Given(Frozen):
             valid_s=self.valid_s,
             age_s=self.age_s,
         )
+
+
+class Told(Frozen):
+    """How far the explanation of judgement `id` is."""
+
+    id: int
+    explanation: Explained
 
 
 class Withheld(Frozen):

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from yochi_devices.frame import CameraFrame
 from yochi_devices.plant.line import Line
 
 from ..errors import NoteError, Reason, one_line
+from ..explainer import Explained
 from ..image import Frame
 from ..inspection import Inspection, Note
 from ..judgement import Judgement, cannot_judge
@@ -40,7 +41,7 @@ from ..scene import Stages
 from ..signalling import Signals
 from ..stream import StreamGates
 from .desk import Desk, Outcome
-from .given import Given, Withheld
+from .given import Given, Told, Withheld
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,25 @@ class CameraSettings:
 
 
 class Shown(NamedTuple):
-    """A judgement of the camera, since when it counts, and its frame where there is one."""
+    """A judgement of the camera, since when it counts, its frame and its explanation where there are any."""
 
     given: Given
     since: float  # time.monotonic() of its frame
     frame: Frame | None
+    explained: Explained | None = None
 
     def now(self, mode: Mode) -> Given | Withheld:
         """As it is to be shown now, in `mode`: with its age, or as expired."""
         return self.aged(mode).shown()
+
+    def told(self, mode: Mode) -> Told | None:
+        """Its explanation, as far as it is; None where what is shown now is not what it explains."""
+        now, explained = self.now(mode), self.explained
+        if not isinstance(now, Given) or now.id is None or explained is None:
+            return None
+        if now.judgement.verdict is not self.given.judgement.verdict:
+            return None
+        return Told(id=now.id, explanation=explained)
 
     def aged(self, mode: Mode) -> Given:
         """The same with all of the judgement, in shadow, too: for who looks after the box."""
@@ -87,6 +98,9 @@ class Live:
         self._desk, self._gates, self._settings, self._tell = desk, gates, settings, tell
         self.note = note
         self._failures = 0  # reads of the camera in a row that failed
+        self._listening = 0  # who would read an explanation; counted on the event loop
+        self._guard = threading.Lock()  # of what is shown and the newest explanation, by two threads
+        self._explained: tuple[int | None, Explained | None] = (None, None)  # of a row
         self._closed = threading.Event()
         self._waking: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self.shown = self._as_shown(source=note, outcome=_NOTHING_YET, since=time.monotonic())
@@ -108,8 +122,18 @@ class Live:
 
     def show_again(self) -> None:
         """What is shown is told once more: it reads otherwise in another mode."""
-        self.shown = Shown(*self.shown)
+        with self._guard:
+            self.shown = Shown(*self.shown)
         self._tell_listeners()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Somebody reads explanations until the end of the block; without anybody there are none."""
+        self._listening += 1
+        try:
+            yield
+        finally:
+            self._listening -= 1
 
     def close(self) -> None:
         """Ends the loop; a camera that hangs ends with the process."""
@@ -172,7 +196,8 @@ class Live:
 
         since = picture.monotonic if isinstance(picture, CameraFrame) else time.monotonic()
         try:
-            outcome = self._desk.ask(work, lambda: source.raw, camera=True).result()
+            tell = self._explain if self._listening else None
+            outcome = self._desk.ask(work, lambda: source.raw, camera=True, tell=tell).result()
         except CancelledError:
             self._closed.set()  # the desk is closed
             return Judged(self.shown.given.judgement)
@@ -187,8 +212,23 @@ class Live:
         with self._desk.judge() as judge:
             return look(judge, inspection)
 
+    def _explain(self, outcome: Outcome, explained: Explained | None) -> None:
+        """On the desk's thread, which may be here before the judgement is shown."""
+        if explained is None:
+            return
+        with self._guard:
+            self._explained = (outcome.id, explained)
+            if self.shown.given.id != outcome.id:
+                return
+            self.shown = self.shown._replace(explained=explained)
+        self._tell_listeners()
+
     def _show(self, source: NoteSource, outcome: Outcome, since: float) -> None:
-        self.shown = self._as_shown(source, outcome, since)
+        with self._guard:
+            row, explained = self._explained
+            shown = self._as_shown(source, outcome, since)
+            known = row is not None and row == outcome.id
+            self.shown = shown._replace(explained=explained) if known else shown
         self._tell(self.shown.given, outcome.seconds)
         if self._settings.signals is not None:
             self._settings.signals.give(self.shown.given.judgement, outcome.id, since)

@@ -1,6 +1,6 @@
 """The routes of a service with a camera: what it shows now, and what it is judged with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from ..mode import Mode
 from ..run import NoteSource
 from .given import Given, LiveNote, Withheld
 from .intake import read_json
@@ -22,6 +23,19 @@ _NOTE: dict[str, Any] = {
         "content": {"application/json": {"schema": LiveNote.model_json_schema()}},
     }
 }
+
+
+def _events(seen: Shown | None, shown: Shown, mode: Mode) -> Iterator[ServerSentEvent]:
+    """What is new to who has `seen` the one before."""
+    explained = seen is not None and seen.given is shown.given and seen.explained is not shown.explained
+    given = shown.now(mode)
+    if shown is seen:
+        yield ServerSentEvent(raw_data=given.model_dump_json(include={"age_s"}), event="beat")
+        return
+    if not explained:
+        yield ServerSentEvent(raw_data=given.model_dump_json(), event="judgement")
+    if (told := shown.told(mode)) is not None:
+        yield ServerSentEvent(raw_data=told.model_dump_json(), event="explanation")
 
 
 def live_routes(service: Service, live: Live) -> APIRouter:
@@ -41,15 +55,16 @@ def live_routes(service: Service, live: Live) -> APIRouter:
     async def events() -> AsyncIterator[ServerSentEvent]:
         """Each new judgement as an event `judgement`, and every second without one an event `beat`.
 
-        A listener that is slow gets the newest judgement next, not those it missed.
+        Events `explanation` say how far that of the judgement before them is; the last has the text, or why
+        there is none. A listener that is slow gets the newest of all next, not those it missed.
         """
         seen: Shown | None = None
-        while not service.stopping():
-            shown = await live.changed(seen, BEAT)
-            event = "beat" if shown is seen else "judgement"
-            seen, given = shown, shown.now(service.desk.mode)
-            only = {"age_s"} if event == "beat" else None
-            yield ServerSentEvent(raw_data=given.model_dump_json(include=only), event=event)
+        with live.listening():
+            while not service.stopping():
+                shown = await live.changed(seen, BEAT)
+                for event in _events(seen, shown, service.desk.mode):
+                    yield event
+                seen = shown
 
     @routes.get("/frame", response_class=Response, responses={404: {}})
     def frame(sha256: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> Response:

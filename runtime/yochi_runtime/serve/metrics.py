@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from ..explainer import Explained
 from ..signalling import Signals
 from .given import Given, Readiness
 
@@ -31,6 +32,12 @@ class Metrics:
         )
         self._reasons = Counter(
             "yochi_cannot_judge", "Reasons of cannot_judge.", ("reason",), registry=self._registry
+        )
+        self._explained = Counter(
+            "yochi_explanations",
+            "Explanations by their end: said, or why they were dropped.",
+            ("end",),
+            registry=self._registry,
         )
         self._seconds = Histogram(
             "yochi_desk_seconds",
@@ -62,6 +69,10 @@ class Metrics:
             self._reasons.labels(reason).inc()
         if seconds is not None:
             self._seconds.observe(seconds)
+
+    def explained(self, told: Explained) -> None:
+        """The end of an explanation."""
+        self._explained.labels(told.dropped or "said").inc()
 
     def follow(self, signals: Signals) -> None:
         """The signals', too, while there are any."""

@@ -16,7 +16,7 @@ from ..rules_in_force import RulesInForce
 from ..run import Judged, NoteSource, failure, judge_picture
 from .access import Access
 from .changes import Changes
-from .desk import Desk, Outcome
+from .desk import Desk, Outcome, Tell
 from .given import Given
 from .intake import Sent
 from .kept import KeptFile
@@ -55,6 +55,7 @@ class Service:
             rules.resume(kept.kept.rules, self.changes.keep_rules)
         not_taken = (lambda: None) if rules is None else (lambda: rules.not_taken)
         self.metrics = Metrics(desk.readiness, lambda: self.seats.taken, not_taken)
+        desk.explained = self.metrics.explained
         self.closed_in_order = True  # once closed: whether the desk's thread had gone on until then
         self.stopping: Callable[[], bool] = lambda: False  # whether the server is about to end
 
@@ -64,15 +65,18 @@ class Service:
         if self.live is not None:
             self.live.start(asyncio.get_running_loop())
 
-    async def judge(self, sent: Sent, until: float) -> Given:
-        """The judgement of what was sent, or at `until` (time.monotonic()) a `cannot_judge`."""
+    async def judge(self, sent: Sent, until: float, tell: Tell | None = None) -> Given:
+        """The judgement of what was sent, or at `until` (time.monotonic()) a `cannot_judge`.
+
+        `tell` as for the desk, to which no `cannot_judge` of this method comes.
+        """
         source, seconds = NoteSource(sent.note, None), None
         read = partial(decode_frame, sent.picture)
 
         def work() -> Judged:
             return judge_picture(read, source, self.desk.judge, self.settings.rules)
 
-        waiting = self.desk.ask(work, lambda: source.raw)
+        waiting = self.desk.ask(work, lambda: source.raw, tell=tell)
         try:
             outcome = await asyncio.wait_for(asyncio.wrap_future(waiting), until - time.monotonic())
             seconds = outcome.seconds

@@ -15,6 +15,8 @@ let sinceWall = 0;
 let heard = performance.now();
 let slots = {}; // names by slot id, once the box has them
 let spoken = null; // what was shown last, so that a reader of the screen says each verdict once
+let told = null; // how far the explanation of a judgement is
+let sent = 0; // pictures that were sent to be judged
 let said = null; // id of the judgement that was tapped as wrong
 
 const words = () => settings.words[lang];
@@ -34,6 +36,11 @@ function receive(next) {
   since = performance.now() - age;
   sinceWall = Date.now() - age;
   render();
+}
+
+function tell(next) {
+  told = next;
+  tick();
 }
 
 // Both clocks, and the larger: one stands still while the device sleeps, the other can be set.
@@ -60,6 +67,12 @@ function current() {
   return { verdict: judgement.verdict, advice: text(judgement.advice), why };
 }
 
+// Shown when it is whole and checked, and only beside the judgement that it explains.
+function explanation() {
+  if (given === null || told?.id !== given.id || shadowed() || silent() || expired()) return "";
+  return told.explanation.text === null ? "" : text(told.explanation.text);
+}
+
 function tick() {
   const now = current();
   const key = JSON.stringify([now, lang]);
@@ -71,6 +84,8 @@ function tick() {
     $("advice").textContent = now.advice;
     $("reasons").textContent = now.why;
   }
+  const explained = explanation();
+  if ($("explanation").textContent !== explained) $("explanation").textContent = explained;
   document.body.dataset.stale = String(given !== null && (silent() || expired()));
   $("age").textContent = given === null ? "" : fill(words().age, { seconds: Math.floor(age()) });
   $("connection").textContent = silent() ? words().silent : "";
@@ -163,6 +178,7 @@ function listen() {
     else hidePicture();
     receive(next);
   });
+  stream.addEventListener("explanation", (event) => { tell(JSON.parse(event.data)); });
   stream.addEventListener("beat", () => { heard = performance.now(); });
   stream.addEventListener("error", () => { // a browser comes back by itself after a cut, not after a refusal
     if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
@@ -191,6 +207,28 @@ async function send(method, path, body) {
   }
 }
 
+// The server-sent events of an answer, each as its name and data.
+async function* eventsOf(answer) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = "", part = await reader.read(); !part.done; part = await reader.read()) {
+    const events = (rest + part.value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const [name, data] = event.split("\ndata: "); // each is one line
+      yield [name.replace("event: ", ""), JSON.parse(data)];
+    }
+  }
+}
+
+async function follow(events) {
+  for await (const [name, data] of events) {
+    if (name === "judgement") {
+      receive(data);
+      $("judge").disabled = false; // the next one need not wait for the explanation
+    } else tell(data);
+  }
+}
+
 async function sendNote() {
   const note = $("text").value;
   if (settings.live) {
@@ -204,6 +242,7 @@ async function sendNote() {
     $("file").focus();
     return;
   }
+  const mine = ++sent;
   $("note-state").textContent = "";
   $("judge").disabled = true;
   given = null; // the last verdict was of another picture
@@ -213,13 +252,13 @@ async function sendNote() {
   form.append("image", file);
   form.append("note", note);
   try {
-    const answer = await fetch("/v1/judgements", { method: "POST", body: form });
-    if (answer.ok) receive(await answer.json());
+    const answer = await fetch("/v1/judgements", { method: "POST", headers: { Accept: "text/event-stream" }, body: form });
+    if (answer.ok) await follow(eventsOf(answer));
     else $("note-state").textContent = (await answer.json()).detail;
   } catch {
     $("note-state").textContent = words().silent;
   } finally {
-    $("judge").disabled = false;
+    if (mine === sent) $("judge").disabled = false;
   }
 }
 
