@@ -26,7 +26,7 @@ from .run import attempt
 from .wording import NOT_KEPT
 
 ELSEWHERE = 0.02  # how far a number of 0..1 may differ on another engine
-BLURRED = 0.05  # the same for the slots of the note, judged with a blurred picture (`yochi-bench blur`)
+BLURRED = 0.1  # the same for the slots of the note, judged with a blurred picture (`yochi-bench blur`)
 NOTE_SLOTS = ("note_instruction:", "note_content:")  # how their ids begin
 # What a blurred picture must not change, by the beginnings of paths; of cues and combinations not the number.
 _KEPT = ("schema_version", "language", "camera", "mode", "identities.", "slots.")
