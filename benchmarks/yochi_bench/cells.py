@@ -72,7 +72,7 @@ def cell_of(
 
 def cells_of(records: Sequence[Record], pack: Pack) -> list[Cell | None]:
     """The cell of each. A picture or a note that stands in a pair known to be safe is safe everywhere."""
-    whole = [r for r in records if r.verdict == Verdict.PROCEED]
+    whole = [r for r in records if r.verdict == "proceed"]
     pictures, notes = {r.image for r in whole}, {r.note for r in whole}
     return [cell_of(r, pack, pictures, notes) for r in records]
 

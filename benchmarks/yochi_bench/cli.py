@@ -16,6 +16,7 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
 from yochi_runtime.plant_rules import PlantRules, plant_rules
 
+from .camera_stream import RATE
 from .command_words import command_words
 from .compare import Across
 from .compare import compare as compared
@@ -61,7 +62,7 @@ def latency(
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements of each case; 64 carry p90, 662 p99.")] = 64,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
-    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = 5.0,
+    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = RATE,
     threads: Threads = None,
     rules: Annotated[Path | None, typer.Option(help="A rulebook to apply, as the plant does.")] = None,
     debug: Debug = False,
@@ -301,12 +302,16 @@ def endurance(
     image: Images = None,
     note: Notes = None,
     bundle: BundleOption = None,
-    count: Annotated[int, typer.Option(min=1, help="Judgements in a row, every tenth of a fault.")] = 10_000,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="End after so long.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="End after so many judgements; 10,000 without --minutes.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = RATE,
     seed: Annotated[int, typer.Option(help="For the faults.")] = 0,
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
-    """Thousands of judgements with camera faults: memory, descriptors, drift, faults that slip through."""
+    """A camera for hours, every tenth frame a fault: memory, descriptors, heat, drift, what slips through."""
     if debug:
         show_details()
     asked = given(image, note, bundle).read()
@@ -314,11 +319,12 @@ def endurance(
     # Starts the engines: not for --help, not for a wrong path.
     from yochi_runtime.judge import Judge
 
-    from .endurance import endure
+    from .endurance import COUNT, Plan, endure
 
-    settings: dict[str, Setting] = {"count": count, "seed": seed}
+    plan = Plan(COUNT if count is None and minutes is None else count, minutes, rate)
+    settings: dict[str, Setting] = {"count": plan.count, "minutes": minutes, "rate": rate, "seed": seed}
     with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
-        tables, plots = endure(Box(judge, log), asked, count, seed)
+        tables, plots = endure(Box(judge, log), asked, plan, seed)
         opened = judge.bundle
     words, workers = command_words(ctx), engine_threads(threads)
     write_report(

@@ -17,6 +17,7 @@ ENGINES = ("onnxruntime", "llama-cpp-python", "numpy")
 CPU_FILES, HEAT_FILES = Path("/sys/devices/system/cpu"), Path("/sys/class/thermal")
 POWER_FILES = Path("/sys/class/powercap")
 GOVERNOR = "cpu0/cpufreq/scaling_governor"
+HOTTEST, THROTTLED = "hottest zone, degrees C", "throttle events"
 
 
 def machine() -> Machine:
@@ -86,25 +87,25 @@ class Conditions:
     def _read(self) -> dict[str, Number]:
         return {
             "load average, 1 min": measured(round(os.getloadavg()[0], 2)),
-            "hottest zone, degrees C": self._temperature(),
-            "throttle events": self._throttled(),
+            HOTTEST: temperature(self._heat),
+            THROTTLED: throttled(self._cpu),
         }
 
-    def _temperature(self) -> Number:
-        found = _numbers(self._heat.glob("thermal_zone*/temp"))
-        if found:
-            return measured(max(found) / 1000)
-        return measured(
-            None, f"expected thermal zones in {self._heat}, found none; a virtual machine has none"
-        )
 
-    def _throttled(self) -> Number:
-        found = _numbers(self._cpu.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
-        if found:
-            return measured(sum(found))
-        return measured(
-            None, f"expected throttle counters in {self._cpu}, found none; Intel's alone have them"
-        )
+def temperature(heat: Path = HEAT_FILES) -> Number:
+    """Of the hottest zone, in degrees Celsius."""
+    found = _numbers(heat.glob("thermal_zone*/temp"))
+    if found:
+        return measured(max(found) / 1000)
+    return measured(None, f"expected thermal zones in {heat}, found none; a virtual machine has none")
+
+
+def throttled(cpu: Path = CPU_FILES) -> Number:
+    """How often any core was slowed by heat since the system started."""
+    found = _numbers(cpu.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
+    if found:
+        return measured(sum(found))
+    return measured(None, f"expected throttle counters in {cpu}, found none; Intel's alone have them")
 
 
 def _numbers(files: Iterable[Path]) -> list[int]:

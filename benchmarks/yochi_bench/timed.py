@@ -94,7 +94,12 @@ def check_judged(judgement: Judgement) -> None:
 
 
 def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]]) -> Table:
-    """Percentiles by stage, over the judgements in which the stage ran; what never ran with its reason."""
+    """Percentiles by stage; what never ran with its reason."""
+    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(stage_rows(timings)), caption=CAPTION)
+
+
+def stage_rows(timings: Sequence[Mapping[str, float]]) -> list[Row]:
+    """A row a stage, over the judgements in which it ran."""
     known = (*STAGES, *AFTER)
     strange = dict.fromkeys(stage for one in timings for stage in one if stage not in known)
     rows = []
@@ -104,4 +109,4 @@ def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]]) 
             rows.append(Row(id=stage, cells=summary(values)))
         elif stage in NOT_DONE:
             rows.append(Row(id=stage, cells={c.id: measured(None, NOT_DONE[stage]) for c in COLUMNS}))
-    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION)
+    return rows
