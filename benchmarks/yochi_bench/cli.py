@@ -25,6 +25,7 @@ from .latency import measure as measure_latency
 from .live_cli import live
 from .peer_settings import PeerName, PeerSettings
 from .quantization import quantization as fronts_of
+from .quantization import read_sweep
 from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .suites.items import SuiteName
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html and report.txt.")]
+Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html, report.txt and plots.")]
 Images = Annotated[
     list[Path] | None,
     typer.Option("--image", help="A picture; several: in turn. The shipped 100 if left out."),
@@ -335,11 +336,13 @@ def endurance(
 @app.command()
 def quantization(
     ctx: typer.Context,
-    sweep: Annotated[Path, typer.Argument(help="report.json of yochi-export sweep.", show_default=False)],
+    sweep: Annotated[
+        Path, typer.Argument(help="Folder of yochi-export sweep, or its report.json.", show_default=False)
+    ],
     out: Out,
 ) -> None:
     """The rungs of an export sweep on latency, size and quality, and which of them no other beats."""
-    found = fronts_of(read_report(sweep), command_words(ctx))
+    found = fronts_of(read_sweep(sweep), command_words(ctx))
     make_folder(out)
     write_report(found, out)
 

@@ -2,6 +2,7 @@
 
     report.json     this form; its JSON schema is published in `report.schema.json`
     report.html     the same on one page with its plots (`report_page`)
+    *.svg           each plot as a file of its own (`report_plot`)
 
 A number that was not measured is null and says why. Only reports of one kind, workload, bundle and number of
 threads can be compared (`compare`), so their hashes stand in every report.

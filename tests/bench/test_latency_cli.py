@@ -88,7 +88,12 @@ def test_latency_writes_table_json_and_page(
     assert Report.model_validate(json.loads(shown[-1])) == report
     assert (out / "report.txt").read_text(encoding="utf-8").splitlines() == shown[:-1]
     assert "<svg" in (out / "report.html").read_text(encoding="utf-8")
-    assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.json", "report.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.txt",
+        "share-of-judgements-that-are-ready-by-then.svg",
+    ]
     assert (report.threads, report.settings["count"]) == (1, 3)
     assert report.table("new_frame").rows[-1].cells["max"].n == 3
     assert report.bundle.sha256 == FakeJudge.bundle.sha256

@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -23,7 +24,7 @@ from yochi_bench.report import (
     schema_text,
 )
 from yochi_bench.report_page import page
-from yochi_bench.report_plot import svg
+from yochi_bench.report_plot import file_name, svg, svg_file
 from yochi_bench.report_text import cell, render
 from yochi_runtime.errors import UsageError
 
@@ -144,6 +145,15 @@ def test_points_lie_where_arithmetic_puts_them() -> None:
     drawn = svg(report().plots[0])
     assert 'points="70.0,314.0 380.0,164.0 690.0,14.0"' in drawn
     assert '<circle cx="380.0" cy="14.0"' in drawn
+
+
+def test_a_plots_own_file_is_whole_and_escapes_every_word() -> None:
+    plot = report().plots[0].model_copy(update={"title": "Ready <by> then: 90 %"})
+    root = ElementTree.fromstring(svg_file(plot))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    names = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"line <i>", "ms", "share"} <= set(names)
+    assert file_name(plot) == "ready-by-then-90.svg"
 
 
 def test_logarithms_stand_evenly() -> None:

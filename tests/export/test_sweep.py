@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yochi_bench.cli import command as bench_command
 from yochi_bench.intervals import Interval
 from yochi_bench.noninferiority import NonInferiority
 from yochi_bench.report import Number, read_report
@@ -106,7 +107,7 @@ def test_two_rungs_of_a_tiny_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sweep, "VisionRung", (VisionRung.FP16, VisionRung.NBITS8))
-    monkeypatch.setattr(sweep, "TIMED", 2)
+    monkeypatch.setattr(sweep, "TIMED", 12)  # 11 carry a p50
     monkeypatch.setattr(sweep, "TURNS", 2)
     measured = list[str]()
 
@@ -128,6 +129,14 @@ def test_two_rungs_of_a_tiny_run(
     assert "The rungs of the vision half" in (order.out / "sweep" / "report.html").read_text(encoding="utf-8")
     bundles = [json.loads((order.out / r / "bundle" / "manifest.json").read_text()) for r in rows]
     assert bundles[0]["files"]["vision.onnx"] != bundles[1]["files"]["vision.onnx"]
+    fronts = order.out / "fronts"
+    assert bench_command(["quantization", str(order.out), str(fronts)]) == 0
+    shown = {row.id: row.cells for row in read_report(fronts / "report.json").table("fronts").rows}
+    assert {name: cells["size"].value for name, cells in shown.items()} == {
+        name: cells["size"].value for name, cells in rows.items()
+    }
+    assert shown["nbits-8"]["factor error"].value == 1 or shown["fp16"]["factor error"].value == 1
+    assert (fronts / "quantization-latency-and-factor-error.svg").read_text("utf-8").count("<circle") == 2
     capsys.readouterr()
     assert cli.command(call) == NOT_PROVED
     again = capsys.readouterr().err
