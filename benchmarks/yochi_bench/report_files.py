@@ -73,7 +73,12 @@ def make_folder(out: Path) -> None:
 
 
 def write_report(report: Report, out: Path) -> None:
-    """Into `out`; on stdout the table, then the JSON as one line. UsageError where it cannot be written."""
+    """Into `out`; on stdout the table, then the JSON as one line. UsageError where it cannot be written.
+
+    ValueError where it lacks what its kind has.
+    """
+    if lacks := report.lacks():
+        raise ValueError(f"expected a whole report of {report.kind}, got one without {', '.join(lacks)}")
     shown = render(report)
     try:
         (out / TABLE_FILE).write_text(shown + "\n", encoding="utf-8")

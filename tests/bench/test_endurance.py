@@ -31,7 +31,7 @@ from yochi_bench.endurance import (
     slope_per_thousand,
 )
 from yochi_bench.memory import process_use
-from yochi_bench.report import Number, Table, read_report
+from yochi_bench.report import Number, Table
 from yochi_bench.workload import shipped
 from yochi_runtime.errors import Reason
 from yochi_runtime.gates import check_content
@@ -44,6 +44,7 @@ from yochi_runtime.stream import StreamGates
 
 from tests.fixtures.tiny_bundle import TinyBundle
 
+from .reports import valid_report
 from .timed_judge import FakeJudge, FakeTime, asked, box
 
 NO_HEAT = Number(value=None, reason="expected a zone, got none")
@@ -184,7 +185,7 @@ def test_the_command(
     words: list[Any] = ["endurance", tmp_path / "out", "--image", photos / "0.png", "--note", "Sweep."]
     more = ["--bundle", tiny.folder, "--count", EVERY, "--rate", 2, "--threads", 1]
     assert command([str(word) for word in (*words, *more)]) == 0, capsys.readouterr().err
-    report = read_report(tmp_path / "out" / "report.json")
+    report = valid_report(tmp_path / "out" / "report.json")
     rows = {row.id: row.cells for row in report.table("growth").rows}
     assert {"yochi-bench", "language engine", "vision engine", "all"} <= set(rows)
     assert rows["all"]["growth"].value is None  # ten judgements say nothing

@@ -11,7 +11,7 @@ from yochi_bench.peer_answers import answer_schema, likeliest, prompt_ids, verdi
 from yochi_bench.peer_process import Writer, serve
 from yochi_bench.peer_settings import PeerName, PeerSettings
 from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table
-from yochi_bench.report import Number, read_report
+from yochi_bench.report import Number
 from yochi_runtime.errors import CannotJudge, EngineError
 from yochi_runtime.inspection import Note
 from yochi_runtime.taxonomy import Pack, Source
@@ -20,6 +20,8 @@ from yochi_runtime.verdict import JUDGED
 from tests.fixtures.chat_model import write_chat_model
 from tests.fixtures.tiny_bundle import TinyBundle
 from tests.fixtures.tokenizer import small_bpe
+
+from .reports import valid_report
 
 
 class FakePeer(PeerProcess):
@@ -168,7 +170,7 @@ def test_the_command(tiny: TinyBundle, photos: Path, tmp_path: Path) -> None:
     words = ["--image", photos / "0.png", "--note", "Sweep.", "--bundle", tiny.folder, "--peer", "yochi"]
     more = ["--count", 2, "--warmup", 0, "--threads", 1]
     assert command([str(w) for w in ("peers", out, *words, *more)]) == 0
-    report = read_report(out / "report.json")
+    report = valid_report(out / "report.json")
     assert [row.id for row in report.table("peers").rows] == ["yochi"]
     assert (report.table("peers").rows[0].cells["peak"].value or 0) > 10_000_000
     assert report.settings["peers"] == "yochi"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yochi_bench.cli import command
 from yochi_bench.quantization import front, quantization
-from yochi_bench.report import Column, Number, Report, Row, Table, read_report
+from yochi_bench.report import Column, Number, Report, Row, Table
 from yochi_runtime.errors import UsageError
 
-from .reports import report
+from .reports import report, valid_report
 
 SWEEP = "yochi-export sweep RUN OUT"
 # latency ms, size bytes, miss: `slow` is beaten by `fp16` in all three, `int8` is small, `fp32` misses least.
@@ -82,7 +82,7 @@ def test_the_command_draws_the_fronts_of_a_sweeps_folder(
     (tmp_path / "swept" / "sweep" / "report.json").write_text(sweep().model_dump_json(), encoding="utf-8")
     file, out = tmp_path / given, tmp_path / "out"
     assert command(["quantization", str(file), str(out)]) == 0, capsys.readouterr().err
-    found = read_report(out / "report.json")
+    found = valid_report(out / "report.json")
     assert found.command == f"yochi-bench quantization {file} {out}"
     assert "beaten by none" in (out / "report.html").read_text("utf-8")
     drawn = ElementTree.parse(out / "quantization-latency-and-miss.svg").getroot()

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from yochi_bench.answers import Box
 from yochi_bench.cli import command as measure
-from yochi_bench.report import Number, read_report
+from yochi_bench.report import Number
 from yochi_runtime.taxonomy import Pack
 from yochi_train import testset
 from yochi_train.grammar import ComposedNote, Lang
 from yochi_train.join import join_photos
 from yochi_train.pictures import Picture, build_pictures, read_photos, write_pictures
 
+from tests.bench.reports import valid_report
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 
 from .made import command, fake_cache, unlike
@@ -38,6 +39,7 @@ SCENE_TABLES = (
     "Minimal pairs: the same scene with and without one hazard",
     "Pointing: does the evidence box show where the cue is?",
 )
+
 PER_SET = 8
 
 
@@ -187,7 +189,7 @@ def test_its_records_give_the_same_verdicts_on_a_box_without_the_trainer(
     options = ["--photos", str(drawn), "--bundle", str(made.folder), "--resamples", "100", "--changed", "0"]
     asked = ["quality", str(test / "verdicts.jsonl"), str(tmp_path / "quality"), *options]
     assert measure(asked) == 0, capsys.readouterr().err
-    found = read_report(tmp_path / "quality" / "report.json").table("verdicts")
+    found = valid_report(tmp_path / "quality" / "report.json").table("verdicts")
     shown = [[row.id, *(worded(row.cells[name]) for name in said["columns"][1:])] for row in found.rows]
     assert shown == said["rows"]
 
