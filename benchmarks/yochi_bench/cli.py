@@ -189,7 +189,7 @@ def peers(
     asked = words.read()
     make_folder(out)
     # Loads both engines' libraries: not for --help.
-    from .peers import FEWER, interleaved, missing, peers_table, started
+    from .peers import FEWER, interleaved, missing, peers_table, settings_notes, started
 
     absent = missing(peer or list(PeerName))
     names = [name for name in dict.fromkeys(peer or PeerName) if name not in absent]
@@ -204,9 +204,9 @@ def peers(
         peaks = {str(process.name): process.peak() for process in running}
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
     line, tables = command_words(ctx), [peers_table(answers, peaks, absent)]
+    notes = (FEWER, *settings_notes(names, workers))
     write_report(
-        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(FEWER,)),
-        out,
+        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=notes), out
     )
 
 

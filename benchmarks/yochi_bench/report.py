@@ -134,6 +134,7 @@ class Machine(Frozen):
     python: str
     engines: dict[str, str]  # versions of the libraries that compute
     governor: str | None  # of the processor's frequency
+    power_mode: str | None = None  # how much it may use
     sha256: Sha256
 
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from yochi_bench.camera_stream import AGE, GATES, SHOWN, stream
+from yochi_bench.energy import EnergyMeter
 from yochi_bench.latency import Measured, Plan, measure, reading_notes
-from yochi_bench.machine import EnergyMeter
 from yochi_bench.timed import WALL, Box
 from yochi_bench.workload import Asked
 from yochi_runtime.audit.log import AuditLog
@@ -106,6 +106,8 @@ def test_energy_is_a_judgements_share(tmp_path: Path) -> None:
 
     found = measure(box(FakeJudge()), asked(), Plan(0, 4, 2.0), meter)
     assert cells(found, "energy", "new_frame") == {"joules": 0.25}
+    (table,) = (t for t in found.tables if t.id == "energy")
+    assert table.caption.startswith("RAPL counts")
 
 
 def test_failures_are_not_timed() -> None:
