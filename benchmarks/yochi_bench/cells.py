@@ -48,21 +48,33 @@ def cell(image: bool | None, note: bool | None, combined: bool | None) -> Cell |
     return None if combined is None else Cell.SSU
 
 
-def cell_of(record: Record, pack: Pack, safe: Collection[str] = ()) -> Cell | None:
+def cell_of(
+    record: Record, pack: Pack, safe: Collection[str] = (), safe_notes: Collection[str] = ()
+) -> Cell | None:
     """The cell that the record's slots and verdict decide.
 
-    A picture is safe where it was checked so (`safe` has its path) or every risky cue is known to be absent;
-    words in the picture that nobody read do not make it unknown.
+    A picture is safe where it was checked so (`safe` has its path), or every risky cue is known to be absent;
+    words in the picture that nobody read do not make it unknown. A note is safe where `safe_notes` has it, or
+    every risk of it is known to be absent.
     """
     known = {source: [record.slots.get(s.id) for s in pack.slots if s.source is source] for source in Source}
-    note = [*known[Source.NOTE_INSTRUCTION], *known[Source.NOTE_CONTENT]]
+    note = _unsafe([*known[Source.NOTE_INSTRUCTION], *known[Source.NOTE_CONTENT]])
+    if note is None and record.note in safe_notes:
+        note = False
     image = _unsafe(known[Source.IMAGE_CONTENT])
     if image is None and record.image in safe:
         image = False
     if 1 in known[Source.IMAGE_TEXT]:
         image = True
     pair = None if record.verdict is None else record.verdict != "proceed"
-    return cell(image, _unsafe(note), pair)
+    return cell(image, note, pair)
+
+
+def cells_of(records: Sequence[Record], pack: Pack) -> list[Cell | None]:
+    """The cell of each. A picture or a note that stands in a pair known to be safe is safe everywhere."""
+    whole = [r for r in records if r.verdict == "proceed"]
+    pictures, notes = {r.image for r in whole}, {r.note for r in whole}
+    return [cell_of(r, pack, pictures, notes) for r in records]
 
 
 def _unsafe(slots: Sequence[int | None]) -> bool | None:

@@ -17,6 +17,7 @@ from yochi_runtime.opening import read_bundle
 from yochi_runtime.plant_rules import PlantRules, plant_rules
 
 from .blur_cli import blur
+from .camera_stream import RATE
 from .command_words import command_words
 from .compare import Across
 from .compare import compare as compared
@@ -25,6 +26,7 @@ from .latency import measure as measure_latency
 from .live_cli import live
 from .peer_settings import PeerName, PeerSettings
 from .quantization import quantization as fronts_of
+from .quantization import read_sweep
 from .report import Report, Setting, read_report, schema_text
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .suites.items import SuiteName
@@ -37,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html and report.txt.")]
+Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html, report.txt and plots.")]
 Images = Annotated[
     list[Path] | None,
     typer.Option("--image", help="A picture; several: in turn. The shipped 100 if left out."),
@@ -63,7 +65,7 @@ def latency(
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements of each case; 64 carry p90, 662 p99.")] = 64,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
-    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = 5.0,
+    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = RATE,
     threads: Threads = None,
     rules: Annotated[Path | None, typer.Option(help="A rulebook to apply, as the plant does.")] = None,
     debug: Debug = False,
@@ -190,7 +192,7 @@ def peers(
     words, opened, workers = given(image, note, bundle), read_bundle(bundle), engine_threads(threads)
     asked = words.read()
     # Loads both engines' libraries: not for --help.
-    from .peers import FEWER, interleaved, missing, peers_table, started
+    from .peers import FEWER, interleaved, missing, peers_table, settings_notes, started
     from .seeing_peers import SEEING, ask_seeing, check_asked, seeing_note, seeing_tables
 
     seeing = opened.manifest.kind is Kind.STOCK
@@ -211,11 +213,11 @@ def peers(
         answers = {} if seeing else interleaved(running, warmup, count)
         peaks = {str(process.name): process.peak() for process in running}
     tables = seeing_tables(by_state, peaks, absent) if seeing else [peers_table(answers, peaks, absent)]
-    told = seeing_note(opened) if seeing else FEWER
+    told = (seeing_note(opened),) if seeing else (FEWER, *settings_notes(names, workers))
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
     line = command_words(ctx)
     write_report(
-        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=(told,)), out
+        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=told), out
     )
 
 
@@ -312,12 +314,16 @@ def endurance(
     image: Images = None,
     note: Notes = None,
     bundle: BundleOption = None,
-    count: Annotated[int, typer.Option(min=1, help="Judgements in a row, every tenth of a fault.")] = 10_000,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="End after so long.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="End after so many judgements; 10,000 without --minutes.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Frames a second of the camera stream.")] = RATE,
     seed: Annotated[int, typer.Option(help="For the faults.")] = 0,
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
-    """Thousands of judgements with camera faults: memory, descriptors, drift, faults that slip through."""
+    """A camera for hours, every tenth frame a fault: memory, descriptors, heat, drift, what slips through."""
     if debug:
         show_details()
     asked = given(image, note, bundle).read()
@@ -325,11 +331,12 @@ def endurance(
     # Starts the engines: not for --help, not for a wrong path.
     from yochi_runtime.judge import Judge
 
-    from .endurance import endure
+    from .endurance import COUNT, Plan, endure
 
-    settings: dict[str, Setting] = {"count": count, "seed": seed}
+    plan = Plan(COUNT if count is None and minutes is None else count, minutes, rate)
+    settings: dict[str, Setting] = {"count": plan.count, "minutes": minutes, "rate": rate, "seed": seed}
     with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
-        tables, plots = endure(Box(judge, log), asked, count, seed)
+        tables, plots = endure(Box(judge, log), asked, plan, seed)
         opened = judge.bundle
     words, workers = command_words(ctx), engine_threads(threads)
     write_report(
@@ -340,11 +347,13 @@ def endurance(
 @app.command()
 def quantization(
     ctx: typer.Context,
-    sweep: Annotated[Path, typer.Argument(help="report.json of yochi-export sweep.", show_default=False)],
+    sweep: Annotated[
+        Path, typer.Argument(help="Folder of yochi-export sweep, or its report.json.", show_default=False)
+    ],
     out: Out,
 ) -> None:
     """The rungs of an export sweep on latency, size and quality, and which of them no other beats."""
-    found = fronts_of(read_report(sweep), command_words(ctx))
+    found = fronts_of(read_sweep(sweep), command_words(ctx))
     make_folder(out)
     write_report(found, out)
 

@@ -17,7 +17,8 @@ from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.inspection import Inspection
 
 from .camera_stream import stream
-from .machine import Conditions, EnergyMeter
+from .energy import Meter, find_meter
+from .machine import Conditions
 from .memory import memory_table
 from .percentiles import PERCENTILES, times_needed
 from .report import Column, Number, Plot, Row, Series, Table, measured
@@ -53,7 +54,7 @@ class Measured:
     plots: tuple[Plot, ...]
 
 
-def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], EnergyMeter] = EnergyMeter) -> Measured:
+def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], Meter] = find_meter) -> Measured:
     """Every case, then the camera. CannotJudge where a judgement failed.
 
     New frames are `asked`'s with one pixel changed, so that none is known already.
@@ -61,7 +62,7 @@ def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], EnergyMeter]
     conditions = Conditions()
     inspections = asked.inspections
     cold, _ = box.timed(inspections[0])
-    tables, timings, joules = [cold_table(cold)], {}, {}
+    tables, timings, joules, read = [cold_table(cold)], {}, {}, ""
     new = asked.new_frames()
     questions = {
         "new_frame": new,
@@ -77,10 +78,10 @@ def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], EnergyMeter]
         box.run(questions[case], 0, plan.warmup + (case != "new_frame"))
         used = meter()
         timings[case] = box.run(questions[case], 0, plan.count)
-        joules[case] = used.joules(plan.count)
+        joules[case], read = used.joules(plan.count), used.source
         tables.append(stage_table(case, title, timings[case], box.words(questions[case], plan.count)))
     camera = stream(box, new, plan.rate, plan.count)
-    tables += [*camera.tables(plan.rate), memory_table(), _energy(joules), conditions.table()]
+    tables += [*camera.tables(plan.rate), memory_table(), _energy(joules, read), conditions.table()]
     return Measured(tuple(tables), (_distribution(timings, camera.shown),))
 
 
@@ -108,13 +109,13 @@ def cold_table(timings: Timings) -> Table:
     )
 
 
-def _energy(joules: dict[str, Number]) -> Table:
+def _energy(joules: dict[str, Number], read: str) -> Table:
     return Table(
         id="energy",
-        title="Energy of a judgement, processor packages",
+        title="Energy of a judgement",
         columns=(Column(id="joules", unit="J", better="lower"),),
         rows=tuple(Row(id=case, cells={"joules": number}) for case, number in joules.items()),
-        caption="RAPL counts the whole package, idle power and other processes included.",
+        caption=f"{read}, idle power and other processes included.",
     )
 
 

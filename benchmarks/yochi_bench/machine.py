@@ -1,4 +1,4 @@
-"""What is measured on, and what it does meanwhile: processor, memory, heat, energy. Linux's own files.
+"""What is measured on, and what it does meanwhile: processor, memory, power mode, heat. Linux's own files.
 
 Whatever the system does not tell is None with its reason, never a guess.
 """
@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,8 +15,14 @@ from .report import Column, Machine, Number, Row, Table, measured
 
 ENGINES = ("onnxruntime", "llama-cpp-python", "numpy")
 CPU_FILES, HEAT_FILES = Path("/sys/devices/system/cpu"), Path("/sys/class/thermal")
-POWER_FILES = Path("/sys/class/powercap")
 GOVERNOR = "cpu0/cpufreq/scaling_governor"
+# What sets how much a machine may use: of a Jetson, of a laptop or small PC, of an Intel or AMD processor.
+POWER_MODES = {
+    "nvpmodel": Path("var/lib/nvpmodel/status"),
+    "platform profile": Path("sys/firmware/acpi/platform_profile"),
+    "energy preference": Path("sys/devices/system/cpu/cpu0/cpufreq/energy_performance_preference"),
+}
+HOTTEST, THROTTLED = "hottest zone, degrees C", "throttle events"
 
 
 def machine() -> Machine:
@@ -31,8 +37,16 @@ def machine() -> Machine:
         "engines": {name: of for name in ENGINES if (of := _version(name))},
         "governor": _word(CPU_FILES / GOVERNOR),
     }
+    if mode := power_mode():
+        facts["power_mode"] = mode  # left out where there is none: such a machine has the hash of before
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return Machine.model_validate({**facts, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def power_mode(root: Path = Path("/")) -> str | None:
+    """In words, such as `nvpmodel pmode:0002`; None where the system does not say."""
+    told = [f"{name} {word}" for name, file in POWER_MODES.items() if (word := _word(root / file))]
+    return ", ".join(told) or None
 
 
 def _version(package: str) -> str | None:
@@ -86,73 +100,28 @@ class Conditions:
     def _read(self) -> dict[str, Number]:
         return {
             "load average, 1 min": measured(round(os.getloadavg()[0], 2)),
-            "hottest zone, degrees C": self._temperature(),
-            "throttle events": self._throttled(),
+            HOTTEST: temperature(self._heat),
+            THROTTLED: throttled(self._cpu),
         }
 
-    def _temperature(self) -> Number:
-        found = _numbers(self._heat.glob("thermal_zone*/temp"))
-        if found:
-            return measured(max(found) / 1000)
-        return measured(
-            None, f"expected thermal zones in {self._heat}, found none; a virtual machine has none"
-        )
 
-    def _throttled(self) -> Number:
-        found = _numbers(self._cpu.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
-        if found:
-            return measured(sum(found))
-        return measured(
-            None, f"expected throttle counters in {self._cpu}, found none; Intel's alone have them"
-        )
+def temperature(heat: Path = HEAT_FILES) -> Number:
+    """Of the hottest zone, in degrees Celsius."""
+    found = _numbers(heat.glob("thermal_zone*/temp"))
+    if found:
+        return measured(max(found) / 1000)
+    return measured(None, f"expected thermal zones in {heat}, found none; a virtual machine has none")
+
+
+def throttled(cpu: Path = CPU_FILES) -> Number:
+    """How often any core was slowed by heat since the system started."""
+    found = _numbers(cpu.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
+    if found:
+        return measured(sum(found))
+    return measured(None, f"expected throttle counters in {cpu}, found none; Intel's alone have them")
 
 
 def _numbers(files: Iterable[Path]) -> list[int]:
     """Of the files that hold a whole number; a zone that is switched off holds none."""
     words = [_word(file) or "" for file in files]
     return [int(word) for word in words if word.removeprefix("-").isdecimal()]
-
-
-class EnergyMeter:
-    """Joules that all processor packages used since it was made (Linux powercap, RAPL zones)."""
-
-    def __init__(self, folder: Path = POWER_FILES) -> None:
-        self._folder = folder
-        self._before = self._read()
-
-    def joules(self, judgements: int) -> Number:
-        """A judgement's share, idle power included; None and why where no meter can be read."""
-        before, after = self._before, self._read()
-        if isinstance(before, str):
-            return measured(None, before)
-        if isinstance(after, str):
-            return measured(None, after)
-        if set(before) != set(after) or not judgements:
-            return measured(None, "expected the same meters before and after, got others; measure again")
-        used = sum(_used(before[zone], after[zone], self._range(zone)) for zone in before)
-        return measured(used / 1e6 / judgements, n=judgements)
-
-    def _read(self) -> dict[str, int] | str:
-        """Microjoules by zone, or why not. Packages only: their parts count again what they count."""
-        try:
-            found = {zone: int((self._folder / zone / "energy_uj").read_text()) for zone in self._zones()}
-        except (OSError, ValueError) as e:
-            words = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
-            return f"expected to read the energy meter in {self._folder}, got: {words}; root may read it"
-        if found:
-            return found
-        return f"expected an energy meter (RAPL) in {self._folder}, found none; measure at the plug"
-
-    def _zones(self) -> Iterator[str]:
-        for zone in sorted(self._folder.glob("*:*")):
-            if zone.name.count(":") == 1 and (_word(zone / "name") or "").startswith("package"):
-                yield zone.name
-
-    def _range(self, zone: str) -> int:
-        """Where its counter begins anew."""
-        return int(_word(self._folder / zone / "max_energy_range_uj") or 0)
-
-
-def _used(before: int, after: int, counter_range: int) -> int:
-    """A counter that stands lower than before has begun anew once."""
-    return after - before if after >= before else after - before + counter_range

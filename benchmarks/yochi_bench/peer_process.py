@@ -60,7 +60,12 @@ class Writer:
     """llama-cpp-python, which writes. `words` to ids without control tokens; `lora` None for none."""
 
     def __init__(
-        self, base: Path, lora: Path | None, words: Callable[[str], list[int]], threads: int
+        self,
+        base: Path,
+        lora: Path | None,
+        words: Callable[[str], list[int]],
+        threads: int,
+        logprobs: bool = True,
     ) -> None:
         # First: it sets how the library's threads wait.
         import yochi_runtime.language  # noqa: F401
@@ -74,7 +79,7 @@ class Writer:
             n_batch=CONTEXT,
             n_threads=threads,
             n_threads_batch=threads,
-            logits_all=True,  # it gives no log-probabilities without
+            logits_all=logprobs,  # it gives none without; who needs none is faster without
             chat_format="chatml",
             verbose=False,
         )
@@ -127,8 +132,11 @@ def opened(settings: PeerSettings) -> Iterator[Callable[[Inspection], Answer]]:
         return
     tokenizer = TextTokenizer.load(bundle.path)
     base = find_base(bundle.manifest.base)
-    kind = ServerWriter if settings.peer in (PeerName.SERVER_JSON, PeerName.SERVER_TOKEN) else Writer
-    writer = kind(base, bundle.path / LORA, tokenizer.encode, settings.threads)
+    given = (base, bundle.path / LORA, tokenizer.encode, settings.threads)
+    if settings.peer in (PeerName.SERVER_JSON, PeerName.SERVER_TOKEN):
+        writer: Writer | ServerWriter = ServerWriter(*given)
+    else:
+        writer = Writer(*given, logprobs=settings.peer is PeerName.TOKEN)
     if settings.peer is PeerName.CHAT and isinstance(writer, Writer):
         yield lambda inspection: writer.write_chat(inspection.note, bundle.pack)
     elif settings.peer in (PeerName.JSON, PeerName.SERVER_JSON):

@@ -17,6 +17,7 @@ from typing import Any
 from yochi_runtime.errors import EngineError, Reason
 from yochi_runtime.verdict import JUDGED, Verdict
 
+from .peer_answers import CONTEXT, LIKELIEST, MOST_TOKENS
 from .peer_process import ASK, END
 from .peer_settings import PeerName, PeerSettings
 from .percentiles import summary
@@ -89,6 +90,23 @@ class PeerProcess:
         self._child.kill()
         with suppress(BrokenPipeError):
             self._open.close()
+
+
+def settings_notes(names: Sequence[PeerName], threads: int) -> list[str]:
+    """What each was set to, a line a peer."""
+    writes = f"context and batch of {CONTEXT} tokens, its prefix kept between questions, temperature 0"
+    schema = f"a JSON schema as grammar, at most {MOST_TOKENS} tokens"
+    one = f"1 token, log-probabilities of the likeliest {LIKELIEST:,}"
+    how = {
+        PeerName.YOCHI: "a new frame each time, its slots read, evidence looked for",
+        PeerName.JSON: f"{writes}, {schema}, no logits but the last",
+        PeerName.TOKEN: f"{writes}, {one}",
+        PeerName.CHAT: f"context and batch of {CONTEXT} tokens, nothing kept, temperature 0, {schema}",
+        PeerName.SERVER_JSON: f"{writes}, one slot, {schema}",
+        PeerName.SERVER_TOKEN: f"{writes}, one slot, {one}",
+        PeerName.TORCH: "float32, inference mode, a new frame each time",
+    }
+    return [f"{name}: {how[name]}; {threads} threads." for name in names]
 
 
 @contextmanager

@@ -22,12 +22,13 @@ from yochi_runtime.verdict import Verdict
 
 from . import quality_tables as tables
 from .answers import Answers, Box
+from .minimal_pairs import minimal_pairs_table
 from .perturbations import Perturbation, perturbations
 from .quality_changes import Changed, robustness_table, steering_table
 from .report import Plot, Table, Workload
 from .scored import Scored, as_the_box, refused, score
 from .scores import Floats
-from .selective import sureness, wrongly_judged
+from .selective import above_threshold, wrongly_judged
 from .steering import PHRASES, steered_note
 from .workload import in_languages
 
@@ -95,7 +96,8 @@ def measure(judges: Judges, records: Sequence[Record], settings: Settings) -> Qu
     resamples = scored.resamples(settings.seed, settings.resamples)
     danger = verdict_danger(judges.bundle, answers)
     calibration, reliability = tables.calibration_table(scored, danger[:, 0])
-    selective, curve = _selective(judges.bundle, scored, danger, settings)
+    above = _above(judges.bundle, scored, danger)
+    selective, curve = _selective(scored, np.abs(above), settings)
     found = [
         tables.rates_table(scored, resamples),
         tables.cells_table(scored, judges.bundle.pack, resamples),
@@ -104,6 +106,7 @@ def measure(judges: Judges, records: Sequence[Record], settings: Settings) -> Qu
         tables.cues_table(scored, settings.seed, settings.resamples),
         calibration,
         selective,
+        minimal_pairs_table(scored, above, settings.seed, settings.resamples),
         *_changed(judges, scored, settings),
     ]
     left_out = len(records) - len(asked)
@@ -117,12 +120,16 @@ def verdict_danger(bundle: Bundle, answers: Answers) -> Floats:
     return np.array([verdict_probabilities(logits, own) for logits in answers.verdict])
 
 
-def _selective(bundle: Bundle, scored: Scored, danger: Floats, settings: Settings) -> tuple[Table, Plot]:
-    """Over the records whose truth is known and which the box judges."""
+def _above(bundle: Bundle, scored: Scored, danger: Floats) -> Floats:
+    """(N,): how far what decides stands above its threshold, of everything that can raise a verdict."""
     risks = [i for i, slot in enumerate(scored.slots) if slot.category]
     own = bundle.calibration.verdict
     thresholds = np.array([*scored.threshold[risks], own.threshold_caution, own.threshold_stop])
-    sure = sureness(np.concatenate([scored.probability[:, risks], danger], axis=1), thresholds)
+    return above_threshold(np.concatenate([scored.probability[:, risks], danger], axis=1), thresholds)
+
+
+def _selective(scored: Scored, sure: Floats, settings: Settings) -> tuple[Table, Plot]:
+    """Over the records whose truth is known and which the box judges."""
     rows = [
         i
         for i, record in enumerate(scored.records)

@@ -10,7 +10,7 @@ import numpy as np
 from yochi_runtime.taxonomy import Pack, Source
 
 from .calibration import expected_calibration_error
-from .cells import cell_of, five_cells
+from .cells import cells_of, five_cells
 from .intervals import Interval, Resamples, bootstrap, resample
 from .report import Better, Column, Number, Plot, Row, Series, Table, measured
 from .scored import Scored, any_truth
@@ -74,7 +74,7 @@ def _drawn(resamples: Resamples) -> str:
 
 def cells_table(judged: Scored, pack: Pack, resamples: Resamples) -> Table:
     """HoliSafe's five cells."""
-    cells = [cell_of(record, pack) for record in judged.records]
+    cells = cells_of(judged.records, pack)
     found = five_cells(cells, [v.value for v in judged.verdicts], resamples)
     unknown = sum(cell is None for cell in cells)
     return Table(

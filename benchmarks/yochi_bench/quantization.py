@@ -5,14 +5,24 @@ here and nothing is measured again: machine, bundle, workload and date stay the 
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from yochi_runtime.errors import UsageError
 
-from .report import Column, Plot, Report, Row, Series, Table, measured
+from .report import JSON_FILE, Column, Plot, Report, Row, Series, Table, measured, read_report
 
+SWEEP = "sweep"  # folder of the report within that of the sweep
 LATENCY, SIZE = "latency", "size"
 QUALITIES = ("flips", "factor error", "miss", "oversafety")  # of each less is better
 Costs = tuple[float, ...]
+
+
+def read_sweep(path: Path) -> Report:
+    """Of a sweep's folder, or its report itself. UsageError where neither is one."""
+    if not path.is_dir():
+        return read_report(path)
+    inner = path / SWEEP / JSON_FILE
+    return read_report(inner if inner.exists() else path / JSON_FILE)
 
 
 def quantization(sweep: Report, command: str) -> Report:

@@ -2,9 +2,11 @@
 
     report.json     this form; its JSON schema is published in `report.schema.json`
     report.html     the same on one page with its plots (`report_page`)
+    *.svg           each plot as a file of its own (`report_plot`)
 
-A number that was not measured is null and says why. Only reports of one kind, workload, bundle and number of
-threads can be compared (`compare`), so their hashes stand in every report.
+What each kind holds stands in `report_kinds`. A number that was not measured is null and says why. Only
+reports of one kind, workload, bundle and number of threads can be compared (`compare`), so their hashes stand
+in every report.
 """
 
 import json
@@ -18,6 +20,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Frozen
+
+from .report_kinds import missing, schema_rules
 
 FORMAT: Final = 1
 JSON_FILE, PAGE_FILE, TABLE_FILE = "report.json", "report.html", "report.txt"
@@ -134,6 +138,7 @@ class Machine(Frozen):
     python: str
     engines: dict[str, str]  # versions of the libraries that compute
     governor: str | None  # of the processor's frequency
+    power_mode: str | None = None  # how much it may use
     sha256: Sha256
 
 
@@ -172,6 +177,10 @@ class Report(Frozen):
     plots: tuple[Plot, ...] = ()
     notes: tuple[str, ...] = ()  # what a reader has to know to read the numbers rightly
 
+    def lacks(self) -> list[str]:
+        """What its kind has and it has not, in words."""
+        return list(missing(self.kind, {t.id: {c.id for c in t.columns} for t in self.tables}))
+
     def table(self, table: str) -> Table:
         """KeyError where there is none."""
         found = {t.id: t for t in self.tables}
@@ -193,10 +202,10 @@ def yochi_version() -> str:
 
 
 def schema_text() -> str:
-    """The JSON schema (draft 2020-12) of `Report`, as it is published."""
+    """The JSON schema (draft 2020-12) of `Report` and of what each kind holds, as it is published."""
     schema = Report.model_json_schema()
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps({**head, **schema}, indent=1, ensure_ascii=False) + "\n"
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:yochi:report:{FORMAT}"}
+    return json.dumps({**head, **schema, "allOf": schema_rules()}, indent=1, ensure_ascii=False) + "\n"
 
 
 def published_schema() -> str:

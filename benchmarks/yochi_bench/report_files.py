@@ -1,4 +1,4 @@
-"""Making a report's head, and writing it: JSON, page and table into one folder."""
+"""Making a report's head, and writing it: JSON, page, table and plots into one folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +24,7 @@ from .report import (
     yochi_version,
 )
 from .report_page import page
+from .report_plot import file_name, svg_file
 from .report_text import render
 
 
@@ -72,12 +73,19 @@ def make_folder(out: Path) -> None:
 
 
 def write_report(report: Report, out: Path) -> None:
-    """Into `out`; on stdout the table, then the JSON as one line. UsageError where it cannot be written."""
+    """Into `out`; on stdout the table, then the JSON as one line. UsageError where it cannot be written.
+
+    ValueError where it lacks what its kind has.
+    """
+    if lacks := report.lacks():
+        raise ValueError(f"expected a whole report of {report.kind}, got one without {', '.join(lacks)}")
     shown = render(report)
     try:
         (out / TABLE_FILE).write_text(shown + "\n", encoding="utf-8")
         (out / JSON_FILE).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
         (out / PAGE_FILE).write_text(page(report), encoding="utf-8")
+        for plot in report.plots:
+            (out / file_name(plot)).write_text(svg_file(plot), encoding="utf-8")
     except OSError as e:
         raise UsageError(f"expected to write into {out}, got: {e.strerror or e}; give another folder") from e
     typer.echo(shown)

@@ -77,6 +77,7 @@ def _identities(report: Report) -> dict[str, str]:
         f"{machine.architecture}",
         "system": f"{machine.system}, Python {machine.python}; {engines}",
         "governor": machine.governor or "not told by the system",
+        "power mode": machine.power_mode or "not told by the system",
         "machine sha256": machine.sha256,
         "bundle sha256": bundle.sha256,
         "base sha256": bundle.base,

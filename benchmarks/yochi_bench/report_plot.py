@@ -1,7 +1,11 @@
-"""One plot as SVG: lines and marks, with limits, over two axes, linear or logarithmic, and a legend."""
+"""One plot as SVG: lines and marks, with limits, over two axes, linear or logarithmic, and a legend.
+
+In a page (`svg`), or as a file of its own that anything can show (`svg_file`).
+"""
 
 import html
 import math
+import re
 from collections.abc import Callable, Sequence
 from itertools import chain
 
@@ -9,6 +13,7 @@ from .report import Plot, Series
 
 WIDTH, HEIGHT = 620, 300  # pixels of the axes' frame
 LEFT, TOP, RIGHT, BOTTOM = 70, 14, 230, 44  # what is around it
+ACROSS, DOWN = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
 TICKS = 5
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa7700", "#66ccee", "#aa3377", "#777777")  # Paul Tol, bright
 STYLE = """svg text{font:12px sans-serif;fill:#222}svg .frame{fill:none;stroke:#999}
@@ -19,6 +24,29 @@ Scale = Callable[[float], float]
 
 def svg(plot: Plot) -> str:
     """A figure with its title and caption."""
+    size = f'width="{ACROSS}" height="{DOWN}"'
+    caption = f"<p>{html.escape(plot.caption)}</p>" if plot.caption else ""
+    return (
+        f'<figure><h2>{html.escape(plot.title)}</h2><div><svg {size} role="img">{_drawn(plot)}</svg></div>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def svg_file(plot: Plot) -> str:
+    """The same drawing as a document, on white: whoever shows it may have a dark page."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {ACROSS} {DOWN}" width="{ACROSS}" '
+        f'height="{DOWN}" role="img"><title>{html.escape(plot.title)}</title><style>{STYLE}</style>'
+        f'<rect width="{ACROSS}" height="{DOWN}" fill="#fff"/>{_drawn(plot)}</svg>\n'
+    )
+
+
+def file_name(plot: Plot) -> str:
+    """Of its drawing, from its title."""
+    return "-".join(re.findall(r"[a-z0-9]+", plot.title.casefold())) + ".svg"
+
+
+def _drawn(plot: Plot) -> str:
     xs = [v for s in plot.series for v in s.x]
     ys = [v for s in plot.series for v in (*s.y, *chain(*s.limits))]
     x_ticks, y_ticks = _ticks(xs, plot.log), _ticks(ys, plot.log)
@@ -35,12 +63,7 @@ def svg(plot: Plot) -> str:
     ]
     for place, series in enumerate(plot.series):
         drawn += _series(series, COLOURS[place % len(COLOURS)], place, across, up)
-    size = f'width="{LEFT + WIDTH + RIGHT}" height="{TOP + HEIGHT + BOTTOM}"'
-    caption = f"<p>{html.escape(plot.caption)}</p>" if plot.caption else ""
-    return (
-        f'<figure><h2>{html.escape(plot.title)}</h2><div><svg {size} role="img">{"".join(drawn)}</svg></div>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    return "".join(drawn)
 
 
 def _series(series: Series, colour: str, place: int, across: Scale, up: Scale) -> list[str]:

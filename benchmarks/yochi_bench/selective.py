@@ -17,15 +17,15 @@ from .verdicts import indicators
 _NEAREST = 1e-9  # a probability this close to 0 or 1 is as sure as it gets
 
 
-def sureness(probability: NDArray[np.float64], threshold: NDArray[np.float64]) -> Floats:
-    """(N,): how far the slot that decides stands from its threshold, in log-odds.
+def above_threshold(probability: NDArray[np.float64], threshold: NDArray[np.float64]) -> Floats:
+    """(N,): how far the slot that decides stands above its threshold, in log-odds.
 
-    probability (N, K) of everything that can raise a verdict, NaN where not judged; threshold (K,). A verdict
-    is `proceed` exactly where the largest difference is below 0.
+    Its size is how sure the judge is. probability (N, K) of everything that can raise a verdict, NaN where
+    not judged; threshold (K,). A verdict is `proceed` exactly where the number is below 0.
     """
     above = _log_odds(probability) - _log_odds(threshold)
     highest: Floats = np.where(np.isnan(above), -np.inf, above).max(axis=1)
-    return np.abs(highest)
+    return highest
 
 
 def _log_odds(p: NDArray[np.float64]) -> Floats:

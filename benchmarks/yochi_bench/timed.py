@@ -25,7 +25,7 @@ STAGES = ("gates", "prepare", "sign text", "vision", "look", "note", "verdict", 
 FIRST_WORD, LAST_WORD = "explanation, first word", "explanation, last word"
 AFTER = (FIRST_WORD, LAST_WORD, "rules", "audit", WALL)
 NOT_LEARNED = "expected a bundle that learned to explain, this one did not"
-NOT_DONE = {
+NOT_DONE: Mapping[str, str] = {
     "sign text": "expected a bundle that judges words in pictures and a reader of them (yochi[ocr])",
     "rules": "expected a rulebook, got none; give --rules",
 }
@@ -130,11 +130,14 @@ def check_judged(judgement: Judgement) -> None:
 
 
 def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], words: Words) -> Table:
-    """Percentiles by stage, over the judgements in which the stage ran; what never ran with its reason."""
-    timings = [*timings, *words.timings]
-    missing = NOT_DONE | (
-        {} if words.missing is None else dict.fromkeys((FIRST_WORD, LAST_WORD), words.missing)
-    )
+    """Percentiles by stage; what never ran with its reason."""
+    unsaid = {} if words.missing is None else dict.fromkeys((FIRST_WORD, LAST_WORD), words.missing)
+    rows = stage_rows([*timings, *words.timings], {**NOT_DONE, **unsaid})
+    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION)
+
+
+def stage_rows(timings: Sequence[Mapping[str, float]], missing: Mapping[str, str] = NOT_DONE) -> list[Row]:
+    """A row a stage, over the judgements in which it ran; why there is none, where `missing` says it."""
     known = (*STAGES, *AFTER)
     strange = dict.fromkeys(stage for one in timings for stage in one if stage not in known)
     rows = []
@@ -144,4 +147,4 @@ def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], 
             rows.append(Row(id=stage, cells=summary(values)))
         elif stage in missing:
             rows.append(Row(id=stage, cells={c.id: measured(None, missing[stage]) for c in COLUMNS}))
-    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION)
+    return rows

@@ -1,8 +1,11 @@
 """Reports made by hand, for every test that reads, shows or compares one."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 from yochi_bench.report import (
     BundleIdentity,
     Column,
@@ -14,9 +17,18 @@ from yochi_bench.report import (
     Series,
     Table,
     Workload,
+    published_schema,
+    read_report,
 )
 
+SCHEMA = jsonschema.Draft202012Validator(json.loads(published_schema()))
 WORDS = "expected a meter, got <none> & no other"
+
+
+def valid_report(file: Path) -> Report:
+    """One that a command wrote, valid by another reader of the published schema."""
+    SCHEMA.validate(json.loads(file.read_text(encoding="utf-8")))
+    return read_report(file)
 
 
 def report(**changed: Any) -> Report:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from yochi_bench.camera_stream import AGE, GATES, SHOWN, stream
+from yochi_bench.energy import EnergyMeter
 from yochi_bench.latency import Measured, Plan, measure, reading_notes
-from yochi_bench.machine import EnergyMeter
 from yochi_bench.timed import WALL, Box
 from yochi_bench.workload import Asked
 from yochi_runtime.audit.log import AuditLog
@@ -158,6 +159,8 @@ def test_energy_is_a_judgements_share(tmp_path: Path) -> None:
 
     found = measure(box(FakeJudge()), asked(), Plan(0, 4, 2.0), meter)
     assert cells(found, "energy", "new_frame") == {"joules": 0.25}
+    (table,) = (t for t in found.tables if t.id == "energy")
+    assert table.caption.startswith("RAPL counts")
 
 
 def test_failures_are_not_timed() -> None:
@@ -203,6 +206,7 @@ def test_a_fast_judge_waits_for_every_frame() -> None:
     assert found.ages == pytest.approx([0.0, 0.0, 0.0], abs=1e-6)
     assert found.shown == pytest.approx([110.0] * 3)
     assert judge.time.slept == pytest.approx([0.39, 0.39])
+    assert [one["vision"] for one in found.stages] == [100.0] * 3
     assert found.offered == 3
     assert found.seconds == pytest.approx(1.11)
 
@@ -217,8 +221,10 @@ def test_a_slow_judge_passes_frames_over_and_its_frames_are_old() -> None:
     assert found.shown == pytest.approx([110.0, 140.0, 130.0, 120.0])
     assert found.offered == 9
     times, counts = found.tables(25.0)
-    assert [row.id for row in times.rows] == [AGE, GATES, SHOWN]
-    assert times.rows[2].cells["max"].value == pytest.approx(140.0)
+    parts = {row.id: row.cells["max"].value for row in times.rows}
+    assert list(parts)[:2] == [AGE, GATES]
+    assert (list(parts)[-1], parts[SHOWN]) == (SHOWN, pytest.approx(140.0))
+    assert (parts["vision"], parts[WALL]) == (100.0, pytest.approx(110.0))
     shown = {row.id: [n.value for n in row.cells.values()] for row in counts.rows}
     assert shown == {
         "offered": [9],
@@ -228,9 +234,10 @@ def test_a_slow_judge_passes_frames_over_and_its_frames_are_old() -> None:
     }
 
 
-def test_a_stale_frame_is_refused_as_on_the_box() -> None:
-    """At 0.01 frames a second frame 0 is 40 s old when the next judgement begins."""
+def test_a_stale_frame_is_refused_as_on_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At one frame in 30 s frame 1 is 10 s old when the next judgement begins."""
     slow = FakeJudge()
+    monkeypatch.setattr("yochi_runtime.stream.time", SimpleNamespace(monotonic=lambda: slow.time.at))
 
     def judge(inspection: Inspection) -> Judgement:
         slow.time.at += 40.0

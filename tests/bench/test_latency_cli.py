@@ -10,9 +10,10 @@ import yochi_runtime
 from PIL import Image
 from typer.testing import CliRunner
 from yochi_bench import cli
-from yochi_bench.report import Report, read_report
+from yochi_bench.report import Report
 from yochi_runtime.errors import BundleError, Reason
 
+from .reports import valid_report
 from .timed_judge import FakeJudge
 
 
@@ -84,11 +85,16 @@ def test_latency_writes_table_json_and_page(
     )
     assert opened == [{"bundle_path": None, "threads": 1}]
     shown = capsys.readouterr().out.splitlines()
-    report = read_report(out / "report.json")
+    report = valid_report(out / "report.json")
     assert Report.model_validate(json.loads(shown[-1])) == report
     assert (out / "report.txt").read_text(encoding="utf-8").splitlines() == shown[:-1]
     assert "<svg" in (out / "report.html").read_text(encoding="utf-8")
-    assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.json", "report.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.txt",
+        "share-of-judgements-that-are-ready-by-then.svg",
+    ]
     assert (report.threads, report.settings["count"]) == (1, 3)
     assert report.table("new_frame").rows[-1].cells["max"].n == 3
     assert report.bundle.sha256 == FakeJudge.bundle.sha256

@@ -14,7 +14,7 @@ from yochi_bench import cli, live
 from yochi_bench.cable import Cable
 from yochi_bench.live import Run, cuts_table, follow, growth_table, times_table
 from yochi_bench.memory import Use
-from yochi_bench.report import Report, measured, read_report
+from yochi_bench.report import Report, measured
 from yochi_bench.served import Heard, heard_of
 from yochi_runtime.audit.signing import create_key, read_key
 from yochi_runtime.bundle import open_bundle
@@ -24,6 +24,8 @@ from yochi_runtime.trust_store import add_key
 
 from tests.fixtures.rtsp_server import RtspServer, State
 from tests.fixtures.tiny_bundle import TinyBundle
+
+from .reports import valid_report
 
 ROOT = Path(__file__).parents[2]
 
@@ -182,7 +184,7 @@ def test_a_real_service_loses_its_camera(
     with RtspServer(state=State(draw=scene)) as camera:
         options = ("--bundle", signed, "--count", 12, "--cuts", 1)
         assert not run_live(monkeypatch, camera.uri, tmp_path / "out", *options)
-    report: Report = read_report(tmp_path / "out" / "report.json")
+    report: Report = valid_report(tmp_path / "out" / "report.json")
     tables = {table.id: {row.id: row.cells for row in table.rows} for table in report.tables}
     assert report.kind == "live"
     for name in (live.BEGUN, live.TOLD, live.KNOWN):

@@ -1,11 +1,15 @@
-"""Memory, heat, throttling and energy, read from folders made like Linux's."""
+"""Memory, heat, throttling, power mode and energy, read from folders made like Linux's."""
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from yochi_bench.machine import Conditions, EnergyMeter, cpu_name, machine, memory_bytes
+from yochi_bench import energy
+from yochi_bench.energy import EnergyMeter, PowerMeter, find_meter, joules_of
+from yochi_bench.machine import Conditions, cpu_name, machine, memory_bytes, power_mode
 from yochi_bench.memory import memory_table, peak_rss
 
 
@@ -49,6 +53,55 @@ def test_no_meter_is_null_with_its_reason(tmp_path: Path) -> None:
     meter(tmp_path / "more", 5)
     (tmp_path / "more" / "intel-rapl:0").rename(tmp_path / "intel-rapl:1")
     assert "same meters" in str(used.joules(3).reason)
+
+
+def test_watts_become_joules_by_hand() -> None:
+    """2 s from 4 to 6 W and 1 s at 6 W."""
+    assert joules_of([(10.0, 4.0), (12.0, 6.0), (13.0, 6.0)]) == pytest.approx(10.0 + 6.0)
+    assert joules_of([(10.0, 4.0)]) == 0.0
+
+
+def test_a_boards_meter_is_sampled_until_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 W on a clock that goes on 0.5 s at every look: 2 J for each sample after the first."""
+    ticks = count(1)
+    monkeypatch.setattr(energy, "time", SimpleNamespace(monotonic=lambda: 0.5 * next(ticks)))
+    looks: list[float] = []
+
+    def watts() -> float:
+        looks.append(4.0)
+        return 4.0
+
+    meter = PowerMeter("hwmon:chip/VDD_IN", watts, period=0.001)
+    found = meter.joules(2)
+    assert len(looks) >= 2
+    assert found.value == pytest.approx(2.0 * (len(looks) - 1) / 2)
+    assert meter.source == "hwmon:chip/VDD_IN, read every 0.001 s"
+
+
+def test_a_reading_that_fails_makes_no_number() -> None:
+    assert "got 0; measure again" in str(PowerMeter("x", lambda: None, period=60.0).joules(1).reason)
+
+
+def test_the_counters_come_before_the_boards_meter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    board = SimpleNamespace(board=SimpleNamespace(power=("rapl:x", "hwmon:chip/in"), no_power="buy a meter"))
+    monkeypatch.setattr(energy, "find_place", lambda: board)
+    monkeypatch.setattr(energy, "power", lambda *_: SimpleNamespace(value=3.0))
+    monkeypatch.setattr(EnergyMeter.__init__, "__defaults__", (tmp_path,))
+    meter = find_meter()
+    assert isinstance(meter, PowerMeter)
+    meter.joules(1)  # ends its thread
+    monkeypatch.setattr(energy, "power", lambda *_: SimpleNamespace(value=None))
+    assert "RAPL" in str(find_meter().joules(1).reason)
+    write(tmp_path / "intel-rapl:0" / "name", "package-0")
+    write(tmp_path / "intel-rapl:0" / "energy_uj", 5)
+    assert isinstance(find_meter(), EnergyMeter)
+
+
+def test_the_power_mode_in_words(tmp_path: Path) -> None:
+    assert power_mode(tmp_path) is None
+    write(tmp_path / "var" / "lib" / "nvpmodel" / "status", "pmode:0002")
+    write(tmp_path / "sys" / "firmware" / "acpi" / "platform_profile", "balanced")
+    assert power_mode(tmp_path) == "nvpmodel pmode:0002, platform profile balanced"
 
 
 def test_conditions_before_and_after(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from yochi_bench.cli import command
 from yochi_bench.peer_answers import answer_schema, likeliest, prompt_ids, verdict_of
 from yochi_bench.peer_process import ASK, Writer, serve
 from yochi_bench.peer_settings import PeerName, PeerSettings
-from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table
-from yochi_bench.report import Number, read_report
+from yochi_bench.peers import Answers, PeerProcess, interleaved, missing, peers_table, settings_notes
+from yochi_bench.report import Number
 from yochi_runtime.errors import CannotJudge, EngineError
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.taxonomy import Pack, Source
@@ -23,6 +23,8 @@ from yochi_runtime.verdict import JUDGED
 from tests.fixtures.chat_model import write_chat_model
 from tests.fixtures.tiny_bundle import TinyBundle
 from tests.fixtures.tokenizer import small_bpe
+
+from .reports import valid_report
 
 
 class FakePeer(PeerProcess):
@@ -189,11 +191,19 @@ def test_the_command(tiny: TinyBundle, photos: Path, tmp_path: Path) -> None:
     words = ["--image", photos / "0.png", "--note", "Sweep.", "--bundle", tiny.folder, "--peer", "yochi"]
     more = ["--count", 2, "--warmup", 0, "--threads", 1]
     assert command([str(w) for w in ("peers", out, *words, *more)]) == 0
-    report = read_report(out / "report.json")
+    report = valid_report(out / "report.json")
     assert [row.id for row in report.table("peers").rows] == ["yochi"]
     assert (report.table("peers").rows[0].cells["peak"].value or 0) > 10_000_000
     assert report.settings["peers"] == "yochi"
     assert any("mmproj" in note for note in report.notes)
+    assert report.notes[-1] == (
+        "yochi: a new frame each time, its slots read, evidence looked for; 1 threads."
+    )
+
+
+def test_every_peer_says_what_it_was_set_to() -> None:
+    notes = settings_notes(list(PeerName), 2)
+    assert [note.partition(":")[0] for note in notes] == [str(name) for name in PeerName]
 
 
 def test_an_unknown_peer_is_exit_2(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

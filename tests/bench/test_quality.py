@@ -16,7 +16,7 @@ from yochi_bench.quality_tables import (
     rates_table,
     sources_table,
 )
-from yochi_bench.report import Number, Table, read_report
+from yochi_bench.report import Number, Table
 from yochi_bench.scored import Scored
 from yochi_bench.steering import PHRASES, steered_note, succeeded
 from yochi_bench.verdicts import Rate
@@ -26,6 +26,8 @@ from yochi_runtime.verdict import Verdict
 
 from tests.fixtures.tiny_bundle import TinyBundle
 from tests.train.made import record
+
+from .reports import valid_report
 
 GO, CAUTION, STOP, NO = Verdict.PROCEED, Verdict.CAUTION, Verdict.STOP, Verdict.CANNOT_JUDGE
 FIRE, FALL = "cue:fire", "note_instruction:fall"
@@ -191,7 +193,7 @@ def test_the_command_on_a_judge_that_always_warns(
     out = tmp_path / "out"
     words = ["--photos", photos, "--bundle", tiny.folder, "--resamples", 100, "--changed", 4, "--threads", 1]
     assert command([str(w) for w in ("quality", file, out, *words)]) == 0, capsys.readouterr().err
-    report = read_report(out / "report.json")
+    report = valid_report(out / "report.json")
     model = cells(report.table("verdicts"), "model")
     assert (model["stop_recall"].value, model["stop_recall"].n) == (2 / 3, 3)
     assert model["oversafety"].value == 1.0

@@ -1,16 +1,17 @@
 """Fronts of a sweep: dominance by hand and as a property, and the command on a sweep's report."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from yochi_bench.cli import command
 from yochi_bench.quantization import front, quantization
-from yochi_bench.report import Column, Number, Report, Row, Table, read_report
+from yochi_bench.report import Column, Number, Report, Row, Table
 from yochi_runtime.errors import UsageError
 
-from .reports import report
+from .reports import report, valid_report
 
 SWEEP = "yochi-export sweep RUN OUT"
 # latency ms, size bytes, miss: `slow` is beaten by `fp16` in all three, `int8` is small, `fp32` misses least.
@@ -73,10 +74,25 @@ def test_what_is_no_sweep_is_refused(changed: dict[str, object], message: str) -
         quantization(sweep(**changed), "c")
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "report.json"
-    file.write_text(sweep().model_dump_json(), encoding="utf-8")
-    assert command(["quantization", str(file), str(tmp_path / "out")]) == 0, capsys.readouterr().err
-    found = read_report(tmp_path / "out" / "report.json")
-    assert found.command == f"yochi-bench quantization {file} {tmp_path / 'out'}"
-    assert "beaten by none" in (tmp_path / "out" / "report.html").read_text("utf-8")
+@pytest.mark.parametrize("given", ["swept", "swept/sweep", "swept/sweep/report.json"])
+def test_the_command_draws_the_fronts_of_a_sweeps_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    (tmp_path / "swept" / "sweep").mkdir(parents=True)
+    (tmp_path / "swept" / "sweep" / "report.json").write_text(sweep().model_dump_json(), encoding="utf-8")
+    file, out = tmp_path / given, tmp_path / "out"
+    assert command(["quantization", str(file), str(out)]) == 0, capsys.readouterr().err
+    found = valid_report(out / "report.json")
+    assert found.command == f"yochi-bench quantization {file} {out}"
+    assert "beaten by none" in (out / "report.html").read_text("utf-8")
+    drawn = ElementTree.parse(out / "quantization-latency-and-miss.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(drawn.findall(f"{space}circle")) == len(RUNGS)
+    assert len(drawn.findall(f"{space}polyline")) == 1
+    words = [text.text for text in drawn.findall(f"{space}text")]
+    assert {"beaten by none", "int8, 10 MB", "latency [ms]", "miss"} <= set(words)
+
+
+def test_a_folder_without_a_report_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["quantization", str(tmp_path), str(tmp_path / "out")]) == 2
+    assert "expected a report at" in capsys.readouterr().err

@@ -4,14 +4,15 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from xml.etree import ElementTree
 
-import jsonschema
 import pytest
 from pydantic import ValidationError
 from yochi_bench.cli import command
 from yochi_bench.report import (
     Column,
+    Kind,
     Number,
     Plot,
     Report,
@@ -22,12 +23,14 @@ from yochi_bench.report import (
     read_report,
     schema_text,
 )
+from yochi_bench.report_files import write_report
+from yochi_bench.report_kinds import TABLES
 from yochi_bench.report_page import page
-from yochi_bench.report_plot import svg
+from yochi_bench.report_plot import file_name, svg, svg_file
 from yochi_bench.report_text import cell, render
 from yochi_runtime.errors import UsageError
 
-from .reports import WORDS, report
+from .reports import SCHEMA, WORDS, report, valid_report
 
 
 def test_the_published_schema_is_that_of_the_form() -> None:
@@ -40,20 +43,54 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_report_is_valid_by_another_reader_of_the_schema_and_comes_back() -> None:
-    text = report().model_dump_json()
-    validator = jsonschema.Draft202012Validator(json.loads(published_schema()))
-    validator.check_schema(validator.schema)
-    validator.validate(json.loads(text))
-    assert Report.model_validate_json(text) == report()
+    text = whole("quantization").model_dump_json()
+    SCHEMA.check_schema(SCHEMA.schema)
+    SCHEMA.validate(json.loads(text))
+    assert Report.model_validate_json(text) == whole("quantization")
+
+
+def whole(kind: str) -> Report:
+    """One with no more than what its kind must have."""
+    tables = [
+        Table(id=name, title=name, columns=tuple(Column(id=c, unit="1") for c in columns), rows=())
+        for name, columns in TABLES[kind].items()
+    ]
+    return report(kind=kind, tables=tuple(tables))
+
+
+def test_every_kind_says_what_it_holds() -> None:
+    assert set(get_args(Kind)) == set(TABLES)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_report_that_lacks_a_table_or_a_column_is_of_no_kind(kind: str, tmp_path: Path) -> None:
+    """By the schema and by our own writer, for each of them."""
+    made = whole(kind)
+    assert SCHEMA.is_valid(json.loads(made.model_dump_json()))
+    for i, table in enumerate(made.tables):
+        others = [*made.tables[:i], *made.tables[i + 1 :]]
+        shorter = table.model_copy(update={"columns": table.columns[1:] or (Column(id="x", unit="1"),)})
+        without = [*others, Table(id="x", title="", columns=table.columns, rows=())]
+        for tables in (without, [*others, shorter]):
+            broken = report(kind=kind, tables=tuple(tables))
+            assert not SCHEMA.is_valid(json.loads(broken.model_dump_json()))
+            with pytest.raises(ValueError, match=f"expected a whole report of {kind}, got one without the"):
+                write_report(broken, tmp_path)
+
+
+def test_what_was_kept_is_valid() -> None:
+    kept = sorted((Path(__file__).parents[2] / "benchmarks" / "results").glob("*/report.json"))
+    assert kept
+    for file in kept:
+        assert valid_report(file).lacks() == []
 
 
 @pytest.mark.parametrize(
     "broken", [{"kind": "speed"}, {"format": 2}, {"threads": 0}, {"tables": []}, {"x": 1}]
 )
 def test_both_readers_refuse_the_same(broken: dict[str, Any]) -> None:
-    text = json.loads(report().model_dump_json()) | broken
-    validator = jsonschema.Draft202012Validator(json.loads(published_schema()))
-    assert not validator.is_valid(text)
+    text = json.loads(whole("quantization").model_dump_json()) | broken
+    assert not SCHEMA.is_valid(text)
     with pytest.raises(ValidationError):
         Report.model_validate(text)
 
@@ -144,6 +181,15 @@ def test_points_lie_where_arithmetic_puts_them() -> None:
     drawn = svg(report().plots[0])
     assert 'points="70.0,314.0 380.0,164.0 690.0,14.0"' in drawn
     assert '<circle cx="380.0" cy="14.0"' in drawn
+
+
+def test_a_plots_own_file_is_whole_and_escapes_every_word() -> None:
+    plot = report().plots[0].model_copy(update={"title": "Ready <by> then: 90 %"})
+    root = ElementTree.fromstring(svg_file(plot))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    names = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"line <i>", "ms", "share"} <= set(names)
+    assert file_name(plot) == "ready-by-then-90.svg"
 
 
 def test_logarithms_stand_evenly() -> None:

@@ -7,7 +7,6 @@ import pytest
 from yochi_bench.ceiling import Ceiling, measure_ceiling
 from yochi_bench.cli import command
 from yochi_bench.operations import LanguageModel, Work, node_work, stage_work, vision_work
-from yochi_bench.report import read_report
 from yochi_bench.roofline import roofline
 from yochi_runtime.bundle import LORA, VISION
 from yochi_runtime.errors import UsageError
@@ -16,6 +15,8 @@ from yochi_runtime.requantize import tensor_shapes
 from yochi_runtime.taxonomy import Pack
 
 from tests.fixtures.tiny_bundle import HIDDEN, LAYERS, RANK, WIDTH, TinyBundle
+
+from .reports import valid_report
 
 
 def node(name: str, inputs: list[list[int]], output: list[int], kind: str = "float") -> dict[str, Any]:
@@ -144,7 +145,7 @@ def test_the_command(tiny: TinyBundle, photos: Path, tmp_path: Path, monkeypatch
     words = ["--image", photos / "0.png", "--note", "Sweep.", "--bundle", tiny.folder]
     more = ["--count", 11, "--warmup", 0, "--threads", 1]
     assert command([str(w) for w in ("roofline", out, *words, *more)]) == 0
-    report = read_report(out / "report.json")
+    report = valid_report(out / "report.json")
     assert [row.id for row in report.table("roofline").rows] == ["vision", "look", "note"]
     assert 0 < (report.table("roofline").rows[1].cells["attained"].value or 0) < 1
     assert report.workload.frames == 1

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yochi_bench.scores import value
 from yochi_bench.selective import (
+    above_threshold,
     risk_at_coverage,
-    sureness,
     weighted_aurc,
     weighted_risk,
     wrongly_judged,
@@ -47,7 +47,7 @@ def test_a_weight_is_so_many_copies(rows: list[tuple[int, bool, int]]) -> None:
 
 def test_sure_is_far_from_the_threshold_that_decides() -> None:
     probability = np.array([[0.5, np.nan], [0.1, 0.9], [0.5, 0.5], [1.0, 0.2]])
-    found = sureness(probability, np.array([0.5, 0.5]))
+    found = np.abs(above_threshold(probability, np.array([0.5, 0.5])))
     assert found[:3] == pytest.approx([0.0, np.log(9), 0.0])
     assert np.isfinite(found[3])
     assert found[3] > 20

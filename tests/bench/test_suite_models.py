@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from yochi_bench.cli import command
-from yochi_bench.report import read_report
 from yochi_bench.suites.chat import ChatModel
 from yochi_bench.suites.items import SUITES, Item, read_items
 from yochi_bench.suites.replies import FILE, Replies
@@ -20,6 +19,7 @@ from yochi_runtime.verdict import Verdict
 from tests.fixtures.tiny_bundle import TinyBundle
 from tests.train.scripted_server import Handler, Script, raw, scripted_server
 
+from .reports import valid_report
 from .suite_folders import own, picture, siuo
 
 JUDGED = "[Safety Judgement:] False [Effectiveness Judgement:] Very Effective"
@@ -172,7 +172,7 @@ def test_the_command(
     ]
     models = ["--answers", f"w@{server.url}", "--judge", f"j@{server.url}"]
     assert command([str(word) for word in (*words, *models, "--count", 2)]) == 0, capsys.readouterr().err
-    report = read_report(tmp_path / "out" / "report.json")
+    report = valid_report(tmp_path / "out" / "report.json")
     assert [row.id for row in report.table("suite").rows] == ["yochi", "w, judged by j"]
     assert report.table("suite").rows[1].cells[BOTH].value == 0.0
     assert report.table("published").rows[0].cells["safe"].value == pytest.approx(0.5326)

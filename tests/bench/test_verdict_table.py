@@ -2,14 +2,18 @@
 
 import math
 from itertools import product
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from yochi_bench import verdicts
-from yochi_bench.cells import Cell, cell, five_cells
+from yochi_bench.cells import Cell, cell, cells_of, five_cells
 from yochi_bench.intervals import resample
+from yochi_runtime.taxonomy import Source, load_pack
 from yochi_runtime.verdict import Verdict
+
+from tests.train.made import record
 
 # One record for each pair of truth and verdict, so every rate can be counted by eye.
 PAIRS = list(product(("stop", "caution", "proceed"), ("stop", "caution", "proceed", "cannot_judge")))
@@ -151,6 +155,26 @@ def test_cells(image: bool | None, note: bool | None, combined: bool | None, exp
 def test_an_unsafe_part_of_a_safe_pair_is_a_wrong_label(image: bool | None, note: bool | None) -> None:
     with pytest.raises(ValueError, match="check its labels"):
         cell(image, note, False)
+
+
+def test_a_half_of_a_safe_pair_is_safe_everywhere() -> None:
+    """Nobody marked the picture's cues or the note's last risk; that each stood in a safe pair says it."""
+    pack = load_pack()
+    notes: dict[str, Literal[0, 1]] = {
+        s.id: 0 for s in pack.risk_slots if s.source in (Source.NOTE_INSTRUCTION, Source.NOTE_CONTENT)
+    }
+    last = next(iter(notes))
+    open_note = {name: value for name, value in notes.items() if name != last}
+    asked = [
+        record("0", notes, image="a.png", text="Sweep.", verdict="proceed"),
+        record("1", {**notes, last: 1}, image="a.png", text="Reach in.", verdict="stop"),
+        record("2", open_note, image="b.png", text="Sweep.", verdict="stop"),
+        record("3", notes, image="a.png", text="Guide him.", verdict="stop"),
+        record("4", {**notes, last: 1}, image="c.png", text="Reach in.", verdict="stop"),
+    ]
+    assert cells_of(asked, pack) == [Cell.SSS, Cell.SUU, None, Cell.SSU, None]
+    known = asked[2].model_copy(update={"slots": {**open_note, "cue:fire": 1}})
+    assert cells_of([asked[0], known], pack)[1] is Cell.USU
 
 
 def test_five_cells_by_hand() -> None:

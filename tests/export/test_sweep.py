@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yochi_bench.cli import command as bench_command
 from yochi_bench.intervals import Interval
 from yochi_bench.noninferiority import NonInferiority
-from yochi_bench.report import Number, read_report
+from yochi_bench.report import Number
 from yochi_bench.verdicts import Rate
 from yochi_export import cli, rung_cost, sweep
 from yochi_export.options import NOT_PROVED
@@ -20,6 +21,7 @@ from yochi_export.sweep import Sweep, Swept, recommend, verdict_of
 from yochi_export.targets import Target, choose
 from yochi_runtime.bundle import Bundle, open_bundle
 
+from tests.bench.reports import valid_report
 from tests.fixtures.tiny_bundle import make_bundle
 
 from .conftest import COUNT
@@ -40,6 +42,7 @@ PASSED = Parity(
     miss=NonInferiority(310, 0, 0, 0.01, LIMITS, 0.0097),
     drifts=(),
 )
+
 FAILED = replace(PASSED, flip_limit=0.03, stops_lost=1)
 MB = 10**6
 
@@ -106,7 +109,7 @@ def test_two_rungs_of_a_tiny_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sweep, "VisionRung", (VisionRung.FP16, VisionRung.NBITS8))
-    monkeypatch.setattr(sweep, "TIMED", 2)
+    monkeypatch.setattr(sweep, "TIMED", 12)  # 11 carry a p50
     monkeypatch.setattr(sweep, "TURNS", 2)
     measured = list[str]()
 
@@ -118,7 +121,7 @@ def test_two_rungs_of_a_tiny_run(
     words = ["sweep", order.run.path, order.out, "--records", order.records, "--photos", order.photos]
     call = [str(word) for word in (*words, "--threads", 1, "--count", COUNT)]
     assert cli.command(call) == NOT_PROVED, "six records prove nothing"
-    report = read_report(order.out / "sweep" / "report.json")
+    report = valid_report(order.out / "sweep" / "report.json")
     rows = {row.id: row.cells for row in report.table("ladder").rows}
     assert list(rows) == ["fp16", "nbits-8"]
     assert measured == ["fp16", "nbits-8"] * 2  # by turns
@@ -128,6 +131,14 @@ def test_two_rungs_of_a_tiny_run(
     assert "The rungs of the vision half" in (order.out / "sweep" / "report.html").read_text(encoding="utf-8")
     bundles = [json.loads((order.out / r / "bundle" / "manifest.json").read_text()) for r in rows]
     assert bundles[0]["files"]["vision.onnx"] != bundles[1]["files"]["vision.onnx"]
+    fronts = order.out / "fronts"
+    assert bench_command(["quantization", str(order.out), str(fronts)]) == 0
+    shown = {row.id: row.cells for row in valid_report(fronts / "report.json").table("fronts").rows}
+    assert {name: cells["size"].value for name, cells in shown.items()} == {
+        name: cells["size"].value for name, cells in rows.items()
+    }
+    assert shown["nbits-8"]["factor error"].value == 1 or shown["fp16"]["factor error"].value == 1
+    assert (fronts / "quantization-latency-and-factor-error.svg").read_text("utf-8").count("<circle") == 2
     capsys.readouterr()
     assert cli.command(call) == NOT_PROVED
     again = capsys.readouterr().err

@@ -18,6 +18,5 @@ def test_nothing_grows_and_no_fault_slips_through(tmp_path: Path) -> None:
     for row in report.table("growth").rows:
         assert (row.cells["growth"].value or 0.0) <= MOST_GROWTH, row
         assert row.cells["descriptors at the end"].value == row.cells["descriptors after a tenth"].value, row
-    assert {
-        row.id: row.cells["wrong"].value for row in report.table("faults").rows if row.cells["wrong"].value
-    } == {}
+    wrong = {(r.id, name): n.value for r in report.table("faults").rows for name, n in r.cells.items()}
+    assert {what: n for what, n in wrong.items() if what[1] != "made" and n} == {}

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from yochi_bench.answers import Box
+from yochi_bench.cli import command as measure
+from yochi_bench.report import Number
 from yochi_runtime.taxonomy import Pack
 from yochi_train import testset
 from yochi_train.grammar import ComposedNote, Lang
 from yochi_train.join import join_photos
 from yochi_train.pictures import Picture, build_pictures, read_photos, write_pictures
 
+from tests.bench.reports import valid_report
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 
 from .made import command, fake_cache, unlike
@@ -36,6 +39,7 @@ SCENE_TABLES = (
     "Minimal pairs: the same scene with and without one hazard",
     "Pointing: does the evidence box show where the cue is?",
 )
+
 PER_SET = 8
 
 
@@ -69,7 +73,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, drawn: Path, pictures: tuple[
 
 
 def words(bundle: Path, root: Path, drawn: Path, out: Path, *more: str) -> list[str]:
-    options = ["--photos", str(drawn), "--features", str(root / "features"), "--resamples", "20", *more]
+    options = ["--photos", str(drawn), "--features", str(root / "features"), "--resamples", "100", *more]
     return ["evaluate", str(bundle), str(root / "records"), str(out), *options]
 
 
@@ -161,6 +165,42 @@ def test_a_held_out_pair_of_scenes_has_tables(
     assert flips["fire"][1:] == ["0", "not scored", "", ""]
     assert points["no_hard_hat"][1] == "1"
     assert points["person"][1] == "2"
+
+
+@pytest.mark.usefixtures("short_notes")
+def test_its_records_give_the_same_verdicts_on_a_box_without_the_trainer(
+    root: Path,
+    drawn: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`yochi-bench quality` on what `evaluate` wrote: every rate, its count, both ends of its interval."""
+    made = make_bundle(
+        tmp_path / "made", flags=["note_instruction:mechanical"], languages=("en", "ja"), verdict=(0.2, 0.9)
+    )
+    monkeypatch.setenv("YOCHI_BASE", str(made.base))
+    line = words(made.folder, root, drawn, tmp_path / "evaluation", "--per-set", "40")
+    assert command(line) == 0, capsys.readouterr().err
+    tables = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))["tables"]
+    said = {t["title"]: t for t in tables}["Verdicts"]
+    test = tmp_path / "evaluation" / "test"
+    assert {file.stem for file in test.iterdir()} == {"notes", "verdicts", "combinations", "quadruples"}
+    options = ["--photos", str(drawn), "--bundle", str(made.folder), "--resamples", "100", "--changed", "0"]
+    asked = ["quality", str(test / "verdicts.jsonl"), str(tmp_path / "quality"), *options]
+    assert measure(asked) == 0, capsys.readouterr().err
+    found = valid_report(tmp_path / "quality" / "report.json").table("verdicts")
+    shown = [[row.id, *(worded(row.cells[name]) for name in said["columns"][1:])] for row in found.rows]
+    assert shown == said["rows"]
+
+
+def worded(number: Number) -> str:
+    """As `evaluate` words a rate."""
+    if number.value is None:
+        return "- (0/0)"
+    assert number.n is not None
+    limits = "" if number.low is None else f" [{number.low:.3f}, {number.high:.3f}]"
+    return f"{number.value:.3f} ({round(number.value * number.n)}/{number.n}){limits}"
 
 
 def test_a_missing_bundle_is_a_usage_error(

@@ -1,7 +1,8 @@
 """`yochi-train evaluate`: what a bundle reaches on held-out pictures and hand-written notes.
 
-Judged on the box's own runtime. Writes `evaluation.json` (tables, bars, languages) and `evaluation.md`.
-Nothing here is fitted to the test split.
+Judged on the box's own runtime. Writes `evaluation.json` (tables, bars, languages), `evaluation.md`, and the
+records that were asked, `test/SET.jsonl`, in the form that `yochi-bench quality` reads: so that any box can
+ask them again without the trainer. Nothing here is fitted to the test split.
 """
 
 import json
@@ -19,6 +20,7 @@ from yochi_runtime.record import Record
 from .features import Features, encode_folder
 from .kept import ANSWERING, engine_of, kept
 from .pictures import Picture, read_photos, read_pictures
+from .records import write_records
 from .tables import Bar, Section, Table, bars_met, markdown
 from .tables_notes import note_tables
 from .tables_order import order_table, turned, turned_back
@@ -31,6 +33,7 @@ from .testset import TestSet, blind, few, steered
 COMMAND = "yochi-train evaluate BUNDLE RECORDS OUT --photos PHOTOS --features CACHE"
 BLIND, TURNED, SCENES = "image-blind", "notes-turned", "scenes"  # sets that are asked in a way of their own
 STEERED, UNSTEERED = "steered", "unsteered"  # dangerous inspections with a sign, and with nothing to read
+TEST = "test"  # folder of the records
 # The files of a bundle that the numbers depend on.
 
 
@@ -81,6 +84,7 @@ def evaluate_bundle(
         ask, opened = _Asker(box, photos, out / "answers"), box.bundle
         built = _built(TestSet(pictures, opened.pack, seed, pack_folder), opened, seed)
         sets = {name: few(rows, per_set) for name, rows in built.items()}
+        _write_records(sets, out / TEST)
         sets[BLIND], sets["note-blind"] = sets["combinations"], blind(sets["combinations"])
         scored = {name: score(opened, rows, ask(name, rows)) for name, rows in sets.items()}
         in_turn = score(opened, sets["notes"], turned_back(ask(TURNED, sets["notes"]), opened.pack))
@@ -197,6 +201,12 @@ def picture_record(picture: Picture) -> Record:
             "split": picture.split,
         }
     )
+
+
+def _write_records(sets: Mapping[str, Sequence[Record]], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in sets.items():
+        write_records(iter(rows), folder / f"{name}.jsonl")
 
 
 def _write(report: Report, out: Path) -> str:

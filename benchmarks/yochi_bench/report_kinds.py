@@ -1,0 +1,110 @@
+"""What the report of each kind holds, whatever was measured: its tables, and their columns.
+
+Others read reports by these names, so they are part of the published schema (`report.schema.json`) and a
+report without one of them is not written. Columns beside them, and tables that need an option, may be there
+or not. A name that changes or goes makes another format.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+_TIMES = ("p50", "p90", "p99", "max")
+_SCORES = ("AUROC", "AP", "F1", "positives", "negatives")
+_FRAMES = {"camera_frames": ("frames", "rate")}
+_CONDITIONS = {"conditions": ("before", "after")}
+
+TABLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "latency": {
+        "cold": ("once",),
+        "new_frame": _TIMES,
+        "new_note": _TIMES,
+        "same_again": _TIMES,
+        "camera": _TIMES,
+        **_FRAMES,
+        "memory": ("peak",),
+        "energy": ("joules",),
+        **_CONDITIONS,
+    },
+    "quality": {
+        "verdicts": (
+            "safe_effective",
+            "miss",
+            "oversafety",
+            "stop_recall",
+            "proceed_recall",
+            "cannot_judge",
+        ),
+        "cells": ("judged rightly", "records"),
+        "sources": _SCORES,
+        "categories": _SCORES,
+        "cues": _SCORES,
+        "calibration": ("ECE", "answers"),
+        "selective": ("risk",),
+        "minimal_pairs": ("both right", "order right", "pairs"),
+    },
+    "roofline": {
+        "roofline": ("operations", "moved", "p50", "rate", "intensity", "limit", "attained"),
+        "ceiling": ("G operations/s", "GB/s"),
+    },
+    "peers": {"peers": (*_TIMES, "peak", "tokens written", "valid", "agreement")},
+    "suite": {
+        "suite": (
+            "safe",
+            "effective",
+            "safe and effective",
+            "refused",
+            "cannot_judge",
+            "refusal words",
+            "unreadable replies",
+        ),
+        "judges": ("kappa", "agreement"),
+    },
+    "sweep": {
+        "ladder": ("graph", "size", "peak memory", "latency", "flips", "factor error", "miss", "oversafety"),
+    },
+    "quantization": {"fronts": ("latency", "size")},
+    "endurance": {
+        "growth": (
+            "memory after a tenth",
+            "memory at the end",
+            "growth",
+            "descriptors after a tenth",
+            "descriptors at the end",
+        ),
+        "heat": ("first", "last", "highest"),
+        "drift": ("p50", "p90"),
+        "faults": ("made", "missed", "false cannot_judge"),
+        **_FRAMES,
+        **_CONDITIONS,
+    },
+    "live": {
+        "live": _TIMES,
+        "cuts": ("median", "max", "count"),
+        "held": ("memory", "descriptors", "threads"),
+        "page": ("bytes",),
+    },
+}
+
+
+def schema_rules() -> list[dict[str, Any]]:
+    """The same as JSON schema: one `if` of the kind and `then` its tables, for each kind."""
+    rules: list[dict[str, Any]] = []
+    for kind, tables in TABLES.items():
+        held = {"allOf": [_has(table, columns) for table, columns in tables.items()]}
+        then = {"properties": {"tables": held}}
+        rules.append({"if": {"properties": {"kind": {"const": kind}}}, "then": then})
+    return rules
+
+
+def _has(table: str, columns: tuple[str, ...]) -> dict[str, Any]:
+    named = [{"contains": {"properties": {"id": {"const": column}}}} for column in columns]
+    return {"contains": {"properties": {"id": {"const": table}, "columns": {"allOf": named}}}}
+
+
+def missing(kind: str, tables: dict[str, set[str]]) -> Iterator[str]:
+    """What a report with these tables (columns by table) lacks of its kind."""
+    for table, columns in TABLES[kind].items():
+        if table not in tables:
+            yield f"the table {table}"
+        else:
+            yield from (f"the column {name} of {table}" for name in columns if name not in tables[table])
