@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from yochi_runtime.run import judge_shot
+from yochi_runtime.run import Looked, judge_shot
 from yochi_runtime.stream import StreamGates
 from yochi_runtime.verdict import Verdict
 
@@ -105,7 +105,7 @@ def endure(box: Box, asked: Asked, plan: Plan, seed: int) -> tuple[list[Table], 
 
 def _one(box: Box, seen: Seen, gates: StreamGates, run: Run) -> None:
     start = box.clock.now()
-    judged = judge_shot(seen.shot, box.judge.judge, seen.note, gates)
+    judged = judge_shot(seen.shot, lambda asked: Looked(box.judge.judge(asked)), seen.note, gates)
     judgement = box.log.record(judged.judgement, seen.note.raw, judged.frame)
     taken = (box.clock.now() - start) * 1e3
     refused = judgement.verdict is Verdict.CANNOT_JUDGE

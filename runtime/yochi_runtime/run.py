@@ -43,7 +43,7 @@ class Looked(NamedTuple):
     """A judgement, and where heads may be in its frame, or why nobody knows."""
 
     judgement: Judgement
-    heads: HeadMask | NotKept
+    heads: HeadMask | NotKept = NotKept.NOT_LOOKED
 
 
 class Judged(NamedTuple):

@@ -37,9 +37,9 @@ from yochi_runtime.errors import Reason
 from yochi_runtime.gates import check_content
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Inspection
-from yochi_runtime.judgement import Judgement, cannot_judge
+from yochi_runtime.judgement import cannot_judge
 from yochi_runtime.limits import GateError
-from yochi_runtime.run import judge_shot
+from yochi_runtime.run import Looked, judge_shot
 from yochi_runtime.stream import StreamGates
 
 from tests.fixtures.tiny_bundle import TinyBundle
@@ -149,8 +149,8 @@ def test_a_frozen_camera_waits_and_gives_the_same_pixels(time: FakeTime) -> None
     camera, gates = FaultyCamera(asked().new_frames(), time.clock(), 0), StreamGates()
     reasons: dict[str, Any] = {}
 
-    def look(_: Inspection) -> Judgement:
-        return cannot_judge(Reason.ENGINE_FAILED, "asked")
+    def look(_: Inspection) -> Looked:
+        return Looked(cannot_judge(Reason.ENGINE_FAILED, "asked"))
 
     for number in range(6 * EVERY):
         time.at = 100.0 + number

@@ -58,8 +58,13 @@ def test_the_boxes_verdicts_as_answers(tmp_path: Path) -> None:
     given = iter([Verdict.CAUTION, Verdict.PROCEED, Verdict.CANNOT_JUDGE, Verdict.CANNOT_JUDGE])
 
     class Box:
+        explains = False
+
         def judge(self, _: Any) -> Any:
             return type("Judgement", (), {"verdict": next(given)})
+
+        def explain(self, shown: Any) -> Any:
+            raise AssertionError(shown)
 
     table = suite_tables(SUITES["jsonl"], items, [ask_box(Box(), items)])[0]
     cells = table.rows[0].cells
