@@ -35,7 +35,7 @@ CAPTION = (
     "judge: gates to verdict, without evidence. look: picture and cue slots; note: note, risk slots, verdict."
 )
 OF_WORDS = (
-    " explanation: begun after the row, and counted from there; of as many other judgements of this kind."
+    " explanation: counted from its beginning, after the row; of as many other judgements of this kind."
 )
 Timings = dict[str, float]  # milliseconds by stage
 
@@ -132,9 +132,9 @@ def check_judged(judgement: Judgement) -> None:
 def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], words: Words) -> Table:
     """Percentiles by stage, over the judgements in which the stage ran; what never ran with its reason."""
     timings = [*timings, *words.timings]
-    missing = NOT_DONE | (
-        {} if words.missing is None else dict.fromkeys((FIRST_WORD, LAST_WORD), words.missing)
-    )
+    missing = dict(NOT_DONE)
+    if words.missing is not None:
+        missing |= dict.fromkeys((FIRST_WORD, LAST_WORD), words.missing)
     known = (*STAGES, *AFTER)
     strange = dict.fromkeys(stage for one in timings for stage in one if stage not in known)
     rows = []
@@ -144,4 +144,4 @@ def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], 
             rows.append(Row(id=stage, cells=summary(values)))
         elif stage in missing:
             rows.append(Row(id=stage, cells={c.id: measured(None, missing[stage]) for c in COLUMNS}))
-    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION)
+    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION + OF_WORDS)
