@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from yochi_runtime.bundle import open_bundle
+from yochi_runtime.explainer import Explainer
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import Judgement
 from yochi_runtime.rule_file import read_rules
 from yochi_runtime.rule_findings import findings
+from yochi_runtime.tokens import TextTokenizer
 from yochi_runtime.trust import shipped_bundle
 from yochi_runtime.verdict import Verdict
 
@@ -65,6 +67,25 @@ def test_what_is_kept_gives_the_very_same_judgement(judge: Judge, frame: Frame) 
         again = asked(fresh, frame, CALM)
     assert again.timings_ms["vision"] > 0
     assert without_timings(first) == without_timings(kept) == without_timings(again)
+
+
+def test_an_explanation_takes_no_bit_from_what_is_judged_after_it(judge: Judge, frame: Frame) -> None:
+    """Whether or not this bundle learned to explain: on its model, in its form."""
+    other = Frame(frame.rgb[:, ::-1].copy())
+    note = (SAMPLE / "note.txt").read_text(encoding="utf-8")
+    asks = [(frame, note), (frame, note), (frame, CALM), (other, note), (frame, note)]
+    before = [without_timings(asked(judge, *one)) for one in asks]
+    with Judge.open(threads=2) as talker, pytest.MonkeyPatch.context() as patch:
+        reads = TextTokenizer.load(talker.bundle.path)
+        patch.setattr(talker, "_explainer", Explainer(talker.bundle.pack, reads))
+        ends = []
+        for one, wanted in zip(asks, before, strict=True):
+            found = asked(talker, *one)
+            assert without_timings(found) == wanted
+            ends += [*talker.explain(found, seconds=60)][-1:]
+            assert without_timings(asked(talker, *one)) == wanted
+    assert [(end.text is not None, end.dropped) for end in ends] == [(True, None)] * len(ends)
+    assert len(ends) >= 2
 
 
 def test_nothing_is_found_in_the_example_of_a_rulebook() -> None:

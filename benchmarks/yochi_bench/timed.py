@@ -35,7 +35,7 @@ CAPTION = (
     "judge: gates to verdict, without evidence. look: picture and cue slots; note: note, risk slots, verdict."
 )
 OF_WORDS = (
-    " explanation: begun after the row, and counted from there; of as many other judgements of this kind."
+    " explanation: counted from its beginning, after the row; of as many other judgements of this kind."
 )
 Timings = dict[str, float]  # milliseconds by stage
 
@@ -133,7 +133,7 @@ def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], 
     """Percentiles by stage; what never ran with its reason."""
     unsaid = {} if words.missing is None else dict.fromkeys((FIRST_WORD, LAST_WORD), words.missing)
     rows = stage_rows([*timings, *words.timings], {**NOT_DONE, **unsaid})
-    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION)
+    return Table(id=table, title=title, columns=COLUMNS, rows=tuple(rows), caption=CAPTION + OF_WORDS)
 
 
 def stage_rows(timings: Sequence[Mapping[str, float]], missing: Mapping[str, str] = NOT_DONE) -> list[Row]:
