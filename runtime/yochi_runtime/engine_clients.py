@@ -128,9 +128,15 @@ class TokenClient:
         self.position = position
 
     def _read(self, head: Mapping[str, Any], count: int, arrays: Arrays, read: Callable[[Message], T]) -> T:
+        answer = self._ask(head, arrays, read)
+        self.position += count
+        return answer
+
+    def _ask(self, head: Mapping[str, Any], arrays: Arrays, read: Callable[[Message], T]) -> T:
+        """Whatever is asked: where it fails, the next process has read nothing."""
         at, self.position = self.position, 0
         answer = self._engine.ask({**head, "at": at}, arrays, read, self.patience)
-        self.position = at + count
+        self.position = at
         return answer
 
     def close(self) -> None:
@@ -180,11 +186,11 @@ class MultimodalClient(TokenClient):
             check_numbers(ROWS, rows, (min(max(count, 1), self._most), self.width))
             return rows
 
-        return self._engine.ask({"do": "see"}, {PIXELS: rgb.astype(np.float32)}, read)
+        return self._ask({"do": "see"}, {PIXELS: rgb.astype(np.float32)}, read)
 
     def show(self, size: tuple[int, int], rows: NDArray[np.float32]) -> None:
         """Read `rows`, of `see`, where a picture of `size` (height, width) stands."""
-        at, self.position = self.position, 0
+        at = self.position
 
         def read(answer: Message) -> int:
             after = answer.head.get(POSITION)
@@ -196,9 +202,8 @@ class MultimodalClient(TokenClient):
                 )
             return after
 
-        head = {"do": "show", "size": list(size), "at": at}
-        self.position = self._engine.ask(head, {ROWS: rows}, read)
+        self.position = self._ask({"do": "show", "size": list(size)}, {ROWS: rows}, read)
 
     def ping(self) -> None:
         """EngineError unless the process answers."""
-        self._engine.ping()
+        self._ask({"do": "ping"}, {}, lambda _: None)

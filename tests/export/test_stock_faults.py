@@ -53,6 +53,22 @@ def test_a_fault_is_cannot_judge_and_the_next_judgement_is_the_same_as_before(
     assert held() == running
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("nan", Reason.ENGINE_OUTPUT), ("killed", Reason.ENGINE_FAILED)]
+)
+def test_a_fault_while_a_note_is_read_on_a_kept_frame(
+    judge: Judge, orders: Path, fault: str, reason: Reason
+) -> None:
+    before = judged(judge, 1)
+    (orders / KIND).write_text(fault)
+    found = judged(judge, 1)
+    assert (found.verdict, found.reasons) == (Verdict.CANNOT_JUDGE, (reason,))
+    assert found.timings_ms["vision"] == 0
+    after = judged(judge, 1)
+    assert after.timings_ms["vision"] > 0  # nothing read before the fault is believed
+    assert numbers(after) == numbers(before)
+
+
 IDLE = [(signal.SIGKILL, Reason.ENGINE_FAILED), (signal.SIGSTOP, Reason.ENGINE_TIMEOUT)]
 
 
