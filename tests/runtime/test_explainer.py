@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from yochi_runtime import engine_process, explainer, supervision
@@ -111,11 +112,16 @@ def test_no_judgement_has_another_bit_for_it(
 
 def test_it_goes_on_from_the_slots_where_no_other_note_was_read_since(judge: Judge) -> None:
     """The clauses are read for the evidence, so a note of one clause is the one that stands in the cache."""
-    reads = []
+    reads: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
         reader = judge._scene._reader
         answer = reader.answer
-        patch.setattr(reader, "answer", lambda *a: reads.append(a) or answer(*a))
+
+        def counted(*asked: Any) -> Any:
+            reads.append(asked)
+            return answer(*asked)
+
+        patch.setattr(reader, "answer", counted)
         for note, count in (("Go in without a hat", 1), (ENGLISH, 1 + 3 + 1)):
             reads.clear()
             assert last(judge.explain(judged(judge, note))).dropped is None
@@ -209,7 +215,12 @@ def test_it_is_of_the_verdict_that_is_shown(judge: Judge) -> None:
     assert found.verdict is Verdict.CAUTION
     with pytest.MonkeyPatch.context() as patch:
         scene, go_on = judge._scene, judge._scene.go_on
-        patch.setattr(scene, "go_on", lambda ids, answers: read.extend(ids) or go_on(ids, answers))
+
+        def heard(ids: Sequence[int], answers: Sequence[int]) -> Any:
+            read.extend(ids)
+            return go_on(ids, answers)
+
+        patch.setattr(scene, "go_on", heard)
         assert last(judge.explain(found.model_copy(update={"verdict": Verdict.STOP}))).dropped is None
     assert words.decode(read).startswith(" stop\nIn English:")
 
@@ -240,8 +251,7 @@ def test_what_cannot_be_said_in_its_room_is_not_begun(judge: Judge, monkeypatch:
 def test_a_bundle_without_this_form_never_explains(
     form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = {} if form is None else {"explanation": form}
-    with opened(make_bundle(tmp_path, flags=FLAGS, **more), monkeypatch) as plain:
+    with opened(make_bundle(tmp_path, flags=FLAGS, explanation=form), monkeypatch) as plain:
         found = judged(plain)
         assert found.verdict is Verdict.CAUTION
         assert list(plain.explain(found)) == []

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from yochi_runtime.audit import rotation
 from yochi_runtime.audit.signing import read_key
+from yochi_runtime.audit.store import connect
 
 
 def once(box: Path, at: int) -> None:
@@ -32,7 +33,7 @@ def once(box: Path, at: int) -> None:
         db.set_trace_callback(before)
         return db
 
-    connect, rotation.connect = rotation.connect, traced
+    rotation.connect = traced  # type: ignore[attr-defined]
     rotation.rotate(box / "audit.db", read_key(box / "old"), read_key(box / "new"))
 
 
