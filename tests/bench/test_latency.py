@@ -170,8 +170,8 @@ def test_a_slow_judge_passes_frames_over_and_its_frames_are_old() -> None:
     times, counts = found.tables(25.0)
     parts = {row.id: row.cells["max"].value for row in times.rows}
     assert list(parts)[:2] == [AGE, GATES]
-    assert (list(parts)[-1], parts[SHOWN]) == (SHOWN, pytest.approx(140.0))
-    assert (parts["vision"], parts[WALL]) == (100.0, pytest.approx(110.0))
+    assert list(parts)[-1] == SHOWN
+    assert [parts[name] for name in (SHOWN, "vision", WALL)] == pytest.approx([140.0, 100.0, 110.0])
     shown = {row.id: [n.value for n in row.cells.values()] for row in counts.rows}
     assert shown == {
         "offered": [9],
