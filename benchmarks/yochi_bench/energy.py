@@ -37,9 +37,10 @@ def find_meter() -> Meter:
         return counters
     board = find_place().board
     sampled = [source for source in board.power if source.startswith("hwmon:")]
-    if sampled and power(sampled, board.no_power).value is not None:
-        return PowerMeter(sampled[0], lambda: power(sampled, board.no_power).value)
-    return counters
+    answering = power(sampled, board.no_power).source
+    if answering is None:
+        return counters
+    return PowerMeter(answering, lambda: power([answering], board.no_power).value)
 
 
 class EnergyMeter:

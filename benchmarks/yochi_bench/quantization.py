@@ -107,5 +107,6 @@ def _plot(table: Table, quality: str, found: Sequence[str], units: Mapping[str, 
         x=f"{LATENCY} [{units[LATENCY]}]",
         y=quality,
         series=(line, *marks),
+        x_from_zero=False,
         caption="The line joins the rungs that no other beats in latency, size and quality.",
     )

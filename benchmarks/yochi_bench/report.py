@@ -111,13 +111,17 @@ class Series(Frozen):
 
 
 class Plot(Frozen):
-    """`log`: both axes in powers of ten, then every number is above 0."""
+    """`log`: both axes in powers of ten, then every number is above 0.
+
+    `x_from_zero`: the x axis holds 0; otherwise it begins at the lowest.
+    """
 
     title: str
     x: str
     y: str
     series: tuple[Series, ...] = Field(min_length=1)
     log: bool = False
+    x_from_zero: bool = True
     caption: str = ""
 
     @model_validator(mode="after")

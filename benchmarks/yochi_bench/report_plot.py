@@ -12,7 +12,7 @@ from itertools import chain
 from .report import Plot, Series
 
 WIDTH, HEIGHT = 620, 300  # pixels of the axes' frame
-LEFT, TOP, RIGHT, BOTTOM = 70, 14, 230, 44  # what is around it
+LEFT, TOP, RIGHT, BOTTOM = 70, 14, 270, 44  # what is around it
 ACROSS, DOWN = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
 TICKS = 5
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa7700", "#66ccee", "#aa3377", "#777777")  # Paul Tol, bright
@@ -49,7 +49,7 @@ def file_name(plot: Plot) -> str:
 def _drawn(plot: Plot) -> str:
     xs = [v for s in plot.series for v in s.x]
     ys = [v for s in plot.series for v in (*s.y, *chain(*s.limits))]
-    x_ticks, y_ticks = _ticks(xs, plot.log), _ticks(ys, plot.log)
+    x_ticks, y_ticks = _ticks(xs, plot.log, plot.x_from_zero), _ticks(ys, plot.log, True)
     across = _scale(x_ticks, LEFT, LEFT + WIDTH, plot.log)
     up = _scale(y_ticks, TOP + HEIGHT, TOP, plot.log)
     drawn = [
@@ -80,15 +80,17 @@ def _series(series: Series, colour: str, place: int, across: Scale, up: Scale) -
     return [*shown, key, f'<text x="{x + 16}" y="{y}">{html.escape(series.name)}</text>']
 
 
-def _ticks(values: Sequence[float], log: bool) -> list[float]:
+def _ticks(values: Sequence[float], log: bool, from_zero: bool) -> list[float]:
     """Round numbers that hold all `values` between the first and the last of them."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     if log:
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
         return [10.0**power for power in range(first, max(last, first + 1) + 1)]
-    low, high = min(low, 0.0), max(high, low + 1e-9)
+    low = min(low, 0.0) if from_zero else low
+    high = max(high, low + (0.0 if from_zero else abs(low) / 10) + 1e-9)
     step = _round_step((high - low) / TICKS)
-    return [step * i for i in range(math.floor(low / step), math.ceil(high / step - 1e-9) + 1)]
+    first = math.floor(low / step)
+    return [step * i for i in range(first, max(math.ceil(high / step - 1e-9), first + 1) + 1)]
 
 
 def _round_step(rough: float) -> float:

@@ -85,12 +85,13 @@ def test_a_reading_that_fails_makes_no_number() -> None:
 def test_the_counters_come_before_the_boards_meter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     board = SimpleNamespace(board=SimpleNamespace(power=("rapl:x", "hwmon:chip/in"), no_power="buy a meter"))
     monkeypatch.setattr(energy, "find_place", lambda: board)
-    monkeypatch.setattr(energy, "power", lambda *_: SimpleNamespace(value=3.0))
+    monkeypatch.setattr(energy, "power", lambda of, _: SimpleNamespace(value=3.0, source=of[0]))
     monkeypatch.setattr(EnergyMeter.__init__, "__defaults__", (tmp_path,))
     meter = find_meter()
     assert isinstance(meter, PowerMeter)
+    assert meter.source.startswith("hwmon:chip/in,")
     meter.joules(1)  # ends its thread
-    monkeypatch.setattr(energy, "power", lambda *_: SimpleNamespace(value=None))
+    monkeypatch.setattr(energy, "power", lambda *_: SimpleNamespace(value=None, source=None))
     assert "RAPL" in str(find_meter().joules(1).reason)
     write(tmp_path / "intel-rapl:0" / "name", "package-0")
     write(tmp_path / "intel-rapl:0" / "energy_uj", 5)

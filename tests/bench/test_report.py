@@ -183,6 +183,15 @@ def test_points_lie_where_arithmetic_puts_them() -> None:
     assert '<circle cx="380.0" cy="14.0"' in drawn
 
 
+def test_an_axis_may_begin_at_the_lowest() -> None:
+    """From 240 to 300 in steps of 20; 241 and 299 are a sixtieth of 620 pixels from the ends."""
+    line = Series(name="s", x=(241.0, 299.0), y=(0.0, 1.0))
+    plot = Plot(title="t", x="", y="", series=(line,), x_from_zero=False)
+    assert 'points="80.3,314.0 679.7,14.0"' in svg(plot)
+    alone = plot.model_copy(update={"series": (Series(name="s", x=(7.0,), y=(1.0,), marks=True),)})
+    assert '<circle cx="70.0"' in svg(alone)
+
+
 def test_a_plots_own_file_is_whole_and_escapes_every_word() -> None:
     plot = report().plots[0].model_copy(update={"title": "Ready <by> then: 90 %"})
     root = ElementTree.fromstring(svg_file(plot))
