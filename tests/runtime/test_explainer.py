@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from yochi_runtime import engine_process, explainer, supervision
 from yochi_runtime import judge as judge_module
+from yochi_runtime.engines import Logits
 from yochi_runtime.errors import Dropped, Reason
 from yochi_runtime.explainer import Explained
 from yochi_runtime.explanation import parse
@@ -19,6 +20,7 @@ from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import Judgement
 from yochi_runtime.named import holds
+from yochi_runtime.reader import SlotLogits
 from yochi_runtime.verdict import Verdict
 
 from tests.fixtures import faulty_engine
@@ -111,11 +113,16 @@ def test_no_judgement_has_another_bit_for_it(
 
 def test_it_goes_on_from_the_slots_where_no_other_note_was_read_since(judge: Judge) -> None:
     """The clauses are read for the evidence, so a note of one clause is the one that stands in the cache."""
-    reads = []
+    reads: list[object] = []
+    reader = judge._scene._reader
+    answer = reader.answer
+
+    def counted(note: Sequence[int], sign: str | None = None) -> SlotLogits:
+        reads.append(note)
+        return answer(note, sign)
+
     with pytest.MonkeyPatch.context() as patch:
-        reader = judge._scene._reader
-        answer = reader.answer
-        patch.setattr(reader, "answer", lambda *a: reads.append(a) or answer(*a))
+        patch.setattr(reader, "answer", counted)
         for note, count in (("Go in without a hat", 1), (ENGLISH, 1 + 3 + 1)):
             reads.clear()
             assert last(judge.explain(judged(judge, note))).dropped is None
@@ -207,9 +214,14 @@ def test_it_is_of_the_verdict_that_is_shown(judge: Judge) -> None:
     read: list[int] = []
     found = judged(judge)
     assert found.verdict is Verdict.CAUTION
+    go_on = judge._scene.go_on
+
+    def noted(ids: Sequence[int], answers: Sequence[int]) -> Logits:
+        read.extend(ids)
+        return go_on(ids, answers)
+
     with pytest.MonkeyPatch.context() as patch:
-        scene, go_on = judge._scene, judge._scene.go_on
-        patch.setattr(scene, "go_on", lambda ids, answers: read.extend(ids) or go_on(ids, answers))
+        patch.setattr(judge._scene, "go_on", noted)
         assert last(judge.explain(found.model_copy(update={"verdict": Verdict.STOP}))).dropped is None
     assert words.decode(read).startswith(" stop\nIn English:")
 
@@ -240,8 +252,8 @@ def test_what_cannot_be_said_in_its_room_is_not_begun(judge: Judge, monkeypatch:
 def test_a_bundle_without_this_form_never_explains(
     form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = {} if form is None else {"explanation": form}
-    with opened(make_bundle(tmp_path, flags=FLAGS, **more), monkeypatch) as plain:
+    bundle = make_bundle(tmp_path, flags=FLAGS, explanation=form)
+    with opened(bundle, monkeypatch) as plain:
         found = judged(plain)
         assert found.verdict is Verdict.CAUTION
         assert list(plain.explain(found)) == []
