@@ -43,9 +43,14 @@ Timings = dict[str, float]  # milliseconds by stage
 class Judging(Protocol):
     """What is measured: `yochi_runtime.judge.Judge`, or a stand-in."""
 
+    def judge(self, inspection: Inspection) -> Judgement: ...
+
+
+class Explaining(Judging, Protocol):
+    """That may say something after its verdicts, too."""
+
     @property
     def explains(self) -> bool: ...
-    def judge(self, inspection: Inspection) -> Judgement: ...
     def explain(self, shown: Judgement) -> Iterator[Explained]: ...
 
 
@@ -69,7 +74,7 @@ class Clock:
 class Box:
     """The judge with what stands behind it."""
 
-    judge: Judging
+    judge: Explaining
     log: AuditLog
     rules: PlantRules | None = None
     clock: Clock = Clock()

@@ -12,7 +12,7 @@ from yochi_bench.cable import Cable
 from yochi_runtime.judge import Judge
 from yochi_runtime.mode import Mode
 
-from tests.fixtures.tiny_bundle import TinyBundle
+from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 from tests.runtime.processes import pid_of
 from tests.runtime.serve.conftest import Running, opens, running
 
@@ -74,6 +74,47 @@ def test_a_verdict_in_both_languages_and_by_keyboard(watching: Running, page: Pa
         ("right", None),
         ("correction", "caution"),
     }
+
+
+@pytest.fixture(scope="module")
+def explaining(tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
+    flags = ["cue:fire", "note_content:fall"]
+    return make_bundle(tmp_path_factory.mktemp("explaining"), flags=flags, explanation="explain-1")
+
+
+def test_what_is_said_after_the_verdict_stands_under_the_advice(
+    eye: type[Eye], explaining: TinyBundle, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not eye.hangs
+    monkeypatch.setenv("YOCHI_BASE", str(explaining.base))
+    with running(opens(explaining), tmp_path / "audit.db", camera="0", every=1.0) as server:
+        page.goto(server.url)
+        says(page, WORDS["en"][0])
+        expect(page.locator("#explanation")).to_contain_text("Seen: ")
+        seen(page, "worker-explained-en")
+        page.locator("#language").click()
+        expect(page.locator("#explanation")).to_contain_text("根拠：")
+        seen(page, "worker-explained-ja")
+        Eye.fault = "expected a frame of the camera, the cable is out; plug it in"
+        says(page, WORDS["ja"][1])
+        expect(page.locator("#explanation")).to_be_empty()
+
+
+def test_a_picture_that_is_sent_is_explained_and_its_note_is_text(
+    explaining: TinyBundle, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOCHI_BASE", str(explaining.base))
+    with running(opens(explaining), tmp_path / "audit.db") as server:
+        page.goto(server.url)
+        page.locator("#file").set_input_files(ROOT / "docs" / "sample" / "frame.jpg")
+        for note in ("<b id=own>Up</b>\u2028he goes", "<i id=own>Up</i>"):
+            page.locator("#text").fill(note)
+            page.locator("#judge").click()
+            expect(page.locator("#judged-note")).to_contain_text(note[:9])
+            says(page, WORDS["en"][0])
+            expect(page.locator("#explanation")).to_contain_text("Seen: ")
+            expect(page.locator("#judge")).to_be_enabled()
+        assert page.locator("#own").count() == 0
 
 
 def test_keys_are_large_and_words_are_read_from_afar(watching: Running, page: Page) -> None:

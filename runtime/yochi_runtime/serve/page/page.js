@@ -15,7 +15,7 @@ let sinceWall = 0;
 let heard = performance.now();
 let slots = {}; // names by slot id, once the box has them
 let spoken = null; // what was shown last, so that a reader of the screen says each verdict once
-let told = null; // how far the explanation of a judgement is
+let told = null; // the newest explanation, and what it is of
 let sent = 0; // pictures that were sent to be judged
 let said = null; // id of the judgement that was tapped as wrong
 
@@ -38,8 +38,12 @@ function receive(next) {
   render();
 }
 
+// A judgement that finds the same in the same note has the same explanation: a live one does not flicker.
+const findings = ({ note, judgement }) => JSON.stringify([note, judgement.verdict, judgement.factors.map((factor) => factor.slot).sort()]);
+
 function tell(next) {
-  told = next;
+  if (next.id !== given?.id || next.explanation.text === null) return; // shown when it is whole and checked
+  told = { of: findings(given), text: next.explanation.text };
   tick();
 }
 
@@ -67,10 +71,9 @@ function current() {
   return { verdict: judgement.verdict, advice: text(judgement.advice), why };
 }
 
-// Shown when it is whole and checked, and only beside the judgement that it explains.
 function explanation() {
-  if (given === null || told?.id !== given.id || shadowed() || silent() || expired()) return "";
-  return told.explanation.text === null ? "" : text(told.explanation.text);
+  if (given === null || told === null || shadowed() || silent() || expired()) return "";
+  return told.of === findings(given) ? text(told.text) : "";
 }
 
 function tick() {
