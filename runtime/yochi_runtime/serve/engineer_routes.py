@@ -77,7 +77,7 @@ def _state(service: Service) -> State:
         seats_taken=service.seats.taken,
         engines=tuple(Engine(name=name, restarts=starts - 1) for name, starts in desk.starts.items()),
         engine_versions=None if judge is None else judge.versions,
-        bundle=None if judge is None else _bundle(judge),
+        bundle=None if judge is None else bundle_in_use(judge),
         bundle_before=_bundle_before(service.changes.bundles),
         rulebook=None if service.settings.rules is None else _rulebook(service.settings.rules),
         signals=tuple(_signals(service)),
@@ -98,7 +98,7 @@ def _newest(service: Service) -> tuple[Judgement | None, int | None, float | Non
     return None, None, None
 
 
-def _bundle(judge: Judge) -> BundleInUse:
+def bundle_in_use(judge: Judge) -> BundleInUse:
     bundle, standing = judge.bundle, judge.standing
     return BundleInUse(
         name=bundle.manifest.name,

@@ -46,6 +46,10 @@ _PAGE = {
     "no_picture": Text(en="No picture", ja="画像なし"),
     "audit": Text(en="Audit", ja="監査画面"),
     "engineer": Text(en="Engineering", ja="技術者画面"),
+    "set_up": Text(
+        en="This box is not set up yet: set it up (2 minutes)",
+        ja="この装置はまだ設定されていません。初期設定を始める（約2分）",
+    ),
     "other_language": Text(en="日本語", ja="English"),
     "no_script": Text(
         en="This page needs JavaScript. Without it nothing is judged.",

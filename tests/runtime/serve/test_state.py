@@ -191,7 +191,10 @@ def test_the_process_beats_from_the_desk_answers_and_ends(tiny: TinyBundle, tmp_
         assert found["judgement"]["verdict"] == "cannot_judge"
         process.send_signal(2)
         _, err = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, err) == (130, "yochi: interrupted\n")
+        hint = (
+            f"yochi: nothing is set up yet; open {url[1].replace('127.0.0.1', 'localhost')}/setup on this box"
+        )
+        assert (process.returncode, err.splitlines()) == (130, [hint, "yochi: interrupted"])
 
 
 WRONG: list[tuple[list[Any], str]] = [

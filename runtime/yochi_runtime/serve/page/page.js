@@ -251,6 +251,7 @@ for (const note of settings.notes) {
   $("notes").append(key);
 }
 $("photo").hidden = settings.live;
+$("first-run").hidden = !settings.first_run;
 $("text").value = settings.note;
 render();
 setInterval(tick, 250);
