@@ -1,4 +1,4 @@
-"""Changes mode or rulebook, or sets up, killed (SIGKILL) before the first change that it makes to files, the second ...
+"""Changes mode or rulebook or sets up, killed (SIGKILL) before the first change to files, the second ...
 
     python killed_change.py BOX WORK mode|rules|setup
 
@@ -22,7 +22,6 @@ from yochi_runtime.serve.made_tokens import TokensFile, make_tokens
 
 from tests.runtime.killed_update import at_every_change
 from tests.runtime.rulebooks import MINIMAL, PACK
-
 
 RULES = MINIMAL
 CHOSEN: dict[Chosen, str] = {"language": "ja", "note": "床を掃く。", "camera": "0"}

@@ -32,6 +32,7 @@ from . import killed_change
 from .conftest import Running, opens, running
 from .test_access import BEARER, TOKEN
 from .test_changes import ADMIN, ADMIN_TOKEN, full_after
+from .test_modes import fails
 
 __all__ = ["copy"]  # fixtures
 NOTE = "Sweep the floor."
@@ -62,9 +63,12 @@ def yard(monkeypatch: pytest.MonkeyPatch) -> Iterator[RtspServer]:
         yield server
 
 
+bare = partial(running, fails, ready=False)  # no engine is needed, so none is waited for
+
+
 @pytest.fixture
-def fresh(module_tiny: TinyBundle, tmp_path: Path) -> Iterator[Running]:
-    with running(opens(module_tiny), tmp_path / "audit.db") as server:
+def fresh(tmp_path: Path) -> Iterator[Running]:
+    with bare(tmp_path / "audit.db") as server:
         yield server
 
 
@@ -89,9 +93,9 @@ def ask(server: Running, method: str, path: str = "", body: Any = None, **header
     ],
 )
 def test_without_a_token_only_from_the_box_and_only_before_it_has_one(
-    module_tiny: TinyBundle, tmp_path: Path, access: Access, headers: dict[str, str], status: int
+    tmp_path: Path, access: Access, headers: dict[str, str], status: int
 ) -> None:
-    with running(opens(module_tiny), tmp_path / "audit.db", access=access, ready=False) as server:
+    with bare(tmp_path / "audit.db", access=access) as server:
         for method, path in ROUTES:
             body = {"camera": "rtps://x"} if path == "/camera" else {}
             found = ask(server, method, path, body, **headers)
@@ -174,24 +178,25 @@ def test_no_password_in_an_address_is_kept_or_repeated(fresh: Running, uri: str)
     assert all(SECRET.encode() not in file.read_bytes() for file in log.parent.iterdir())
 
 
-@pytest.mark.parametrize(
-    "uri",
-    ["0", "12", "rtsp://yard", "rtsp://10.0.0.7:8554/Streaming/Channels/101", "rtsp://[::1]/live"]
-    + ["rtsp://yard/cam/realmonitor?channel=1&subtype=0", "rtsp://yard/axis-media/media.amp?videocodec=h264"],
-)
+ORDINARY = [
+    *("0", "12", "rtsp://yard", "rtsp://10.0.0.7:8554/Streaming/Channels/101", "rtsp://[::1]/live"),
+    "rtsp://yard/cam/realmonitor?channel=1&subtype=0",
+    "rtsp://yard/axis-media/media.amp?videocodec=h264",
+]
+
+
+@pytest.mark.parametrize("uri", ORDINARY)
 def test_ordinary_addresses_are_taken(uri: str) -> None:
     check_choice(uri)
 
 
-def test_what_is_chosen_is_kept_and_recorded_and_the_tokens_are_shown_once(
-    module_tiny: TinyBundle, tmp_path: Path
-) -> None:
-    log, again = tmp_path / "audit.db", []
-    with running(opens(module_tiny), log) as server:
+def test_what_is_chosen_is_kept_and_recorded_and_the_tokens_are_shown_once(tmp_path: Path) -> None:
+    log, again = tmp_path / "audit.db", list[bool]()
+    with bare(log) as server:
         server.service.start_again = lambda: again.append(True)
         state = ask(server, "GET").json()
         assert (state["camera"], state["makes_tokens"], state["camera_named"]) == (None, True, False)
-        assert state["bundle"]["sha256"] == module_tiny.sha256
+        assert (state["bundle"], state["fault"]) == (None, "expected an engine, got none; restart Yochi")
         done = ask(server, "PUT", "", wanted("rtsp://yard/live?channel=1"))
         made = done.json()
         assert (done.status_code, made["starts_again"]) == (200, True)
@@ -248,8 +253,8 @@ def test_without_its_rows_there_are_no_tokens(fresh: Running, monkeypatch: pytes
         assert fresh.service.settings.access.admin is None
 
 
-def test_a_camera_that_an_option_names_is_not_chosen(module_tiny: TinyBundle, tmp_path: Path) -> None:
-    with running(opens(module_tiny), tmp_path / "audit.db", camera_named=True) as server:
+def test_a_camera_that_an_option_names_is_not_chosen(tmp_path: Path) -> None:
+    with bare(tmp_path / "audit.db", camera_named=True) as server:
         assert ask(server, "GET").json()["camera_named"] is True
         assert ask(server, "PUT", "", wanted("0")).status_code == 409
         assert told(tmp_path / "audit.db") == []
@@ -259,6 +264,7 @@ def test_a_camera_that_an_option_names_is_not_chosen(module_tiny: TinyBundle, tm
 
 def test_the_bundle_is_checked_byte_by_byte(copy: TinyBundle, tmp_path: Path) -> None:
     with running(opens(copy), tmp_path / "audit.db") as server:
+        assert ask(server, "GET").json()["bundle"]["sha256"] == copy.sha256
         found = ask(server, "POST", "/bundle").json()
         assert (found["whole"], "the base model are whole" in found["said"]) == (True, True)
         flip(copy.folder / "lora.gguf")
@@ -295,24 +301,15 @@ def test_killed_anywhere_every_choice_is_the_old_or_the_new(tmp_path: Path) -> N
     states, chosen = set(), list(killed_change.CHOSEN.items())
     for folder in work.iterdir():
         log = folder / "audit.db"
-        kept, made, said = KeptFile(log).kept.model_dump(exclude_none=True), TokensFile(log).read(), told(log)
-        assert list(kept.items()) in [sorted(chosen[:n]) for n in range(4)] or dict(kept) in [
-            dict(chosen[:n]) for n in range(4)
-        ]
+        kept, made = KeptFile(log).kept.model_dump(exclude_none=True), TokensFile(log).read()
+        assert kept == dict(chosen[: len(kept)])
+        assert made is None or len(kept) == len(chosen)
         for file in folder.glob("*tokens*"):
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        if made is not None:
-            assert len(kept) == 3
-        done = [what for what, did, _ in said if did == "changed"]
-        begun = [what for what, did, _ in said if did == "begun"]
+        said = [did for _, did, _ in told(log)]
         counts = len(kept) + (made is not None)
-        assert len(done) <= counts <= len(begun)  # nothing counts before its row, or without one
-        states.add((counts, len(begun), len(done)))
-    order = [
-        (n, b, d)
-        for n in range(5)
-        for b in (n, n + 1)
-        for d in (n - 1, n)
-        if 0 <= d and b <= 4 and b - d <= 1
-    ]
-    assert states == {one for one in order if one[2] <= one[0] <= one[1]}
+        assert said.count("changed") <= counts <= said.count("begun")  # nothing counts before its row
+        states.add((counts, len(said)))
+    # Before a choice's first row, after it, after the rename, after its second row; and so on to the tokens.
+    cut = {(n + more, 2 * n + 1) for n in range(4) for more in (0, 1)}
+    assert states == {(0, 0), *cut, *((n, 2 * n) for n in range(1, 5))}
