@@ -45,6 +45,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
+            bound.listen(CONNECTIONS)  # whoever comes before it serves, or between two times, waits
         except BaseException:
             bound.close()
             raise
