@@ -118,7 +118,7 @@ def test_from_nothing_to_the_first_verdict_by_keyboard(
     seen(page, "setup-tried-en")
     press(page, "#to-ja")
     expect(page.locator("#tried")).to_have_text("この映像で判定できます。")
-    expect(page.locator("#note")).to_have_value("通常の巡回点検。")
+    expect(page.locator("#first-note")).to_have_value("通常の巡回点検。")
     seen(page, "setup-tried-ja")
     press(page, "#keep")
     expect(page.locator("#done-title")).to_be_focused()

@@ -87,7 +87,7 @@ function drawBundle() {
 function lacking() {
   const now = camera();
   if (now === null) return "choose_first";
-  if (now !== "" && $("note").value.trim() === "") return "note_first";
+  if (now !== "" && $("first-note").value.trim() === "") return "note_first";
   return now !== "" && tried?.camera !== now ? "try_first" : null;
 }
 
@@ -100,7 +100,7 @@ function draw() {
   for (const each of ["ja", "en"]) $(each === "ja" ? "to-ja" : "to-en").setAttribute("aria-pressed", String(wanted === each));
   $("camera-named").hidden = !state.camera_named;
   $("choice").hidden = state.camera_named;
-  if (noted === null || $("note").value === noted) $("note").value = noted = state.note ?? words().default_note;
+  if (noted === null || $("first-note").value === noted) $("first-note").value = noted = state.note ?? words().default_note;
   drawCameras();
   drawTried();
   $("noted").hidden = camera() === "";
@@ -193,7 +193,7 @@ $("address").addEventListener("keydown", (event) => { if (event.key === "Enter")
 $("check").addEventListener("click", check);
 $("keep").addEventListener("click", () => doing("saving", async () => {
   const now = camera();
-  const answer = await own("", "PUT", { language: wanted, camera: now || null, note: $("note").value.trim() || words().default_note });
+  const answer = await own("", "PUT", { language: wanted, camera: now || null, note: $("first-note").value.trim() || words().default_note });
   keptSaid = answer.ok ? null : answer.body.detail;
   if (!answer.ok) return;
   done = answer.body;
