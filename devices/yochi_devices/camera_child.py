@@ -17,8 +17,9 @@ from typing import Any
 from .camera import Camera, CameraError
 from .capture import CaptureCamera, StreamCapture, opencv
 from .frame_wire import FrameWire, Head, head_of
-from .live import LiveCamera
+from .live import LiveCamera, Open
 from .login import find_login
+from .other_cameras import OtherCamera
 from .rtsp import describe, parse_rtsp
 
 OPENING_SECONDS = 15.0  # to wait for the first try
@@ -35,18 +36,19 @@ def open_stream(uri: str, sequence: int) -> StreamCapture:
     return StreamCapture(address.with_login(login), address.shown, sequence=sequence)
 
 
-def _live(opens: Callable[[int], CaptureCamera]) -> LiveCamera:
-    opencv()  # not while somebody waits for the first frame
+def _live(opens: Open) -> LiveCamera:
     camera = LiveCamera(opens)
     camera.wait_opened(OPENING_SECONDS)
     return camera
 
 
 def open_uvc(source: Any) -> Camera:
+    opencv()  # not while somebody waits for the first frame
     return _live(lambda sequence: CaptureCamera(int(source), live=True, sequence=sequence))
 
 
 def open_rtsp(source: Any) -> Camera:
+    opencv()
     return _live(lambda sequence: open_stream(source, sequence))
 
 
@@ -54,7 +56,16 @@ def open_video(source: Any) -> Camera:
     return CaptureCamera(source, live=False)
 
 
-OPEN: dict[str, Callable[[Any], Camera]] = {"uvc": open_uvc, "rtsp": open_rtsp, "video": open_video}
+def open_other(source: Any) -> Camera:
+    return _live(lambda sequence: OtherCamera(source, sequence=sequence))
+
+
+OPEN: dict[str, Callable[[Any], Camera]] = {
+    "uvc": open_uvc,
+    "rtsp": open_rtsp,
+    "video": open_video,
+    "other": open_other,
+}
 
 
 def serve(wire: FrameWire) -> None:

@@ -18,7 +18,7 @@ from .frame import CameraFrame
 from .frame_wire import FrameWire, frame_of
 
 COMMAND = (sys.executable, "-P", "-m", "yochi_devices.camera_child")
-Kind = Literal["uvc", "rtsp", "video"]
+Kind = Literal["uvc", "rtsp", "video", "other"]
 START_SECONDS = 45.0  # to load OpenCV, from a slow card as well, and to try to open the camera
 LIVE_SECONDS = 3.0  # for an answer: a child waits 1.5 s for a frame
 FILE_SECONDS = 30.0  # for a video's next frame from a slow card

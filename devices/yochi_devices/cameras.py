@@ -1,5 +1,7 @@
 """Cameras: a UVC index, a network camera, a video file, a picture or a folder of them, all read the same way.
 
+Other packages bring further ones, by their addresses' schemes: see `other_cameras`.
+
 A file's frame is never skipped in silence: one that cannot be read raises CameraError, and the next `read` or
 `next` goes on with the frame after it. A live camera gives what is before it now.
 """
@@ -8,14 +10,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .camera import AddressError
 from .camera import Camera as Camera
 from .camera import CameraError as CameraError
 from .camera_process import CameraProcess
 from .decode import MAX_FILE_BYTES, PictureError, decode_rgb, is_picture
 from .frame import CameraFrame
 from .login import find_login
-from .rtsp import RtspAddress, parse_rtsp
+from .other_cameras import other_schemes, shown_address
+from .rtsp import parse_rtsp
 
+RTSP = "rtsp"
 ADDRESS = "://"  # never a path: whatever stands around it may be a password, and is not shown
 
 
@@ -46,22 +51,36 @@ def is_live(uri: str) -> bool:
     return ADDRESS in uri or (uri.isascii() and uri.isdecimal() and len(uri) <= 3)
 
 
-def check_address(uri: str) -> RtspAddress:
-    """The address, and that what is set of a login can be used; AddressError otherwise. Nothing is opened."""
-    address = parse_rtsp(uri)
-    find_login(address.host)
-    return address
+def check_address(uri: str) -> str:
+    """What may be shown of the address, which can be meant; AddressError otherwise. Nothing is opened.
+
+    Of a network camera also that what is set of a login can be used.
+    """
+    scheme = uri.partition(ADDRESS)[0].lower()
+    if scheme == RTSP:
+        address = parse_rtsp(uri)
+        find_login(address.host)
+        return address.shown
+    others = tuple(one for one in other_schemes() if one != RTSP)
+    if scheme not in others:
+        known = ", ".join(f"{one}{ADDRESS}" for one in (RTSP, *others))
+        raise AddressError(
+            f"expected an address of a known kind ({known}), got another; check it, or install its package"
+        )
+    return shown_address(uri)
 
 
 def open_camera(uri: str) -> Camera:
-    """The camera that `uri` names: a UVC index such as "0", rtsp://HOST/PATH, or a file's or folder's path.
+    """The camera that `uri` names: a UVC index such as "0", rtsp://HOST/PATH, another package's address, or
+    a file's or folder's path.
 
     A folder gives every entry in it, sorted by name; one that is no picture is a CameraError at its turn. A
     live camera that cannot be opened now is a CameraError of `read`: it may come later. AddressError for an
     address that cannot be meant.
     """
     if ADDRESS in uri:
-        return CameraProcess("rtsp", uri, check_address(uri).shown)
+        shown = check_address(uri)
+        return CameraProcess("rtsp" if uri.lower().startswith(RTSP) else "other", uri, shown)
     if is_live(uri):
         return CameraProcess("uvc", int(uri), uri)
     path = Path(uri)

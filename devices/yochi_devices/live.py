@@ -3,10 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from .camera import Camera, CameraError, CameraLost, LoginError
-from .capture import CaptureCamera
 from .frame import CameraFrame
 
 WAIT_SECONDS = 1.5  # for the next frame; one that takes a second is stale anyway
@@ -16,7 +15,20 @@ FIRST_PAUSE, MAX_PAUSE = 0.25, 2.0  # seconds before it is opened again: 0.25, 0
 LOGIN_PAUSE = 60.0  # seconds after a refused password: many cameras lock a user after five tries
 
 T = TypeVar("T")
-Open = Callable[[int], CaptureCamera]  # with the number of the first frame
+
+
+class Source(Protocol):
+    """What is followed: a CaptureCamera, or another package's camera."""
+
+    sequence: int  # the next frame's number
+    arrived: float  # seconds of `time.monotonic()`, of the frame that was grabbed last
+
+    def grab(self) -> bool: ...
+    def retrieve(self) -> CameraFrame: ...
+    def close(self) -> None: ...
+
+
+Open = Callable[[int], Source]  # with the number of the first frame
 
 
 class LiveCamera(Camera):
@@ -75,11 +87,11 @@ class LiveCamera(Camera):
         self._thread.join(CLOSE_SECONDS)
 
     def _follow(self) -> None:
-        source: CaptureCamera | None = None
+        source: Source | None = None
         failures = 0
         while not self._closed:
             came = self._next(source) if source else self._opened()
-            if isinstance(came, CaptureCamera):
+            if came is not None and not isinstance(came, CameraFrame | CameraError):
                 source = came
                 continue
             self._publish(came)
@@ -96,14 +108,14 @@ class LiveCamera(Camera):
         if source is not None:
             source.close()
 
-    def _opened(self) -> CaptureCamera | CameraError:
+    def _opened(self) -> Source | CameraError:
         came = self._called_library(lambda: self._open(self._sequence))
         with self._changed:
             self._tried, self._lost = True, came if isinstance(came, CameraError) else None
             self._changed.notify_all()
         return came
 
-    def _next(self, source: CaptureCamera) -> CameraFrame | CameraError | None:
+    def _next(self, source: Source) -> CameraFrame | CameraError | None:
         """The next frame if it came after it was asked for; None where nobody did."""
 
         def taken() -> CameraFrame | None:

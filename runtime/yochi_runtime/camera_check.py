@@ -10,6 +10,7 @@ from yochi_devices.frame import CameraFrame
 from .errors import FrameError, Reason, UsageError
 from .gates import check_content
 from .image import Frame
+from .limits import Gate
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,10 @@ def look(camera: Camera, seconds: float) -> Look:
 
 def gate_lines(picture: CameraFrame) -> list[str]:
     """Every gate of the picture by itself, with value and limit; GateError where one refuses it."""
-    words = {"at_least": ">=", "at_most": "<="}
-    return [
-        f"{gate.reason}: {gate.value:.1f} {gate.unit}, expected {words[gate.bound]} {gate.threshold:g}"
-        for gate in check_content(Frame(picture.rgb))
-    ]
+    return [gate_line(gate) for gate in check_content(Frame(picture.rgb))]
+
+
+def gate_line(gate: Gate) -> str:
+    """For a person."""
+    bound = {"at_least": ">=", "at_most": "<="}[gate.bound]
+    return f"{gate.reason}: {gate.value:.1f} {gate.unit}, expected {bound} {gate.threshold:g}"

@@ -162,12 +162,15 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    "uri", ["rtsp://", "rtsp://:554/live", "rtsp://yard:port/live", "rtsp://yard/a b", "rtps://yard/live"]
-)
+@pytest.mark.parametrize("uri", ["rtsp://", "rtsp://:554/live", "rtsp://yard:port/live", "rtsp://yard/a b"])
 def test_an_address_that_is_none(uri: str) -> None:
     with pytest.raises(AddressError, match=r"expected rtsp://HOST\[:PORT\]/PATH, got another address"):
         open_camera(uri)
+
+
+def test_a_scheme_that_nobody_knows() -> None:
+    with pytest.raises(AddressError, match=r"a known kind \(rtsp://\), got another; check it"):
+        open_camera("rtps://yard/live")
 
 
 def test_a_camera_that_is_not_there_may_still_come() -> None:

@@ -1,6 +1,7 @@
 """`yochi watch` and `yochi bundle`."""
 
 import json
+import os
 import signal
 import time
 import zipfile
@@ -19,6 +20,7 @@ from yochi_runtime.opening import describe
 from yochi_runtime.rule_file import rules_text
 from yochi_runtime.verdict import Verdict
 
+from tests.devices.test_other_cameras import ENTRY, install
 from tests.fixtures.tiny_bundle import TinyBundle, make_bundle
 
 from .conftest import PLAIN_NOTE as NOTE
@@ -45,6 +47,23 @@ def test_watch_gives_a_line_a_frame_and_goes_on(yochi: Yochi, folder: Path) -> N
     assert found[1].reasons == (Reason.FRAME_UNREADABLE,)
     assert found[0].identities.frame == noise(1).sha256
     assert "decode" in found[2].timings_ms
+
+
+def test_another_packages_camera_that_fails_is_a_cannot_judge(
+    yochi: Yochi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", "acme-cam", ENTRY)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for host in ("raises", "floats", "dies"):
+        code, out, err = yochi("watch", f"acme://{host}/?key=secret", "--note", NOTE, "--count", 2)
+        found = [Judgement.model_validate_json(line) for line in out.splitlines()]
+        assert (code, err, "secret" in out) == (3, "", False)
+        assert [(j.verdict, j.reasons) for j in found] == [
+            (Verdict.CANNOT_JUDGE, (Reason.FRAME_UNREADABLE,))
+        ] * 2
+    code, _, err = yochi("watch", "gige://yard", "--note", NOTE)
+    assert (code, len(err.splitlines()), "rtsp://, acme://" in err) == (2, 1, True)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class Line:
 
     def start(self) -> None:
         if self._outbox is not None:
-            known = {worker.state.name for worker in self._senders}
+            known = self.kept_for
             for sink, waiting in self._outbox.waiting().items():
                 if sink not in known:
                     self._tell(
@@ -57,7 +57,7 @@ class Line:
             worker.wake()
 
     def _keep(self, outbox: Outbox, signal: Signal) -> None:
-        names = [worker.state.name for worker in self._senders]
+        names = self.kept_for
         try:
             body = json.dumps(signal.payload, ensure_ascii=False, separators=(",", ":"))
             refused = dict.fromkeys(outbox.put(signal.id, body), "full")
@@ -81,6 +81,11 @@ class Line:
     def states(self) -> list[State]:
         """Of every sink, then of every output."""
         return [worker.state for worker in (*self._senders, *self._drivers)]
+
+    @property
+    def kept_for(self) -> tuple[str, ...]:
+        """The sinks, for which messages are kept."""
+        return tuple(worker.state.name for worker in self._senders)
 
     def waiting(self) -> dict[str, Waiting]:
         """Of every sink; empty where the outbox cannot be read."""

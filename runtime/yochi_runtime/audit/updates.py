@@ -1,4 +1,4 @@
-"""What became of the box's bundle, rulebook or mode, as rows of the log: append-only and in its chain.
+"""What became of the box's bundle, rulebook, mode or set-up, as rows of the log: append-only, in its chain.
 
 Such a row's `judgement` is {"update": {...}}. `begun` stands before anything is changed, and what came of it
 after: one without the other is an update that was cut off, and the next judgement says by which bundle, rules
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..bundle import Sha256
-from ..factors import quote
+from ..factors import MAX_QUOTE, quote
 from ..mode import Mode
 from ..taxonomy import Frozen
 from .chain import canonical
@@ -18,16 +18,17 @@ UPDATE = "update"
 
 
 class Update(Frozen):
-    """`before` and `after` are modes, or the sha256 of the manifests or rulebooks that judge.
+    """`before` and `after` are modes, the sha256 of the manifests or rulebooks that judge, or what was
+    chosen at the first run: a camera by its name, a note, a language; of tokens only that they were made.
 
     None where there is none to read. Of what was refused or undone, `after` is what was wanted; what judges
     is still `before`. `by`: whose token it was, None on the command line.
     """
 
     did: Literal["begun", "installed", "changed", "rolled_back", "refused", "undone"]
-    what: Literal["bundle", "rules", "mode"] = "bundle"
-    before: Sha256 | Mode | None
-    after: Sha256 | Mode | None
+    what: Literal["bundle", "rules", "mode", "camera", "note", "language", "tokens"] = "bundle"
+    before: Sha256 | Mode | str | None
+    after: Sha256 | Mode | str | None
     by: str | None = None
     why: str | None = None
 
@@ -39,8 +40,9 @@ def update_text(update: Update) -> str:
 
 def update_words(given: Mapping[str, Any]) -> str:
     """One line that cannot steer a terminal."""
-    before, after = (str(given.get(side, "none"))[:12] for side in ("before", "after"))
     what = given.get("what", "bundle")  # rows of before there was anything else
+    length = 12 if what in ("bundle", "rules", "mode") else MAX_QUOTE
+    before, after = (quote(str(given.get(side, "none"))[:length], length) for side in ("before", "after"))
     by = f" by {quote(given['by'])}" if "by" in given else ""
     why = f": {quote(given['why'])}" if "why" in given else ""
     return f"{given['did']}, {what} {before} to {after}{by}{why}"

@@ -1,6 +1,7 @@
 """Who may ask: the box itself, and beyond it who has the token. Every answer forbids being used elsewhere.
 
 Who changes bundle, rules or mode needs a second token besides, on the box, too; without one set, nobody may.
+Only then, and only from the box itself, is it set up without one, which makes it.
 
 Bound to localhost without a token, everybody on the box may ask. With a token, localhost means that a proxy
 stands in front, and then all need it. Bound beyond localhost the token is required to start at all, and only
@@ -28,7 +29,7 @@ ADMIN_VARIABLE = "YOCHI_ADMIN_TOKEN"
 ADMIN_HEADER = "Yochi-Admin-Token"
 MIN_TOKEN = 16  # characters
 COOKIE = "yochi"
-PAGES = ("/", "/audit", "/engineer")  # what a person opens
+PAGES = ("/", "/audit", "/engineer", "/setup")  # what a person opens
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")  # somebody asks on behalf of somebody else
 HEADERS = {
@@ -74,9 +75,9 @@ def read_token(
     return token
 
 
-@dataclass(frozen=True)
+@dataclass
 class Access:
-    """The rule for one server, bound to `host`; `admin` is the second token.
+    """The rule for one server, bound to `host`; `admin` is the second token, which a first run sets.
 
     UsageError beyond localhost without a token, and where the two are the same.
     """
@@ -144,6 +145,21 @@ class Access:
         if given is None or not hmac.compare_digest(_sha256(given), _sha256(self.admin)):
             return f"expected the second token, for changes, got none or another; send it as {ADMIN_HEADER}"
         return None
+
+    def first_run(self, scope: Scope) -> bool:
+        """Whether who asks may set the box up without a token."""
+        return self.admin is None and self._on_the_box(scope, Headers(scope=scope))
+
+    def setup_refusal(self, scope: Scope, given: str | None) -> str | None:
+        """Why who shows `given` may not set the box up; None where he may."""
+        if self.admin is not None:
+            return self.change_refusal(given)
+        if self.first_run(scope):
+            return None
+        return (
+            "expected the box itself for its first run, got a request from elsewhere, or through a proxy; "
+            f"open /setup on the box, or start with --admin-token-file FILE or {ADMIN_VARIABLE}"
+        )
 
 
 class Guard:

@@ -29,6 +29,7 @@ from .live_routes import live_routes
 from .metrics import CONTENT_TYPE
 from .page_routes import login_page, page_routes
 from .service import Service
+from .setup_routes import setup_routes
 
 _FORM: dict[str, Any] = {
     "type": "object",
@@ -61,6 +62,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(audit_routes(service))
     app.include_router(engineer_routes(service))
     app.include_router(change_routes(service))
+    app.include_router(setup_routes(service))
     app.include_router(page_routes(service))
     if service.live is not None:
         app.include_router(live_routes(service, service.live))

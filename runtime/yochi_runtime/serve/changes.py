@@ -1,6 +1,6 @@
-"""What whoever has the second token may change while the service judges: its mode, its rulebook, its bundle.
+"""What may be changed while the service judges: mode, rulebook, bundle, and what is chosen at the first run.
 
-Mode and rulebook are changed on the desk's thread, between two judgements. First everything that can be
+All but the bundle is changed on the desk's thread, between two judgements. First everything that can be
 found wrong, then the row `begun`, the kept file's rename, the row of what was done, and only then what
 judges. Where a step fails the file goes back and nothing has changed. Killed anywhere, the next start has the
 old or the new.
@@ -9,10 +9,11 @@ Another bundle's engines are started, and judge the built-in frame, beside those
 takes them between two judgements, once `current` names their bundle and the row says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from ..audit.log import AuditLog
 from ..audit.updates import Update
@@ -20,13 +21,17 @@ from ..errors import AuditError, EngineError, Reason, UsageError
 from ..judge import Judge
 from ..mode import Mode
 from ..rules_in_force import KeptRules, RulesInForce
+from ..run import camera_name
 from ..update import roll_back
 from .builtin import BuiltIn
 from .desk import Desk
 from .kept import KeptFile
 from .live import Live
+from .made_tokens import MadeTokens, TokensFile
 
 ADMIN = "admin"  # who has the second token
+FIRST_RUN = "first run"  # who stands before a box that has none yet
+Chosen = Literal["camera", "note", "language"]
 
 
 class Changes:
@@ -83,6 +88,30 @@ class Changes:
         self._kept.stage(self._kept.kept.model_copy(update={"rules": rules}))
         self._kept.put()
 
+    def choose(self, what: Chosen, value: str | None, by: str) -> Update | None:
+        """On the desk's thread. The row that was written, None where it is chosen already.
+
+        A camera and its note count from the next start on.
+        """
+        kept = self._kept.kept
+        before = kept.model_dump()[what]
+        if value == before:
+            return None
+        said = [camera_name(one) if what == "camera" and one else one for one in (before, value)]
+        update = Update(did="changed", what=what, before=said[0], after=said[1], by=by)
+        with self._refusing(update):
+            self._kept.stage(kept.model_copy(update={what: value}))
+        with self._recorded(update):
+            pass
+        return update
+
+    def keep_tokens(self, file: TokensFile, made: MadeTokens, by: str) -> Update:
+        """On the desk's thread. The row that was written; the tokens themselves stand in no row."""
+        update = Update(did="changed", what="tokens", before=None, after="made", by=by)
+        with self._recorded(update, lambda: file.write(made), file.remove):
+            pass
+        return update
+
     def roll_back_bundle(self) -> Update:
         """On a thread of its own, one at a time. Errors as of `update.roll_back`, too.
 
@@ -130,14 +159,22 @@ class Changes:
             raise
 
     @contextmanager
-    def _recorded(self, update: Update) -> Iterator[ExitStack]:
-        """What was staged counts, between its rows; whatever fails undoes it, and what the block names."""
+    def _recorded(
+        self,
+        update: Update,
+        put: Callable[[], None] | None = None,
+        put_back: Callable[[], None] | None = None,
+    ) -> Iterator[ExitStack]:
+        """What was staged, or what `put` puts, counts, between its rows.
+
+        Whatever fails undoes it, and what the block names.
+        """
         log = self._desk.log
         log.add_update(update.model_copy(update={"did": "begun"}))
         with ExitStack() as undo:
-            undo.callback(self._kept.put_back)
+            undo.callback(put_back or self._kept.put_back)
             try:
-                self._kept.put()
+                (put or self._kept.put)()
                 yield undo
                 log.add_update(update)
             except BaseException as e:

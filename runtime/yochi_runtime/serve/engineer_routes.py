@@ -29,11 +29,11 @@ from .engineer_given import (
     ReportLine,
     RulebookInForce,
     ShadowReport,
-    SignalState,
     State,
 )
 from .seats import Seats
 from .service import Service
+from .signal_states import signal_states
 
 MAX_HISTORY = 20_000  # rows
 NEAR = 20  # rows among which the last judgement is looked for; the others are what people said
@@ -77,10 +77,10 @@ def _state(service: Service) -> State:
         seats_taken=service.seats.taken,
         engines=tuple(Engine(name=name, restarts=starts - 1) for name, starts in desk.starts.items()),
         engine_versions=None if judge is None else judge.versions,
-        bundle=None if judge is None else _bundle(judge),
+        bundle=None if judge is None else bundle_in_use(judge),
         bundle_before=_bundle_before(service.changes.bundles),
         rulebook=None if service.settings.rules is None else _rulebook(service.settings.rules),
-        signals=tuple(_signals(service)),
+        signals=signal_states(None if live is None else live.line),
         newest=newest,
         newest_id=number,
         age_s=age,
@@ -98,7 +98,7 @@ def _newest(service: Service) -> tuple[Judgement | None, int | None, float | Non
     return None, None, None
 
 
-def _bundle(judge: Judge) -> BundleInUse:
+def bundle_in_use(judge: Judge) -> BundleInUse:
     bundle, standing = judge.bundle, judge.standing
     return BundleInUse(
         name=bundle.manifest.name,
@@ -142,23 +142,6 @@ def _rulebook(in_force: RulesInForce) -> RulebookInForce:
         not_taken=in_force.not_taken,
         before=_rules_before(in_force.before),
     )
-
-
-def _signals(service: Service) -> list[SignalState]:
-    line = None if service.live is None else service.live.line
-    if line is None:
-        return []
-    waiting = line.waiting()
-    return [
-        SignalState(
-            name=state.name,
-            taken=state.taken,
-            fault=state.fault,
-            waiting=waiting[state.name].messages if state.name in waiting else None,
-            missed=waiting[state.name].missed if state.name in waiting else None,
-        )
-        for state in line.states()
-    ]
 
 
 def _span(since: str | None, until: str | None) -> Span:

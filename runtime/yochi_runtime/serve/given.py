@@ -131,6 +131,14 @@ class LiveNote(Frozen):
     note: str
 
 
+class SignalShown(Frozen):
+    """A sink or an output of the plant, in a word; `waiting`: messages, None where none are kept or wait."""
+
+    name: str
+    standing: Literal["in_order", "waiting", "failed"]
+    waiting: int | None
+
+
 class WantedMode(Frozen):
     """How far judgements are to reach."""
 

@@ -1,10 +1,12 @@
-"""What was changed while a service ran, and counts again when it starts: mode and rulebooks, one small file.
+"""What was changed while a service ran, and counts again when it starts: mode, rulebooks and what was chosen
+at the first run, one small file.
 
 It lies beside the audit log and is replaced by one rename: killed anywhere, it holds the old or the new.
 """
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -16,10 +18,17 @@ from ..taxonomy import Frozen
 
 
 class Kept(Frozen):
-    """None where nothing was changed, or no rulebook was in force."""
+    """None where nothing was changed, no rulebook was in force, or nothing was chosen.
+
+    `note` is what `camera` is judged with at first; both count where the options name no camera. `language`
+    is what the pages begin in.
+    """
 
     mode: Mode | None = None
     rules: KeptRules | None = None
+    camera: str | None = None
+    note: str | None = None
+    language: Literal["en", "ja"] | None = None
 
 
 class KeptFile:

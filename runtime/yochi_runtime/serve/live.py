@@ -112,6 +112,10 @@ class Live:
         self._thread.start()
 
     @property
+    def uri(self) -> str:
+        return self._settings.uri
+
+    @property
     def signals(self) -> Signals | None:
         return self._settings.signals
 

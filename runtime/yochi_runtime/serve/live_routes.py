@@ -1,4 +1,4 @@
-"""The routes of a service with a camera: what it shows now, and what it is judged with."""
+"""The routes of a service with a camera: what it shows now, what it is judged with, what leaves the box."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
@@ -10,11 +10,12 @@ from starlette.exceptions import HTTPException
 
 from ..mode import Mode
 from ..run import NoteSource
-from .given import Given, LiveNote, Withheld
+from .given import Given, LiveNote, SignalShown, Withheld
 from .intake import read_json
 from .live import Live, Shown
 from .picture import as_jpeg
 from .service import Service
+from .signal_states import in_a_word, signal_states
 
 BEAT = 1.0  # seconds between two signs of life to a listener
 _NOTE: dict[str, Any] = {
@@ -73,6 +74,11 @@ def live_routes(service: Service, live: Live) -> APIRouter:
         if shown.frame is None or shown.frame.sha256 != sha256:
             raise HTTPException(404, "expected the newest judged frame, got another; see GET /v1/live")
         return as_jpeg(shown.frame)
+
+    @routes.get("/signals")
+    def signals() -> tuple[SignalShown, ...]:
+        """The plant's sinks and outputs, in a word each; in shadow there are none."""
+        return tuple(map(in_a_word, signal_states(live.line)))
 
     @routes.put("/note", openapi_extra=_NOTE)
     async def change(request: Request) -> LiveNote:

@@ -1,4 +1,4 @@
-"""The pages of worker, auditor and engineer: templates and files, nothing from elsewhere."""
+"""The pages of worker, auditor, engineer and first run: templates and files, nothing from elsewhere."""
 
 from importlib import resources
 from pathlib import Path
@@ -19,11 +19,13 @@ from .access import COOKIE, PAGES
 from .intake import read_small
 from .page_words import page_words, reason_words, slot_names
 from .service import Service
-from .view_words import view_words
+from .view_words import View, view_words
 
 FILES = {
-    **dict.fromkeys(("page.css", "views.css"), "text/css"),
-    **dict.fromkeys(("page.js", "views.js", "audit.js", "engineer.js", "change.js"), "text/javascript"),
+    **dict.fromkeys(("page.css", "views.css", "setup.css"), "text/css"),
+    **dict.fromkeys(
+        ("page.js", "views.js", "audit.js", "engineer.js", "change.js", "setup.js"), "text/javascript"
+    ),
 }
 MAX_KEYS = 24  # notes that have a key of their own
 SESSION = 12 * 3600  # seconds that a browser stays logged in: a shift
@@ -36,11 +38,16 @@ def page_routes(service: Service) -> APIRouter:
     """The pages, their files, the login beyond the box, and the names that they need."""
     routes = APIRouter(include_in_schema=False)
 
+    def language(request: Request) -> Literal["en", "ja"]:
+        """What was chosen for the box, or the browser's."""
+        return service.kept.kept.language or _language(request)
+
     @routes.get("/")
     def page(request: Request) -> Response:
-        live, lang = service.live, _language(request)
+        live, lang = service.live, language(request)
         settings = {
             "live": live is not None,
+            "first_run": live is None and service.settings.access.first_run(request.scope),
             "shadow": service.desk.mode is Mode.SHADOW,
             "note": "" if live is None else live.note.raw or "",
             "notes": service.settings.notes,
@@ -52,11 +59,15 @@ def page_routes(service: Service) -> APIRouter:
 
     @routes.get("/audit")
     def audit(request: Request) -> Response:
-        return _view("audit", _language(request))
+        return _view("audit", language(request))
 
     @routes.get("/engineer")
     def engineer(request: Request) -> Response:
-        return _view("engineer", _language(request))
+        return _view("engineer", language(request))
+
+    @routes.get("/setup")
+    def setup(request: Request) -> Response:
+        return _view("setup", language(request))
 
     @routes.get("/page/{name}")
     def file(name: str) -> Response:
@@ -123,7 +134,7 @@ def _page(path: str) -> str:
     return path if path in PAGES else PAGES[0]
 
 
-def _view(name: Literal["audit", "engineer"], lang: Literal["en", "ja"]) -> HTMLResponse:
+def _view(name: View, lang: Literal["en", "ja"]) -> HTMLResponse:
     words = {"en": view_words(name, "en"), "ja": view_words(name, "ja")}
     settings = {"reasons": reason_words(), "words": words}
     html = _TEMPLATES.get_template(f"{name}.html").render(lang=lang, words=words[lang], settings=settings)

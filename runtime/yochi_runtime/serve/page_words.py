@@ -40,12 +40,24 @@ _PAGE = {
         en="The plant's new rules are not used yet. If this stays, tell the supervisor.",
         ja="変更された現場ルールはまだ使われていません。この表示が消えなければ監督者に知らせてください。",
     ),
+    "signals": Text(en="Signals: ", ja="外部への信号："),
+    "signal_in_order": Text(en="{name} in order", ja="{name} 正常"),
+    "signal_waiting": Text(en="{name} waiting", ja="{name} 接続待ち"),
+    "signal_waiting_count": Text(en="{name} waiting ({count})", ja="{name} 送信待ち（{count} 件）"),
+    "signal_failed": Text(en="{name} FAILED", ja="{name} 異常"),
+    "signal_failed_count": Text(
+        en="{name} FAILED, waiting ({count})", ja="{name} 異常、送信待ち（{count} 件）"
+    ),
     "silent": Text(en="The box does not answer.", ja="装置から応答がありません。"),
     "nothing": Text(en="Nothing has been judged yet.", ja="まだ判定していません。"),
     "begin": Text(en="Take a picture and write a note.", ja="写真を撮り、メモを書いてください。"),
     "no_picture": Text(en="No picture", ja="画像なし"),
     "audit": Text(en="Audit", ja="監査画面"),
     "engineer": Text(en="Engineering", ja="技術者画面"),
+    "set_up": Text(
+        en="This box is not set up yet. Set it up",
+        ja="この装置はまだ設定されていません。初期設定を始める",
+    ),
     "other_language": Text(en="日本語", ja="English"),
     "no_script": Text(
         en="This page needs JavaScript. Without it nothing is judged.",

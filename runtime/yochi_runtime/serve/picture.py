@@ -1,9 +1,11 @@
-"""A judged frame for a browser."""
+"""A frame for a browser."""
 
+import base64
 import io
 
 from fastapi.responses import Response
 from PIL import Image
+from yochi_devices.frame import Rgb
 
 from ..image import Frame
 
@@ -12,7 +14,16 @@ SIDE = 1280  # pixels of the longer side
 
 def as_jpeg(frame: Frame) -> Response:
     """Its upright pixels as they were judged, but smaller: what a file holds besides stays on the box."""
-    picture, jpeg = Image.fromarray(frame.rgb), io.BytesIO()
+    return Response(_jpeg(frame.rgb), media_type="image/jpeg")
+
+
+def as_data(rgb: Rgb) -> str:
+    """The same as a `data:` address, for an answer that holds more than the picture."""
+    return f"data:image/jpeg;base64,{base64.b64encode(_jpeg(rgb)).decode()}"
+
+
+def _jpeg(rgb: Rgb) -> bytes:
+    picture, jpeg = Image.fromarray(rgb), io.BytesIO()
     picture.thumbnail((SIDE, SIDE))
     picture.save(jpeg, "JPEG", quality=80)
-    return Response(jpeg.getvalue(), media_type="image/jpeg")
+    return jpeg.getvalue()

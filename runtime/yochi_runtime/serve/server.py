@@ -45,6 +45,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
+            bound.listen(CONNECTIONS)  # whoever comes before it serves, or between two times, waits
         except BaseException:
             bound.close()
             raise
@@ -60,6 +61,7 @@ class Server:
 
     def __init__(self, app: FastAPI, service: Service, tls: Tls | None = None) -> None:
         self._service, self._notify, self._said_ready = service, Notifier(), False
+        self._again = False
         self.uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -77,6 +79,7 @@ class Server:
             )
         )
         service.stopping = lambda: self.uvicorn.should_exit
+        service.start_again = self._start_again
 
     async def _look(self) -> None:
         """About once a second."""
@@ -86,10 +89,18 @@ class Server:
         if not self._service.desk.alive:
             self.uvicorn.should_exit = True
 
-    def serve(self, bound: socket.socket) -> None:
-        """On a socket that is bound. DeskEnded where the desk ended by itself."""
+    def _start_again(self) -> None:
+        self._again = self.uvicorn.should_exit = True
+
+    def serve(self, bound: socket.socket) -> bool:
+        """On a socket that is bound; whether it is to be put together and served again.
+
+        DeskEnded where the desk ended by itself.
+        """
         with bound:
             self.uvicorn.run(sockets=[bound])
-        self._notify(STOPPING)
+        if not self._again:
+            self._notify(STOPPING)
         if not self._service.closed_in_order:
             raise DeskEnded("expected the judging thread to go on, it ended; start Yochi again, report it")
+        return self._again

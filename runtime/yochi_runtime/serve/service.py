@@ -39,13 +39,14 @@ class Settings:
     rules: RulesInForce | None = None
     notes: tuple[str, ...] = ()  # what the page has keys for
     bundles: Path | None = None  # where the box's lie; None where the bundle was named
+    camera_named: bool = False  # by an option, so that a chosen one does not count
 
 
 class Service:
     """`live` is None without a camera. What `kept` keeps of the rules counts from the start on."""
 
     def __init__(self, settings: Settings, desk: Desk, kept: KeptFile) -> None:
-        self.settings, self.desk = settings, desk
+        self.settings, self.desk, self.kept = settings, desk, kept
         self.changes = Changes(desk, settings.rules, kept, settings.bundles, settings.log)
         self.live: Live | None = None
         self.seats = Seats(settings.waiting, "judgements")
@@ -58,6 +59,7 @@ class Service:
         desk.explained = self.metrics.explained
         self.closed_in_order = True  # once closed: whether the desk's thread had gone on until then
         self.stopping: Callable[[], bool] = lambda: False  # whether the server is about to end
+        self.start_again: Callable[[], None] = lambda: None  # ends it, to be started with what was chosen
 
     def start(self) -> None:
         """On the event loop that serves."""

@@ -1,14 +1,17 @@
-"""What the auditor's and the engineer's pages say besides the words of a judgement."""
+"""What the pages of auditor, engineer and first run say besides the words of a judgement."""
 
 from typing import Any, Literal
 
 from ..taxonomy import Text
 from ..wording import NOT_KEPT, wording
+from .setup_words import SETUP
 
+View = Literal["audit", "engineer", "setup"]
 _SHARED = {
     "worker": Text(en="Worker", ja="作業者画面"),
     "audit": Text(en="Audit", ja="監査画面"),
     "engineer": Text(en="Engineering", ja="技術者画面"),
+    "setup": Text(en="Set-up", ja="初期設定"),
     "other_language": Text(en="日本語", ja="English"),
     "silent": Text(en="The box does not answer.", ja="装置から応答がありません。"),
     "none": Text(en="none", ja="なし"),
@@ -38,6 +41,16 @@ _SHARED = {
     "probability": Text(en="Probability", ja="確率"),
     "of_source": Text(en="{name} ({source})", ja="{name}（{source}）"),
     "row": Text(en="Row", ja="記録番号"),
+    "languages": Text(en="Proved languages", ja="検証済みの言語"),
+    "proof": Text(en="Proof", ja="検証"),
+    "proved": Text(en="passed", ja="合格"),
+    "unproved": Text(en="not passed: every judgement is refused", ja="不合格（すべて判定不能になります）"),
+    "standing": Text(en="Trusted because", ja="信頼の根拠"),
+    "untrusted": Text(en="Not trusted", ja="信頼されていません"),
+    "no_bundle": Text(en="No bundle is open.", ja="モデル一式が開かれていません。"),
+    "second_token": Text(en="Second token, for changes", ja="変更用トークン"),
+    "base": Text(en="Base model", ja="基盤モデル"),
+    "pack": Text(en="Hazard pack", ja="危険分類"),
 }
 _STAGES = {
     "gates": Text(en="camera checks", ja="画像チェック"),
@@ -122,15 +135,6 @@ _ENGINEER = {
     "no_newest": Text(en="Nothing has been judged yet.", ja="まだ判定していません。"),
     "age": Text(en="{seconds} s ago", ja="{seconds} 秒前"),
     "no_gates": Text(en="Nothing was measured of it.", ja="測定値はありません。"),
-    "base": Text(en="Base model", ja="基盤モデル"),
-    "pack": Text(en="Hazard pack", ja="危険分類"),
-    "languages": Text(en="Proved languages", ja="検証済みの言語"),
-    "proof": Text(en="Proof", ja="検証"),
-    "proved": Text(en="passed", ja="合格"),
-    "unproved": Text(en="not passed: every judgement is refused", ja="不合格（すべて判定不能になります）"),
-    "standing": Text(en="Trusted because", ja="信頼の根拠"),
-    "untrusted": Text(en="Not trusted", ja="信頼されていません"),
-    "no_bundle": Text(en="No bundle is open.", ja="モデル一式が開かれていません。"),
     "before": Text(en="The one before", ja="一つ前"),
     "mode_to": Text(en="Change the mode to", ja="変更後のモード"),
     "to_shadow": Text(en="shadow: record only", ja="shadow（記録のみ）"),
@@ -140,7 +144,6 @@ _ENGINEER = {
     "change_bundle": Text(en="Back to the bundle before", ja="一つ前のモデル一式に戻す"),
     "change_rules": Text(en="Back to the rulebook before", ja="一つ前の現場ルールに戻す"),
     "back_to": Text(en="Back to {what}", ja="{what} に戻します"),
-    "second_token": Text(en="Second token, for changes", ja="変更用トークン"),
     "wrong_second": Text(
         en="That is not the second token. Nothing was changed.",
         ja="変更用トークンが違います。何も変更していません。",
@@ -212,9 +215,9 @@ _ENGINEER = {
 }
 
 
-def view_words(view: Literal["audit", "engineer"], lang: Literal["en", "ja"]) -> dict[str, Any]:
+def view_words(view: View, lang: Literal["en", "ja"]) -> dict[str, Any]:
     """Everything by its name, in one language."""
-    own, words = _AUDIT if view == "audit" else _ENGINEER, wording(lang)
+    own, words = {"audit": _AUDIT, "engineer": _ENGINEER, "setup": SETUP}[view], wording(lang)
     return {
         **{name: text.of(lang) for name, text in (_SHARED | own).items()},
         "verdicts": words.verdicts,

@@ -4,14 +4,14 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from yochi_runtime.errors import Reason, UsageError
 from yochi_runtime.serve.access import COOKIE, Access
 from yochi_runtime.serve.page_routes import FILES, read_notes
 from yochi_runtime.serve.page_words import page_words
-from yochi_runtime.serve.view_words import view_words
+from yochi_runtime.serve.view_words import View, view_words
 from yochi_runtime.taxonomy import load_pack
 from yochi_runtime.verdict import Verdict
 
@@ -20,7 +20,7 @@ from tests.fixtures.tiny_bundle import TinyBundle
 from .conftest import Running, opens, running
 from .test_access import TOKEN
 
-PARTS = {"audit": ("audit",), "engineer": ("change", "engineer")}  # scripts of a view
+PARTS = {"audit": ("audit",), "engineer": ("change", "engineer"), "setup": ("setup",)}  # scripts of a view
 MAX_WEIGHT = 300 * 1024  # bytes of a first load
 
 
@@ -85,8 +85,8 @@ def test_every_word_that_it_uses_exists_in_both_languages(server: Running) -> No
     assert [key for key in english if english[key] == japanese[key]] == []
 
 
-@pytest.mark.parametrize("view", ["audit", "engineer"])
-def test_a_view_has_its_words_and_elements(server: Running, view: Literal["audit", "engineer"]) -> None:
+@pytest.mark.parametrize("view", ["audit", "engineer", "setup"])
+def test_a_view_has_its_words_and_elements(server: Running, view: View) -> None:
     html = server.http.get(f"/{view}").text
     code = "".join(server.http.get(f"/page/{name}.js").text for name in ("views", *PARTS[view]))
     tags = Tags(html).tags

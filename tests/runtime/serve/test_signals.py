@@ -72,6 +72,12 @@ def test_enforce_drives_and_what_fails_holds(
             wait_until(lambda: 'yochi_signal_failing{signal="hook"} 1.0' in metrics(server))
             wait_until(lambda: 'yochi_outbox_messages{signal="hook"} 2.0' in metrics(server))
             assert 'yochi_signal_failing{signal="plc"} 0.0' in metrics(server)
+            shown = server.http.get("/v1/live/signals").json()
+            assert [(each["name"], each["standing"]) for each in shown] == [
+                ("hook", "failed"),
+                ("plc", "in_order"),
+            ]
+            assert shown[0]["waiting"] == 2
             assert 'yochi_signal_taken_total{signal="hook"}' in metrics(server)
             assert 'yochi_outbox_missed{signal="hook"}' in metrics(server)
         assert plant.read_holding_registers(10, count=6).registers == [0] * 6

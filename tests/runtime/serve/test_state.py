@@ -186,6 +186,8 @@ def test_the_process_beats_from_the_desk_answers_and_ends(tiny: TinyBundle, tmp_
         said = process.stderr.readline()
         url = re.fullmatch(r"yochi: (http://127\.0\.0\.1:\d+)\n", said)
         assert url, said
+        hint = r"yochi: nothing is set up yet; open http://localhost:\d+/setup on this box\n"
+        assert re.fullmatch(hint, process.stderr.readline())
         assert {receiver.recv(100) for _ in range(3)} == {b"WATCHDOG=1"}
         found = httpx2.post(f"{url[1]}/v1/judgements", json=asked(), timeout=PATIENCE, trust_env=False).json()
         assert found["judgement"]["verdict"] == "cannot_judge"

@@ -7,6 +7,7 @@ const $ = (id) => document.getElementById(id);
 const MARKS = { stop: "!", caution: "!", proceed: "✓", cannot_judge: "?" };
 const SHADOW_MARK = "●";
 const SILENCE = 3500; // ms without a beat of the box, which comes every second
+const SIGNALS_EVERY = 2000; // ms from one look at the plant's signals to the next
 
 let lang = document.documentElement.lang;
 let given = null; // the newest judgement as the box gave it
@@ -17,6 +18,7 @@ let slots = {}; // names by slot id, once the box has them
 let spoken = null; // what was shown last, so that a reader of the screen says each verdict once
 let told = null; // the newest explanation, and what it is of
 let sent = 0; // pictures that were sent to be judged
+let signals = []; // how it stands with each sink and output, as the box said last
 let said = null; // id of the judgement that was tapped as wrong
 
 const words = () => settings.words[lang];
@@ -89,11 +91,33 @@ function tick() {
   }
   const explained = explanation();
   if ($("explanation").textContent !== explained) $("explanation").textContent = explained;
+  tickSignals();
   document.body.dataset.stale = String(given !== null && (silent() || expired()));
   $("age").textContent = given === null ? "" : fill(words().age, { seconds: Math.floor(age()) });
   $("connection").textContent = silent() ? words().silent : "";
   const open = given !== null && given.id !== null && !silent() && !shadowed();
   $("right").disabled = $("wrong").disabled = !open;
+}
+
+// Nothing where the box is silent: what stood there would be of before.
+function tickSignals() {
+  const standing = (each) => fill(words()[`signal_${each.standing}${each.waiting ? "_count" : ""}`], { name: each.name, count: each.waiting });
+  const shown = silent() ? [] : signals;
+  const line = shown.length ? words().signals + shown.map(standing).join(words().comma) : "";
+  if ($("signals").textContent !== line) $("signals").textContent = line;
+  $("signals").hidden = line === "";
+  $("signals").dataset.failed = String(shown.some((each) => each.standing === "failed"));
+}
+
+async function followSignals() {
+  try {
+    const answer = await fetch("/v1/live/signals");
+    signals = answer.ok ? await answer.json() : [];
+  } catch {
+    signals = [];
+  }
+  tickSignals();
+  setTimeout(followSignals, SIGNALS_EVERY);
 }
 
 function render() {
@@ -293,7 +317,11 @@ for (const note of settings.notes) {
   $("notes").append(key);
 }
 $("photo").hidden = settings.live;
+$("first-run").hidden = !settings.first_run;
 $("text").value = settings.note;
 render();
 setInterval(tick, 250);
-if (settings.live) listen();
+if (settings.live) {
+  listen();
+  followSignals();
+}
