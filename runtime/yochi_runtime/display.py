@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from .errors import Dropped
 from .evidence import Box
 from .explainer import Explained
 from .factors import quote
@@ -31,9 +32,10 @@ def render(judgement: Judgement, lang: Lang, pack: Pack | None = None) -> str:
 def explanation_line(told: Explained, lang: Lang) -> str:
     """What was said after the verdict, or why nothing was."""
     words = wording(lang)
-    if told.dropped is not None:
-        return words.unexplained.format(why=DROPS[told.dropped].of(lang), ms=told.ms)
-    text = told.said if told.text is None else told.text.of(lang)
+    if told.text is None:
+        why = DROPS[told.dropped or Dropped.INTERRUPTED]
+        return words.unexplained.format(why=why.of(lang), ms=told.ms)
+    text = told.text.of(lang)
     return words.explained.format(text=quote(text, len(text)), ms=told.ms)
 
 

@@ -64,6 +64,7 @@ class Dropped(StrEnum):
     ENGINE_FAILED = Reason.ENGINE_FAILED.value
     ENGINE_OUTPUT = Reason.ENGINE_OUTPUT.value
     ENGINE_TIMEOUT = Reason.ENGINE_TIMEOUT.value
+    RESTING = "resting"  # the engine failed in an earlier one, so it is not asked for a while
     FAILED = "failed"  # a fault of Yochi's own
 
 

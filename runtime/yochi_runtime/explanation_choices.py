@@ -31,7 +31,9 @@ from .taxonomy import Pack, Source
 from .tokens import TextTokenizer
 
 LIMIT = 96  # tokens of an explanation, its end among them
-MAX_PARTS = 24  # of a note, at which quotes begin and end; what is beyond them is not quoted
+# Of a note, at which quotes begin and end, and of one quote: each option costs a tokenization, after the
+# verdict but before a word. What is beyond them is not quoted.
+MAX_PARTS, MAX_QUOTED = 16, 6
 # Finer than a clause of `evidence`, each of which costs a reading: also where a dash or one word follows.
 _CUT = re.compile(
     r"(?P<stop>[、。；：！？｡､…\n\r\u2028\u2029]+|[.,:;!?]+(?![0-9A-Za-z]))"
@@ -56,6 +58,8 @@ class Choices:
         self._judgement, self._note, self._lang, self._pack = judgement, note, lang, pack
         self._reads, self._words = reads, reads.as_written()
         self._ids = cache(lambda text: tuple(self._words.encode(text)))
+        self._why = cache(lambda why: [*self._reasons(why)])
+        self._named = cache(lambda one: named(one, judgement, pack))
 
     def walk(self, choose: Callable[[list[int]], int], limit: int) -> Iterator[int]:
         """The ids of one text, at most `limit`; nothing where none fits.
@@ -96,8 +100,7 @@ class Choices:
     ) -> Iterator[tuple[Observation, list[RiskFactor]]]:
         """Observations that may follow, with those of the factors `of` that leave them one of their own."""
         for other in after:
-            second = named(other, self._judgement, self._pack)
-            left = [factor for factor in of if others([factor], second)]
+            left = [factor for factor in of if others([factor], self._named(other))]
             whole = other.quote or other.cue or other.category
             if left and whole and other != one:
                 yield other, left
@@ -105,7 +108,7 @@ class Choices:
     def _last(self, one: Observation, of: list[RiskFactor]) -> Option:
         """`one`, and then why: what the factors `of` are."""
         whys = list(dict.fromkeys(factor.category for factor in of))
-        reasons = [option for why in whys for option in self._reasons(why)]
+        reasons = [option for why in whys for option in self._why(why)]
         ids = (*self._ids(self._text(one)), *self._ids(WHY))
         return Option(ids, min(len(option.ids) for option in reasons), lambda: reasons)
 
@@ -162,7 +165,7 @@ def parts(note: str) -> list[str]:
     ends = [*((cut.start(), cut["stop"] or "") for cut in cuts), (len(note), "")][:MAX_PARTS]
     found: dict[str, None] = {}
     for i, start in enumerate(starts):
-        for end, stop in ends[i:]:
+        for end, stop in ends[i : i + MAX_QUOTED]:
             words = note[start:end].strip()
             if any(map(str.isalnum, words)):
                 found |= dict.fromkeys((words, words + stop[:1]))

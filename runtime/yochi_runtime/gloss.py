@@ -36,6 +36,8 @@ class Glossary:
 
     def read(self, text: str) -> str:
         """`text` (NFKC) with every known word replaced; words are set apart by spaces where they meet."""
+        if not self._entries:
+            return text
         found = ""
         after_gloss = False
         for piece, is_gloss in self._pieces(text):

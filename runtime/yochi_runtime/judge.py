@@ -6,6 +6,7 @@ judgement can be explained; that comes after it, and no later one has another bi
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from .reader import SlotLogits
 from .readout import Readout, read_out, yes_margins
 from .scene import Seen, Stages
 from .sign_reading import SignReading
+from .supervision import WINDOW
 from .taxonomy import Slot, Source
 from .verdict import Verdict
 
@@ -71,6 +73,7 @@ class Judge:
         self._prompt, self._engines, self._scene = prompt, engines, engines.scene
         self._loading = Stages()
         self._explainer = Explainer.of(bundle, prompt)
+        self._rests_until = 0.0  # time.monotonic() from which on there are explanations again
         self._last: _Judged | None = None  # None as well where it came to no judgement
 
     @classmethod
@@ -169,6 +172,8 @@ class Judge:
             nonlocal begun
             if self._last is not last or stop():
                 raise Ended(Dropped.INTERRUPTED)
+            if time.monotonic() < self._rests_until:
+                raise Ended(Dropped.RESTING)
             # A pass that is late by more than a dead engine's silence ends the engine.
             self._engines.be_patient(left + SILENCE_LIMIT)
             try:
@@ -178,6 +183,8 @@ class Judge:
                 return self._scene.go_on(ids, following)
             except BaseException:
                 self._scene.forget()
+                # An engine that fails often is started later and later; judging must not come to that.
+                self._rests_until = time.monotonic() + WINDOW
                 raise
             finally:
                 self._engines.be_patient(None)

@@ -249,6 +249,9 @@ DROPS: dict[Dropped, Text] = {
     Dropped.ENGINE_TIMEOUT: Text(
         en="the model did not answer in time", ja="モデルが時間内に応答しませんでした"
     ),
+    Dropped.RESTING: Text(
+        en="the model failed in an earlier one", ja="以前の説明でモデルが停止したため休止中です"
+    ),
     Dropped.FAILED: Text(en="Yochi failed", ja="Yochi の内部エラーです"),
 }
 

@@ -71,6 +71,12 @@ def last(explained: Iterator[Explained]) -> Explained:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a fault the next explanation need not wait."""
+    monkeypatch.setattr(judge_module, "WINDOW", 0.0)
+
+
 @pytest.mark.parametrize("note", [ENGLISH, JAPANESE, STEERED])
 def test_it_says_what_the_judgement_holds(judge: Judge, note: str) -> None:
     found = judged(judge, note)
@@ -154,6 +160,23 @@ def test_a_fault_drops_it_and_the_next_judgement_is_the_same(
     assert numbers(judged(judge)) == numbers(found)
     assert held() == running
     assert last(judge.explain(judged(judge))).dropped is None
+
+
+def test_after_a_fault_the_engine_is_for_judging_alone(
+    judge: Judge, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else faults of explanations would make its restarts wait, and with them the judgements."""
+    monkeypatch.setattr(judge_module, "WINDOW", 300.0)
+    found = judged(judge)
+    (orders / "language").write_text("killed")
+    assert last(judge.explain(found)).dropped is Dropped.ENGINE_FAILED
+    found, running = judged(judge), pid_of("language")
+    (orders / "language").write_text("killed")
+    assert last(judge.explain(found)).dropped is Dropped.RESTING
+    assert pid_of("language") == running
+    (orders / "language").unlink()
+    judge._rests_until = 0.0  # five minutes later
+    assert last(judge.explain(found)).dropped is None
 
 
 def test_every_fault_is_ordered() -> None:
