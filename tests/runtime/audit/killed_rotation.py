@@ -13,9 +13,11 @@ import sqlite3
 import sys
 from itertools import count
 from pathlib import Path
+from unittest import mock
 
 from yochi_runtime.audit import rotation
 from yochi_runtime.audit.signing import read_key
+from yochi_runtime.audit.store import connect
 
 
 def once(box: Path, at: int) -> None:
@@ -32,8 +34,8 @@ def once(box: Path, at: int) -> None:
         db.set_trace_callback(before)
         return db
 
-    connect, rotation.connect = rotation.connect, traced
-    rotation.rotate(box / "audit.db", read_key(box / "old"), read_key(box / "new"))
+    with mock.patch.object(rotation, "connect", traced):
+        rotation.rotate(box / "audit.db", read_key(box / "old"), read_key(box / "new"))
 
 
 def main() -> None:
