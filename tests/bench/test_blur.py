@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from yochi_bench import cli
-from yochi_bench.blur import Covered, Strayed, cover, read_labels, stray, summary
+from yochi_bench.blur import Covered, cover, read_labels, stray, summary
 from yochi_runtime.errors import UsageError
 from yochi_runtime.heads import HALVES
 from yochi_runtime.judgement import GO_ON, Coverage, Judgement, SlotResult
@@ -44,7 +44,8 @@ def judged(verdict: Verdict, **probabilities: float) -> Judgement:
 def test_strayed_by_hand() -> None:
     plain = judged(Verdict.PROCEED, cue__person=0.9, note_content__fall=0.25)
     found = stray(plain, judged(Verdict.STOP, cue__person=0.4, note_content__fall=0.2))
-    assert found == Strayed([pytest.approx(0.05)], [pytest.approx(0.5)], refused=False, other_verdict=True)
+    assert (found.notes, found.pictures) == (pytest.approx([0.05]), pytest.approx([0.5]))
+    assert (found.refused, found.other_verdict) == (False, True)
     assert not stray(plain, plain).other_verdict
 
 

@@ -41,7 +41,8 @@ def test_a_cell_with_a_head_and_half_a_cell_around_it(cue: str) -> None:
 
 def test_at_the_edge_nothing_comes_round() -> None:
     mask = mask_of(cells(hard_hat={(0, 6): 1.0}))
-    assert (mask[:3, 11:].all(), mask.sum()) == (True, 9)
+    assert mask[:3, 11:].all()
+    assert mask.sum() == 9
 
 
 def test_of_a_person_the_top() -> None:
@@ -79,7 +80,7 @@ def test_what_is_not_masked_is_untouched(size: tuple[int, int]) -> None:
     inside = mask[np.ix_(rows, columns)]
     assert (covered.rgb[~inside] == frame.rgb[~inside]).all()
     assert covered.rgb[inside].std() < 0.2 * frame.rgb[inside].std()  # noise is gone
-    assert (covered.file, covered.rgb.dtype) == (None, np.uint8)
+    assert covered.file is None  # what came in, metadata and all, does not go along
     assert (blurred(frame, ~mask & mask).rgb == frame.rgb).all()
 
 
