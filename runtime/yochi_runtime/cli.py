@@ -93,6 +93,10 @@ ModeOption = Annotated[
         "release or hold.",
     ),
 ]
+ServedMode = Annotated[
+    Mode | None,
+    typer.Option("--mode", help="As of watch; without it the one it was changed to last, at first advise."),
+]
 SignalsOption = Annotated[
     Path | None,
     typer.Option("--signals", help="Where judgements go in the plant (TOML).", show_default=False),
@@ -238,10 +242,7 @@ def serve(
     threads: Threads = None,
     rules: Rules = None,
     zone: Zone = None,
-    mode: Annotated[
-        Mode | None,
-        typer.Option(help="As of watch; without it the one it was changed to last, at first advise."),
-    ] = None,
+    mode: ServedMode = None,
     signals: SignalsOption = None,
     debug: Debug = False,
 ) -> None:
@@ -250,24 +251,14 @@ def serve(
 
     _set_up(debug)
     _check_bundle(bundle)
+    judging = service.Judging(
+        bundle, audit, keep_frames, blur_faces, threads, rules, zone, mode,
+        queue, deadline, valid, notes, signals,
+    )  # fmt: skip
     service.serve(
         service.Network(host, port, token_file, admin_token_file, tls_cert, tls_key),
         service.Camera(camera, note, note_file, every, reference),
-        service.Judging(
-            bundle,
-            audit,
-            keep_frames,
-            blur_faces,
-            threads,
-            rules,
-            zone,
-            mode,
-            queue,
-            deadline,
-            valid,
-            notes,
-            signals,
-        ),
+        judging,
     )
 
 

@@ -43,7 +43,7 @@ class Replay:
     engines: tuple[str | None, str | None]  # recorded, now
     skipped: tuple[str, ...]  # reasons of the camera's gates
     blurred: bool = False  # whether the picture was
-    loose: tuple[str, ...] = ()  # lines: what differs and may, because it was
+    loose: tuple[str, ...] = ()  # lines: what differs by more and may, because it was
 
     def text(self) -> str:
         """For the terminal."""
@@ -221,8 +221,8 @@ def compare(recorded: Judgement, now: Judgement) -> Replay:
         old, new = before.get(name), after.get(name)
         apart = _apart(old, new)
         free = blurred and _is_free(name)
-        if apart is not None and apart <= tolerance and not free:
-            largest = max(largest, apart)
+        if apart is not None and apart <= tolerance:
+            largest = largest if free else max(largest, apart)
         elif old != new:
             (loose if free else differences).append(_line(name, old, new))
     skipped = tuple(gate.reason for gate in camera)
