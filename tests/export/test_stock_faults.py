@@ -43,14 +43,16 @@ def judge(tmp_path_factory: pytest.TempPathFactory, orders: Path) -> Iterator[Ju
 def test_a_fault_is_cannot_judge_and_the_next_judgement_is_the_same_as_before(
     judge: Judge, orders: Path, fault: str, reason: Reason, said: str
 ) -> None:
-    before, running = judged(judge, 1), held()
+    before, (kinds, descriptors) = judged(judge, 1), held()
     assert before.verdict is Verdict.PROCEED
     spoilt = pid_of(KIND)
     (orders / KIND).write_text(fault)
     refused(judged(judge, 2), reason, said)
     assert not Path(f"/proc/{spoilt}").exists()  # no zombie either
     assert numbers(judged(judge, 1)) == numbers(before)
-    assert held() == running
+    running, open_now = held()
+    assert running == kinds
+    assert open_now <= descriptors  # fewer where torch let go of the checkpoint meanwhile
 
 
 @pytest.mark.parametrize(
