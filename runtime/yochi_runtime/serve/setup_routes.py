@@ -95,6 +95,7 @@ def setup_routes(service: Service) -> APIRouter:
 def _state(service: Service) -> SetupState:
     kept, judge, settings = service.kept.kept, service.desk.opened, service.settings
     return SetupState(
+        service=service.name,
         cameras=tuple(UsbCamera(index=c.index, name=c.name, usable=c.usable) for c in list_uvc()),
         camera=kept.camera,
         camera_named=settings.camera_named,
