@@ -41,7 +41,7 @@ def test_the_worker_sees_how_the_signals_stand(
             running(opens(stopping), log, camera="0", every=0.5, signals=signals) as server,
         ):
             page.goto(server.url)
-            expect(page.locator("#signals")).to_contain_text("mes in order, shift in order")
+            expect(page.locator("#signals")).to_contain_text("mes in order · shift in order")
             receiver.status = 500
             expect(page.locator("#signals")).to_contain_text("mes FAILED, waiting (")
             expect(page.locator("#signals")).to_contain_text("shift in order")
@@ -51,6 +51,6 @@ def test_the_worker_sees_how_the_signals_stand(
             expect(page.locator("#signals")).to_contain_text("外部への信号：mes 異常、送信待ち（")
             seen(page, "worker-signals-ja")
             receiver.status = 200
-            expect(page.locator("#signals")).to_contain_text("mes 正常、shift 正常")
+            expect(page.locator("#signals")).to_contain_text("mes 正常 · shift 正常")
             expect(page.locator("#signals")).to_have_attribute("data-failed", "false")
     expect(page.locator("#signals")).to_be_hidden()  # the box is silent

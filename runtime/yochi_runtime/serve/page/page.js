@@ -86,7 +86,7 @@ function tick() {
 function tickSignals() {
   const standing = (each) => fill(words()[`signal_${each.standing}${each.waiting ? "_count" : ""}`], { name: each.name, count: each.waiting });
   const shown = silent() ? [] : signals;
-  const line = shown.length ? words().signals + shown.map(standing).join(words().comma) : "";
+  const line = shown.length ? words().signals + shown.map(standing).join(" · ") : "";
   if ($("signals").textContent !== line) $("signals").textContent = line;
   $("signals").hidden = line === "";
   $("signals").dataset.failed = String(shown.some((each) => each.standing === "failed"));
