@@ -149,9 +149,7 @@ def _checked(service: Service) -> CheckedBundle:
     except BundleError as e:
         return CheckedBundle(whole=False, said=str(e))
     files = len(judge.bundle.manifest.files)
-    return CheckedBundle(
-        whole=True, said=f"{files} files and the base model are whole; {judge.standing.said}"
-    )
+    return CheckedBundle(whole=True, said=f"{files} files and the base model are whole")
 
 
 def _keep(service: Service, wanted: WantedSetup, by: str) -> DoneSetup:
