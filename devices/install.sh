@@ -173,4 +173,5 @@ if [ -z "$changed" ]; then
 	echo "nothing to change"
 else
 	echo "next: look through /etc/yochi/serve.env, then: systemctl restart yochi; yochi doctor"
+	echo "then, on the box: http://localhost:8420/setup (without a screen: ssh -L 8420:localhost:8420 BOX)"
 fi

@@ -79,6 +79,7 @@ def box(stopping: TinyBundle, log: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def press(page: Page, name: str, key: str = "Enter") -> None:
+    expect(page.locator(name)).to_be_visible()
     expect(page.locator(name)).to_be_enabled()
     page.locator(name).focus()
     page.keyboard.press(key)
@@ -88,6 +89,8 @@ def test_from_nothing_to_the_first_verdict_by_keyboard(
     box: str, yard: RtspServer, page: Page, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.goto(box)
+    panel = page.context.new_page()  # another screen, which nobody touches
+    panel.goto(box)
     seen(page, "worker-first-run-en")
     press(page, "#first-run a")
     expect(page).to_have_url(f"{box}/setup")
@@ -126,11 +129,13 @@ def test_from_nothing_to_the_first_verdict_by_keyboard(
     assert made is not None
     assert page.locator("#token-list code").all_inner_texts() == [made.reading, made.admin]
     seen(page, "setup-done-ja")
+    expect(page.locator("#to-worker")).to_be_visible()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{box}/")
     expect(page.locator("#word")).to_have_text("停止")
     expect(page.locator("#first-run")).to_be_hidden()
+    expect(panel.locator("#word")).to_have_text("停止")
     assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
     kept = KeptFile(log).kept
     assert (kept.camera, kept.note, kept.language) == (yard.uri, "通常の巡回点検。", "ja")
@@ -153,9 +158,10 @@ def test_from_nothing_to_the_first_verdict_by_keyboard(
     press(page, "#keep")
     expect(page.locator("#done-title")).to_be_focused()
     expect(page.locator("#tokens")).to_be_hidden()
-    page.goto(box)
+    press(page, "#to-worker a")
     expect(page.locator("#photo")).to_be_visible()
     assert KeptFile(log).kept.camera is None
+    expect(panel.locator("#photo")).to_be_visible()
 
 
 def test_the_page_in_japanese_with_a_camera_that_is_dark(

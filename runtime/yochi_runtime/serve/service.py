@@ -1,6 +1,7 @@
 """The service as a whole: desk, camera and seats, and one judgement for one request."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Service:
 
     def __init__(self, settings: Settings, desk: Desk, kept: KeptFile) -> None:
         self.settings, self.desk, self.kept = settings, desk, kept
+        self.name = secrets.token_hex(8)  # another each time that it starts
         self.changes = Changes(desk, settings.rules, kept, settings.bundles, settings.log)
         self.live: Live | None = None
         self.seats = Seats(settings.waiting, "judgements")

@@ -25,9 +25,10 @@ class SetupState(Frozen):
     """What is chosen so far, and what there is to choose from.
 
     `camera_named`: an option names it, so that none is chosen here. `fault`: why no bundle is open.
-    `makes_tokens`: there is no second token yet.
+    `makes_tokens`: there is no second token yet. `service`: another once it has started again.
     """
 
+    service: str
     cameras: tuple[UsbCamera, ...]
     camera: str | None
     camera_named: bool

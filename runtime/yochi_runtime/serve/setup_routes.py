@@ -95,6 +95,7 @@ def setup_routes(service: Service) -> APIRouter:
 def _state(service: Service) -> SetupState:
     kept, judge, settings = service.kept.kept, service.desk.opened, service.settings
     return SetupState(
+        service=service.name,
         cameras=tuple(UsbCamera(index=c.index, name=c.name, usable=c.usable) for c in list_uvc()),
         camera=kept.camera,
         camera_named=settings.camera_named,
@@ -148,9 +149,7 @@ def _checked(service: Service) -> CheckedBundle:
     except BundleError as e:
         return CheckedBundle(whole=False, said=str(e))
     files = len(judge.bundle.manifest.files)
-    return CheckedBundle(
-        whole=True, said=f"{files} files and the base model are whole; {judge.standing.said}"
-    )
+    return CheckedBundle(whole=True, said=f"{files} files and the base model are whole")
 
 
 def _keep(service: Service, wanted: WantedSetup, by: str) -> DoneSetup:

@@ -81,5 +81,6 @@ SETUP = {
         ja="装置内の {file} に保存され、Yochi のユーザーだけが読み取れます。このファイルを削除すると、"
         "初期設定をやり直せます。",
     ),
+    "starting": Text(en="Starting with this camera ...", ja="このカメラで起動しています…"),
     "to_worker": Text(en="Open the worker's page", ja="作業者画面を開く"),
 }

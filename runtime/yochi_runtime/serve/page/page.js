@@ -7,6 +7,7 @@ const $ = (id) => document.getElementById(id);
 const MARKS = { stop: "!", caution: "!", proceed: "✓", cannot_judge: "?" };
 const SHADOW_MARK = "●";
 const SILENCE = 3500; // ms without a beat of the box, which comes every second
+const CAMERA_EVERY = 5000; // ms from one look whether a box that is not set up has a camera by now to the next
 const SIGNALS_EVERY = 2000; // ms from one look at the plant's signals to the next
 
 let lang = document.documentElement.lang;
@@ -103,7 +104,7 @@ function tick() {
 function tickSignals() {
   const standing = (each) => fill(words()[`signal_${each.standing}${each.waiting ? "_count" : ""}`], { name: each.name, count: each.waiting });
   const shown = silent() ? [] : signals;
-  const line = shown.length ? words().signals + shown.map(standing).join(words().comma) : "";
+  const line = shown.length ? words().signals + shown.map(standing).join(" · ") : "";
   if ($("signals").textContent !== line) $("signals").textContent = line;
   $("signals").hidden = line === "";
   $("signals").dataset.failed = String(shown.some((each) => each.standing === "failed"));
@@ -208,8 +209,28 @@ function listen() {
   stream.addEventListener("explanation", (event) => { tell(JSON.parse(event.data)); });
   stream.addEventListener("beat", () => { heard = performance.now(); });
   stream.addEventListener("error", () => { // a browser comes back by itself after a cut, not after a refusal
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(again, 2000);
   });
+}
+
+// Set up anew meanwhile, the box may have no fixed camera any more, or have one now: then this page is another.
+async function again() {
+  if (await hasCamera() === false) location.reload();
+  else listen();
+}
+
+async function awaitCamera() {
+  if (await hasCamera()) location.reload();
+  else setTimeout(awaitCamera, CAMERA_EVERY);
+}
+
+async function hasCamera() {
+  try {
+    const answer = await fetch("/v1/live");
+    return answer.status === 404 ? false : answer.ok || null;
+  } catch {
+    return null; // silent
+  }
 }
 
 // The boxes belong to this picture: they are hidden until it has come.
@@ -321,6 +342,7 @@ $("first-run").hidden = !settings.first_run;
 $("text").value = settings.note;
 render();
 setInterval(tick, 250);
+if (settings.first_run) awaitCamera();
 if (settings.live) {
   listen();
   followSignals();

@@ -16,6 +16,7 @@ let checked = null;
 let busy = null; // the word of what is going on
 let keptSaid = null;
 let done = null;
+let started = false; // the service, with what was chosen
 
 const own = (path, method, body) => ask(`/v1/setup${path}`, method, {
   headers: token ? { "Yochi-Admin-Token": token } : {}, body: body === undefined ? undefined : JSON.stringify(body),
@@ -114,6 +115,8 @@ function draw() {
 
 function drawDone() {
   $("tokens").hidden = done.admin === null;
+  $("to-worker").hidden = !started;
+  $("starting").textContent = started ? "" : words().starting;
   const shown = [["reading", done.reading], ["admin", done.admin]].filter(([, made]) => made !== null);
   $("token-list").replaceChildren(...shown.map(([name, made]) => {
     const line = element("p", words()[name]);
@@ -167,6 +170,14 @@ async function look() {
   draw();
 }
 
+// A page that was loaded before would be of the service that ends.
+async function waitStarted(before) {
+  const answer = await own("", "GET");
+  started = answer.ok && answer.body.service !== before;
+  draw();
+  if (!started) setTimeout(() => waitStarted(before), 500);
+}
+
 async function watch() {
   if (done !== null) return;
   if (!refused) await look();
@@ -197,8 +208,11 @@ $("keep").addEventListener("click", () => doing("saving", async () => {
   keptSaid = answer.ok ? null : answer.body.detail;
   if (!answer.ok) return;
   done = answer.body;
+  token = done.admin ?? token;
+  started = !done.starts_again;
   draw();
   $("done-title").focus();
+  if (!started) waitStarted(state.service);
 }));
 $("unlock").addEventListener("submit", async (event) => {
   event.preventDefault();
