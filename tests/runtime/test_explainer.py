@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from yochi_runtime import engine_process, explainer, supervision
 from yochi_runtime import judge as judge_module
-from yochi_runtime.engines import Logits
 from yochi_runtime.errors import Dropped, Reason
 from yochi_runtime.explainer import Explained
 from yochi_runtime.explanation import parse
@@ -20,7 +20,6 @@ from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import Judgement
 from yochi_runtime.named import holds
-from yochi_runtime.reader import SlotLogits
 from yochi_runtime.verdict import Verdict
 
 from tests.fixtures import faulty_engine
@@ -120,14 +119,14 @@ def test_no_judgement_has_another_bit_for_it(
 def test_it_goes_on_from_the_slots_where_no_other_note_was_read_since(judge: Judge) -> None:
     """The clauses are read for the evidence, so a note of one clause is the one that stands in the cache."""
     reads: list[object] = []
-    reader = judge._scene._reader
-    answer = reader.answer
-
-    def counted(note: Sequence[int], sign: str | None = None) -> SlotLogits:
-        reads.append(note)
-        return answer(note, sign)
-
     with pytest.MonkeyPatch.context() as patch:
+        reader = judge._scene._reader
+        answer = reader.answer
+
+        def counted(*asked: Any) -> Any:
+            reads.append(asked)
+            return answer(*asked)
+
         patch.setattr(reader, "answer", counted)
         for note, count in (("Go in without a hat", 1), (ENGLISH, 1 + 3 + 1)):
             reads.clear()
@@ -237,14 +236,14 @@ def test_it_is_of_the_verdict_that_is_shown(judge: Judge) -> None:
     read: list[int] = []
     found = judged(judge)
     assert found.verdict is Verdict.CAUTION
-    go_on = judge._scene.go_on
-
-    def noted(ids: Sequence[int], answers: Sequence[int]) -> Logits:
-        read.extend(ids)
-        return go_on(ids, answers)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge._scene, "go_on", noted)
+        scene, go_on = judge._scene, judge._scene.go_on
+
+        def heard(ids: Sequence[int], answers: Sequence[int]) -> Any:
+            read.extend(ids)
+            return go_on(ids, answers)
+
+        patch.setattr(scene, "go_on", heard)
         assert last(judge.explain(found.model_copy(update={"verdict": Verdict.STOP}))).dropped is None
     assert words.decode(read).startswith(" stop\nIn English:")
 
@@ -275,8 +274,7 @@ def test_what_cannot_be_said_in_its_room_is_not_begun(judge: Judge, monkeypatch:
 def test_a_bundle_without_this_form_never_explains(
     form: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = make_bundle(tmp_path, flags=FLAGS, explanation=form)
-    with opened(bundle, monkeypatch) as plain:
+    with opened(make_bundle(tmp_path, flags=FLAGS, explanation=form), monkeypatch) as plain:
         found = judged(plain)
         assert found.verdict is Verdict.CAUTION
         assert list(plain.explain(found)) == []
