@@ -104,7 +104,7 @@ def test_from_nothing_to_the_first_verdict_by_keyboard(
     press(page, "#network", "Space")
     expect(page.locator("#kept-said")).to_have_text("Choose a camera first.")
     page.locator("#address").focus()
-    page.keyboard.type(yard.uri.replace("//", f"//admin:{SECRET}@"))
+    page.keyboard.type(yard.uri.replace("//", f"//admin:{SECRET}@") + f"?pwd={SECRET}")
     page.keyboard.press("Enter")
     expect(page.locator("#tried-why")).to_contain_text("without user and password")
     expect(page.locator("#address")).to_have_value(yard.uri)  # the password is gone

@@ -3,7 +3,6 @@
 "use strict";
 
 const EVERY = 3000; // ms from one look at cameras and bundle to the next
-const PASSWORD = /\/\/.*@/; // in an address: is taken out of its field at once when it was refused
 
 let state = null;
 let refused = false; // the box wants the second token first
@@ -89,7 +88,7 @@ function lacking() {
   const now = camera();
   if (now === null) return "choose_first";
   if (now !== "" && $("first-note").value.trim() === "") return "note_first";
-  return now !== "" && tried?.camera !== now ? "try_first" : null;
+  return now !== "" && !(tried?.camera === now && tried.seen) ? "try_first" : null;
 }
 
 function draw() {
@@ -195,9 +194,9 @@ $("choice").addEventListener("input", () => { keptSaid = null; draw(); });
 $("try").addEventListener("click", () => doing("trying", async () => {
   const now = camera(), answer = await own("/camera", "POST", { camera: now });
   tried = answer.ok ? { camera: now, seen: answer.body } : { camera: now, detail: answer.body.detail };
-  if (!answer.ok && PASSWORD.test(now)) {
-    $("address").value = now.replace(PASSWORD, "//");
-    tried.camera = $("address").value.trim() || null;
+  if (answer.status === 422 && $("network").checked) { // what may be a password does not stay on the screen
+    $("address").value = now.replace(/\/\/.*@/, "//").replace(/[?#;=].*$/, "");
+    tried.camera = camera();
   }
 }));
 $("address").addEventListener("keydown", (event) => { if (event.key === "Enter") $("try").click(); });
