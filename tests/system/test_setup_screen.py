@@ -15,7 +15,7 @@ from yochi_runtime import trust
 from yochi_runtime.serve import command, setup_routes
 from yochi_runtime.serve.kept import KeptFile
 from yochi_runtime.serve.made_tokens import TokensFile
-from yochi_runtime.serve.server import Server
+from yochi_runtime.serve.server import Server, bind
 
 from tests.fixtures.rtsp_server import RtspServer, State
 from tests.fixtures.tiny_bundle import TinyBundle
@@ -55,7 +55,7 @@ def box(stopping: TinyBundle, log: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(trust, "shipped_bundle", lambda: stopping.folder)
     for name, value in (("YOCHI_BASE", stopping.base), ("YOCHI_BUNDLES", log.parent / "bundles")):
         monkeypatch.setenv(name, str(value))
-    bound = command.bind("127.0.0.1", 0)
+    bound = bind("127.0.0.1", 0)
     servers: list[Server] = []
 
     class Told(Server):
