@@ -175,6 +175,7 @@ def test_the_page_in_japanese_with_a_camera_that_is_dark(
     page.goto(f"{box}/setup")
     page.locator("#language").click()
     expect(page.locator("#title")).to_have_text("装置の初期設定")
+    expect(page.locator("#to-ja")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#checked")).to_contain_text("一致しています")
     seen(page, "setup-ja")
     page.locator("#network").click()

@@ -7,7 +7,6 @@ const EVERY = 3000; // ms from one look at cameras and bundle to the next
 let state = null;
 let refused = false; // the box wants the second token first
 let token = ""; // the second one, where it was asked for
-let wanted = document.documentElement.lang; // of the pages
 let drawnCameras = "";
 let noted = null; // the note as the box or this page proposed it; what a person writes stays
 let tried = null; // { camera, seen } or { camera, detail }: what was looked through last
@@ -97,7 +96,7 @@ function draw() {
   $("done").hidden = done === null;
   if (done !== null) drawDone();
   if (state === null || done !== null) return;
-  for (const each of ["ja", "en"]) $(each === "ja" ? "to-ja" : "to-en").setAttribute("aria-pressed", String(wanted === each));
+  for (const each of ["ja", "en"]) $(each === "ja" ? "to-ja" : "to-en").setAttribute("aria-pressed", String(lang === each));
   $("camera-named").hidden = !state.camera_named;
   $("choice").hidden = state.camera_named;
   if (noted === null || $("first-note").value === noted) $("first-note").value = noted = state.note ?? words().default_note;
@@ -160,10 +159,7 @@ async function look() {
   } else if (answer.ok) {
     [state, refused] = [answer.body, false];
     $("unlock-said").textContent = "";
-    if (first) {
-      wanted = state.language ?? lang;
-      takeUp();
-    }
+    if (first) takeUp();
     if (checked === null && state.bundle !== null && busy === null) check();
   }
   draw();
@@ -184,11 +180,7 @@ async function watch() {
 }
 
 for (const each of ["ja", "en"]) {
-  $(each === "ja" ? "to-ja" : "to-en").addEventListener("click", () => {
-    wanted = each;
-    if (lang !== each) $("language").click();
-    draw();
-  });
+  $(each === "ja" ? "to-ja" : "to-en").addEventListener("click", () => { if (lang !== each) $("language").click(); });
 }
 $("choice").addEventListener("input", () => { keptSaid = null; draw(); });
 $("try").addEventListener("click", () => doing("trying", async () => {
@@ -203,7 +195,7 @@ $("address").addEventListener("keydown", (event) => { if (event.key === "Enter")
 $("check").addEventListener("click", check);
 $("keep").addEventListener("click", () => doing("saving", async () => {
   const now = camera();
-  const answer = await own("", "PUT", { language: wanted, camera: now || null, note: $("first-note").value.trim() || words().default_note });
+  const answer = await own("", "PUT", { language: lang, camera: now || null, note: $("first-note").value.trim() || words().default_note });
   keptSaid = answer.ok ? null : answer.body.detail;
   if (!answer.ok) return;
   done = answer.body;
