@@ -56,7 +56,7 @@ def check_address(uri: str) -> str:
 
     Of a network camera also that what is set of a login can be used.
     """
-    scheme = uri.partition(ADDRESS)[0].lower()
+    scheme = _scheme(uri)
     if scheme == RTSP:
         address = parse_rtsp(uri)
         find_login(address.host)
@@ -80,7 +80,7 @@ def open_camera(uri: str) -> Camera:
     """
     if ADDRESS in uri:
         shown = check_address(uri)
-        return CameraProcess("rtsp" if uri.lower().startswith(RTSP) else "other", uri, shown)
+        return CameraProcess("rtsp" if _scheme(uri) == RTSP else "other", uri, shown)
     if is_live(uri):
         return CameraProcess("uvc", int(uri), uri)
     path = Path(uri)
@@ -95,6 +95,10 @@ def open_camera(uri: str) -> Camera:
         f"expected a camera index, rtsp://HOST/PATH, a video, a picture or a folder, found nothing at {uri}; "
         "check the path"
     )
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition(ADDRESS)[0].lower()
 
 
 def _entries(folder: Path) -> list[Path]:

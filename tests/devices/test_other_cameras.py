@@ -62,7 +62,12 @@ def opened(uri):
     if parts.hostname == "absent": raise OSError("no such device")
     return object() if parts.hostname == "nothing" else Acme(parts.hostname, parts.path)
 """
-ENTRY = "[yochi.cameras]\nacme = acme_cam:opened\nbroken = acme_cam:missing\nrtsp = acme_cam:opened\n"
+ENTRY = """[yochi.cameras]
+acme = acme_cam:opened
+broken = acme_cam:missing
+rtsp = acme_cam:opened
+rtsps = acme_cam:opened
+"""
 
 
 def install(folder: Path, name: str, entries: str) -> None:
@@ -108,7 +113,7 @@ def until_error(camera: Camera, words: str) -> str:
 
 
 def test_its_frames_are_live_new_and_numbered_here(acme: Path) -> None:
-    assert other_schemes() == ("acme", "broken", "rtsp")
+    assert other_schemes() == ("acme", "broken", "rtsp", "rtsps")
     with open_camera("ACME://good/yard?key=secret") as camera:
         assert isinstance(camera, CameraProcess)
         pid = camera.pid
@@ -159,7 +164,7 @@ def test_whatever_it_does_is_a_fault_of_the_camera(host: str, said: str) -> None
 
 @pytest.mark.usefixtures("acme")
 def test_one_that_ends_is_opened_again(acme: Path) -> None:
-    with open_camera("acme://ends") as camera:
+    with open_camera("rtsps://ends") as camera:  # begins as another, and is not it
         for _ in range(200):
             until_frame(camera)
             if (acme / "opened").read_text().count("\n") >= 3:
@@ -174,7 +179,9 @@ def test_a_package_without_its_factory_is_a_fault_too() -> None:
 
 
 def test_an_unknown_scheme_names_the_known_ones(acme: Path) -> None:
-    with pytest.raises(AddressError, match=r"\(rtsp://, acme://, broken://\), got another") as raised:
+    with pytest.raises(
+        AddressError, match=r"\(rtsp://, acme://, broken://, rtsps://\), got another"
+    ) as raised:
         open_camera("gige://admin:secret@yard")
     assert "secret" not in str(raised.value)
     with pytest.raises(AddressError, match="acme://PLACE without user and password") as raised:

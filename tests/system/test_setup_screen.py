@@ -104,7 +104,7 @@ def test_from_nothing_to_the_first_verdict_by_keyboard(
     press(page, "#network", "Space")
     expect(page.locator("#kept-said")).to_have_text("Choose a camera first.")
     page.locator("#address").focus()
-    page.keyboard.type(yard.uri.replace("//", f"//admin:{SECRET}@"))
+    page.keyboard.type(yard.uri.replace("//", f"//admin:{SECRET}@") + f"?pwd={SECRET}")
     page.keyboard.press("Enter")
     expect(page.locator("#tried-why")).to_contain_text("without user and password")
     expect(page.locator("#address")).to_have_value(yard.uri)  # the password is gone
@@ -175,6 +175,7 @@ def test_the_page_in_japanese_with_a_camera_that_is_dark(
     page.goto(f"{box}/setup")
     page.locator("#language").click()
     expect(page.locator("#title")).to_have_text("装置の初期設定")
+    expect(page.locator("#to-ja")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#checked")).to_contain_text("一致しています")
     seen(page, "setup-ja")
     page.locator("#network").click()

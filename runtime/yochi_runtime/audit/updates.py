@@ -8,9 +8,7 @@ and mode it is.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..bundle import Sha256
 from ..factors import MAX_QUOTE, quote
-from ..mode import Mode
 from ..taxonomy import Frozen
 from .chain import canonical
 
@@ -27,8 +25,8 @@ class Update(Frozen):
 
     did: Literal["begun", "installed", "changed", "rolled_back", "refused", "undone"]
     what: Literal["bundle", "rules", "mode", "camera", "note", "language", "tokens"] = "bundle"
-    before: Sha256 | Mode | str | None
-    after: Sha256 | Mode | str | None
+    before: str | None
+    after: str | None
     by: str | None = None
     why: str | None = None
 

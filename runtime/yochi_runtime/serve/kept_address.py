@@ -1,4 +1,4 @@
-"""Which camera a page may choose: one on USB, or an address in which no password can stand.
+"""Which camera a page may choose: one on USB, or an address without anything that looks like a password.
 
 What is chosen is kept in a file, shown and recorded, so an address is let in by what is known to be harmless.
 Any other can still be given to `yochi serve --camera`, by whoever may see it there.
@@ -34,11 +34,11 @@ def check_choice(uri: str) -> None:
         parts = urlsplit(uri)
     except (AddressError, ValueError) as e:
         raise UsageError(str(e)) from e
-    path = unquote(parts.path)
+    marked = any(mark in unquote(parts.path) for mark in "=;:%")  # some cameras take a login in the path
     named = [pair.partition("=")[0].lower() for pair in re.split("[&;]", parts.query) if pair]
-    if "=" in path or ";" in path or "#" in uri or not set(named) <= HARMLESS:
+    if marked or "#" in uri or not set(named) <= HARMLESS:
         raise UsageError(
-            "expected an address in which no password can stand (of a query only channel=, stream= and the "
+            "expected an address without anything that may be a password (of a query only channel= and the "
             f"like), got another; put user:password into {LOGIN} or a file named by {NETRC}, or give the "
             "address to yochi serve --camera"
         )

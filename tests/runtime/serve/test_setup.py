@@ -153,6 +153,8 @@ REFUSED = [
     f"rtsp://yard/live?{SECRET}",
     f"rtsp://yard/user=admin_password={SECRET}_channel=1.sdp",
     f"rtsp://yard/user%3Dadmin_password%3D{SECRET}",
+    f"rtsp://yard/user%253Dadmin_password%253D{SECRET}",
+    f"rtsp://yard/admin:{SECRET}/live",
     f"rtsp://yard/live;pw={SECRET}",
     f"rtsp://yard/live#{SECRET}",
     f"http://admin:{SECRET}@yard/live",

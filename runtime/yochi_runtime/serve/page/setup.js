@@ -3,12 +3,10 @@
 "use strict";
 
 const EVERY = 3000; // ms from one look at cameras and bundle to the next
-const PASSWORD = /\/\/.*@/; // in an address: is taken out of its field at once when it was refused
 
 let state = null;
 let refused = false; // the box wants the second token first
 let token = ""; // the second one, where it was asked for
-let wanted = document.documentElement.lang; // of the pages
 let drawnCameras = "";
 let noted = null; // the note as the box or this page proposed it; what a person writes stays
 let tried = null; // { camera, seen } or { camera, detail }: what was looked through last
@@ -89,7 +87,7 @@ function lacking() {
   const now = camera();
   if (now === null) return "choose_first";
   if (now !== "" && $("first-note").value.trim() === "") return "note_first";
-  return now !== "" && tried?.camera !== now ? "try_first" : null;
+  return now !== "" && !(tried?.camera === now && tried.seen) ? "try_first" : null;
 }
 
 function draw() {
@@ -98,7 +96,7 @@ function draw() {
   $("done").hidden = done === null;
   if (done !== null) drawDone();
   if (state === null || done !== null) return;
-  for (const each of ["ja", "en"]) $(each === "ja" ? "to-ja" : "to-en").setAttribute("aria-pressed", String(wanted === each));
+  for (const each of ["ja", "en"]) $(each === "ja" ? "to-ja" : "to-en").setAttribute("aria-pressed", String(lang === each));
   $("camera-named").hidden = !state.camera_named;
   $("choice").hidden = state.camera_named;
   if (noted === null || $("first-note").value === noted) $("first-note").value = noted = state.note ?? words().default_note;
@@ -161,10 +159,7 @@ async function look() {
   } else if (answer.ok) {
     [state, refused] = [answer.body, false];
     $("unlock-said").textContent = "";
-    if (first) {
-      wanted = state.language ?? lang;
-      takeUp();
-    }
+    if (first) takeUp();
     if (checked === null && state.bundle !== null && busy === null) check();
   }
   draw();
@@ -185,26 +180,22 @@ async function watch() {
 }
 
 for (const each of ["ja", "en"]) {
-  $(each === "ja" ? "to-ja" : "to-en").addEventListener("click", () => {
-    wanted = each;
-    if (lang !== each) $("language").click();
-    draw();
-  });
+  $(each === "ja" ? "to-ja" : "to-en").addEventListener("click", () => { if (lang !== each) $("language").click(); });
 }
 $("choice").addEventListener("input", () => { keptSaid = null; draw(); });
 $("try").addEventListener("click", () => doing("trying", async () => {
   const now = camera(), answer = await own("/camera", "POST", { camera: now });
   tried = answer.ok ? { camera: now, seen: answer.body } : { camera: now, detail: answer.body.detail };
-  if (!answer.ok && PASSWORD.test(now)) {
-    $("address").value = now.replace(PASSWORD, "//");
-    tried.camera = $("address").value.trim() || null;
+  if (answer.status === 422 && $("network").checked) { // what may be a password does not stay on the screen
+    $("address").value = now.replace(/\/\/.*@/, "//").replace(/[?#;=].*$/, "");
+    tried.camera = camera();
   }
 }));
 $("address").addEventListener("keydown", (event) => { if (event.key === "Enter") $("try").click(); });
 $("check").addEventListener("click", check);
 $("keep").addEventListener("click", () => doing("saving", async () => {
   const now = camera();
-  const answer = await own("", "PUT", { language: wanted, camera: now || null, note: $("first-note").value.trim() || words().default_note });
+  const answer = await own("", "PUT", { language: lang, camera: now || null, note: $("first-note").value.trim() || words().default_note });
   keptSaid = answer.ok ? null : answer.body.detail;
   if (!answer.ok) return;
   done = answer.body;
