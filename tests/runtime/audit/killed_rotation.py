@@ -13,7 +13,6 @@ import sqlite3
 import sys
 from itertools import count
 from pathlib import Path
-from unittest import mock
 
 from yochi_runtime.audit import rotation
 from yochi_runtime.audit.signing import read_key
@@ -34,8 +33,8 @@ def once(box: Path, at: int) -> None:
         db.set_trace_callback(before)
         return db
 
-    with mock.patch.object(rotation, "connect", traced):
-        rotation.rotate(box / "audit.db", read_key(box / "old"), read_key(box / "new"))
+    rotation.connect = traced  # type: ignore[attr-defined]
+    rotation.rotate(box / "audit.db", read_key(box / "old"), read_key(box / "new"))
 
 
 def main() -> None:

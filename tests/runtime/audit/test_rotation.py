@@ -147,7 +147,8 @@ def test_a_rotation_that_only_the_new_key_signed_is_refused(
 
 
 def test_a_lost_key_is_a_break_of_trust(box: Path, log: Path, new: SigningKey) -> None:
-    assert rotate(log, public(box, "old")[0], new) == ROWS + 1
+    (old,) = public(box, "old")
+    assert rotate(log, old, new) == ROWS + 1
     words = (
         f"the rotation in row {ROWS + 1} is a break of trust: the old key was lost, and the new one is not"
     )
@@ -197,7 +198,7 @@ def test_a_forged_rotation_is_not_followed(
         assert not said(log, public(box, *names))[0]
 
 
-FIELDS: st.SearchStrategy[Any] = st.fixed_dictionaries(
+FIELDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "old": st.sampled_from(["0" * 64, "", None, 3, "zz"]),
@@ -206,7 +207,7 @@ FIELDS: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "signatures": st.sampled_from([[], ["00"], ["00", "00"], "0", None, {}]),
     },
 )
-ANYTHING: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())
+ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())
 
 
 def test_whatever_calls_itself_a_rotation_the_two_agree(box: Path, log: Path) -> None:
