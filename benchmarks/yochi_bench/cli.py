@@ -7,10 +7,10 @@ Ctrl-C; one line each on stderr.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from yochi_runtime.bundle import Bundle, Kind
+from yochi_runtime.bundle import Bundle
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
@@ -24,7 +24,8 @@ from .compare import compare as compared
 from .latency import Plan, log_beside, reading_notes
 from .latency import measure as measure_latency
 from .live_cli import live
-from .peer_settings import PeerName, PeerSettings
+from .options import BundleOption, Debug, Images, Notes, Out, Threads
+from .peers_cli import peers
 from .quantization import quantization as fronts_of
 from .quantization import read_sweep
 from .report import Report, Setting, read_report, schema_text
@@ -39,21 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-Out = Annotated[Path, typer.Argument(help="Folder for report.json, report.html, report.txt and plots.")]
-Images = Annotated[
-    list[Path] | None,
-    typer.Option("--image", help="A picture; several: in turn. The shipped 100 if left out."),
-]
-Notes = Annotated[
-    list[str] | None, typer.Option("--note", help="A note; two or more are needed to time a new one.")
-]
-BundleOption = Annotated[
-    Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")]
 app.command()(live)
 app.command()(blur)
+app.command()(peers)
 
 
 @app.command()
@@ -167,58 +156,6 @@ def _records_and_out(folders: list[Path], bundle: Bundle) -> tuple[Path, Path]:
             "give records of your own"
         )
     return SHIPPED_RECORDS, folders[0]
-
-
-@app.command()
-def peers(
-    ctx: typer.Context,
-    out: Out,
-    image: Images = None,
-    note: Notes = None,
-    bundle: BundleOption = None,
-    peer: Annotated[
-        list[PeerName] | None, typer.Option(help="One way to ask; several. All if left out.")
-    ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Questions that count; 11 carry p50, 64 p90.")] = 20,
-    warmup: Annotated[int, typer.Option(min=0, help="Questions before them, not counted.")] = 2,
-    threads: Threads = None,
-    debug: Debug = False,
-) -> None:
-    """The same weights asked in several ways, in turn: slots read, JSON written, one token written. A stock
-    bundle: beside llama-server that sees, with new frames and then with new notes on the last one.
-    """
-    if debug:
-        show_details()
-    words, opened, workers = given(image, note, bundle), read_bundle(bundle), engine_threads(threads)
-    asked = words.read()
-    # Loads both engines' libraries: not for --help.
-    from .peers import FEWER, interleaved, missing, peers_table, settings_notes, started
-    from .seeing_peers import SEEING, ask_seeing, check_asked, seeing_note, seeing_tables
-
-    seeing = opened.manifest.kind is Kind.STOCK
-    wanted = list(dict.fromkeys(peer or (SEEING if seeing else PeerName)))
-    if seeing:
-        check_asked(wanted, asked)
-    make_folder(out)
-    absent = missing(wanted)
-    names = [name for name in wanted if name not in absent]
-    common: dict[str, Any] = {
-        "images": tuple(map(str, words.images)),
-        "notes": words.notes,
-        "bundle": None if bundle is None else str(bundle),
-        "threads": workers,
-    }
-    with started([PeerSettings(peer=name, **common) for name in names]) as running:
-        by_state = ask_seeing(running, warmup, count) if seeing else {}
-        answers = {} if seeing else interleaved(running, warmup, count)
-        peaks = {str(process.name): process.peak() for process in running}
-    tables = seeing_tables(by_state, peaks, absent) if seeing else [peers_table(answers, peaks, absent)]
-    told = (seeing_note(opened),) if seeing else (FEWER, *settings_notes(names, workers))
-    settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
-    line = command_words(ctx)
-    write_report(
-        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=told), out
-    )
 
 
 @app.command()

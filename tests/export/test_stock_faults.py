@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from yochi_runtime import engine_process, supervision
@@ -95,10 +96,10 @@ def test_a_position_that_no_picture_ends_at_is_refused(
     before = judged(judge, 1)
     ask = supervision.Supervised.ask
 
-    def spoilt(self: object, head: dict[str, object], arrays: object, read: object) -> object:
+    def spoilt(self: Any, head: dict[str, object], arrays: Any, read: Any, *patience: Any) -> object:
         if head["do"] != "show":
-            return ask(self, head, arrays, read)  # type: ignore[arg-type]
-        return ask(self, head, arrays, lambda _: read(Message({"position": after})))  # type: ignore[arg-type, operator]
+            return ask(self, head, arrays, read, *patience)
+        return ask(self, head, arrays, lambda _: read(Message({"position": after})), *patience)
 
     with monkeypatch.context() as broken:
         broken.setattr(supervision.Supervised, "ask", spoilt)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from yochi_runtime.bundle import FORMAT
 from yochi_runtime.errors import Reason
 
 from tests.fixtures.tiny_bundle import TinyBundle, write_manifest
@@ -75,7 +76,7 @@ SPOILED: dict[str, tuple[Callable[[TinyBundle], object], Reason]] = {
     "tokenizer": (lambda b: flip(b.folder / "tokenizer.json"), Reason.BUNDLE_CHANGED),
     "a file gone": (lambda b: (b.folder / "lora.gguf").unlink(), Reason.BUNDLE_CHANGED),
     "no manifest": (lambda b: (b.folder / "manifest.json").unlink(), Reason.BUNDLE_MISSING),
-    "newer": (lambda b: rewrite(b, format=2, novelty=True), Reason.BUNDLE_NEWER),
+    "newer": (lambda b: rewrite(b, format=FORMAT + 1, novelty=True), Reason.BUNDLE_NEWER),
     "unknown key": (lambda b: rewrite(b, novelty=True), Reason.BUNDLE_INVALID),
     "no bundle": (lambda b: (b.folder / "manifest.json").write_text("{"), Reason.BUNDLE_INVALID),
     "base": (lambda b: flip(b.base), Reason.BASE_CHANGED),

@@ -67,7 +67,7 @@ def test_a_page_that_needs_nothing_else(tmp_path: Path, capsys: pytest.CaptureFi
     read = Read(file.read_text("utf-8"))
     assert (read.tags["script"], read.tags["link"], read.tags["img"]) == (0, 0, 0)
     assert not [value for name, value in read.values if name in ("src", "href", "srcset", "action")]
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in read.values
+    assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in read.values
     assert f"Teacher: {EVIL}" in read.words
     for line in (["too long", "7"], ["CC BY 4.0", EVIL, "2"], ["not recorded", EVIL, "1"]):
         assert line in read.rows

@@ -44,18 +44,7 @@ def page_routes(service: Service) -> APIRouter:
 
     @routes.get("/")
     def page(request: Request) -> Response:
-        live, lang = service.live, language(request)
-        settings = {
-            "live": live is not None,
-            "first_run": live is None and service.settings.access.first_run(request.scope),
-            "shadow": service.desk.mode is Mode.SHADOW,
-            "note": "" if live is None else live.note.raw or "",
-            "notes": service.settings.notes,
-            "sources": list(Source),
-            "reasons": reason_words(),
-            "words": {"en": page_words("en"), "ja": page_words("ja")},
-        }
-        return _rendered("page.html", lang, settings=settings)
+        return _rendered("page.html", language(request), settings=_of_worker(service, request))
 
     @routes.get("/audit")
     def audit(request: Request) -> Response:
@@ -99,6 +88,21 @@ def page_routes(service: Service) -> APIRouter:
         return answer
 
     return routes
+
+
+def _of_worker(service: Service, request: Request) -> dict[str, Any]:
+    """What the worker's page begins with."""
+    live = service.live
+    return {
+        "live": live is not None,
+        "first_run": live is None and service.settings.access.first_run(request.scope),
+        "shadow": service.desk.mode is Mode.SHADOW,
+        "note": "" if live is None else live.note.raw or "",
+        "notes": service.settings.notes,
+        "sources": list(Source),
+        "reasons": reason_words(),
+        "words": {"en": page_words("en"), "ja": page_words("ja")},
+    }
 
 
 def login_page(request: Request, *, to: str | None = None, wrong: bool = False) -> Response:
