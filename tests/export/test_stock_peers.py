@@ -13,7 +13,7 @@ from tests.fixtures.tiny_stock_bundle import make_stock_bundle
 
 def test_new_frames_and_new_notes_in_turn(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
-    made = make_stock_bundle(tmp_path / "stock")
+    made = make_stock_bundle(tmp_path / "stock", tiles=True)
     rgb = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     Image.fromarray(rgb).save(tmp_path / "0.png")
     words = ["peers", str(tmp_path / "out"), "--bundle", str(made.bundle), "--image", str(tmp_path / "0.png")]
