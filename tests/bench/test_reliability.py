@@ -22,7 +22,7 @@ def test_bins_by_hand() -> None:
     assert (middle.low, middle.answers, middle.held) == (0.5, 1, 0)
     assert (last.low, last.high, last.answers, last.held) == (0.9, 1.0, 2, 2)
     # Clopper and Pearson: of 2 of 2 the lower limit is 0.025 ** (1 / 2)
-    assert last.limits == (pytest.approx(0.025**0.5), 1.0)
+    assert last.limits == pytest.approx((0.025**0.5, 1.0))
 
 
 def test_what_is_not_known_is_in_no_bin() -> None:
