@@ -72,6 +72,13 @@ def page_routes(service: Service) -> APIRouter:
             raise HTTPException(503, "expected an open bundle, there is none yet; see /readyz")
         return slot_names(pack)
 
+    routes.include_router(_login_routes(service))
+    return routes
+
+
+def _login_routes(service: Service) -> APIRouter:
+    routes = APIRouter()
+
     @routes.post("/login")
     async def login(request: Request) -> Response:
         """The token from the form becomes a cookie that no script can read and no other site can send."""
