@@ -11,7 +11,7 @@ from yochi_export.reliability_page import PAGE, reliability_page, write_reliabil
 from yochi_runtime.bundle import Bundle, open_bundle
 from yochi_runtime.record import Record
 from yochi_train import reliability
-from yochi_train.calibrate import applied, calibrate, draft
+from yochi_train.calibrate import applied, calibrate, draft, fit_probabilities
 from yochi_train.learn_then_test import calibrate_tested, split
 from yochi_train.reliability import ALL, CUES, VERDICT, reliability_of
 
@@ -60,7 +60,7 @@ def test_no_half_is_shown_through_its_own_fit(
 ) -> None:
     """What each fit saw and what is then shown through it, taken down on the way."""
     fitted: dict[int, set[int]] = {}
-    whole_fit, whole_apply = reliability.fit_probabilities, reliability.applied
+    whole_fit, whole_apply = fit_probabilities, applied
 
     def fit(trained: Bundle, asked: list[Record], answers: Answers) -> object:
         made = whole_fit(trained, asked, answers)
