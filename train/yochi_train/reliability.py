@@ -103,7 +103,7 @@ def _counted(data: Validation, records: Sequence[Record]) -> NDArray[np.bool_]:
     first = {record.image: row for row, record in reversed(list(enumerate(records)))}
     once = np.isin(np.arange(len(records)), list(first.values()))
     cue = np.array([slot.cue is not None for slot in data.slots], dtype=bool)
-    known: NDArray[np.bool_] = (data.truth >= 0) & ~np.isnan(data.probability)  # of signs only where read
+    known = (data.truth >= 0) & ~np.isnan(data.probability)  # of signs only where read
     counted: NDArray[np.bool_] = known & (once[:, None] | ~cue)
     return counted
 
