@@ -16,7 +16,7 @@ from .camera import CameraError as CameraError
 from .camera_process import CameraProcess
 from .decode import MAX_FILE_BYTES, PictureError, decode_rgb, is_picture
 from .frame import CameraFrame
-from .login import find_login
+from .login import LOGIN, find_login
 from .other_cameras import other_schemes, shown_address
 from .rtsp import parse_rtsp
 
@@ -64,8 +64,9 @@ def check_address(uri: str) -> str:
     others = tuple(one for one in other_schemes() if one != RTSP)
     if scheme not in others:
         known = ", ".join(f"{one}{ADDRESS}" for one in (RTSP, *others))
+        login = f"; user and password belong into {LOGIN}" if "@" in uri else ""
         raise AddressError(
-            f"expected an address of a known kind ({known}), got another; check it, or install its package"
+            f"expected an address of a known kind ({known}), got another; check it, or install its package{login}"
         )
     return shown_address(uri)
 

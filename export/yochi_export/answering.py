@@ -94,7 +94,7 @@ def _loaded(run: RunFolder) -> Iterator[Callable[[], Trained]]:
 
 
 def _trim() -> None:
-    """What was freed goes back to the system: glibc keeps 190 MB of a nano. Other C libraries lack the call."""
+    """Gives back to the system what was freed: glibc keeps 190 MB of a nano. Others lack the call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
