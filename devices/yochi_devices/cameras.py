@@ -66,7 +66,8 @@ def check_address(uri: str) -> str:
         known = ", ".join(f"{one}{ADDRESS}" for one in (RTSP, *others))
         login = f"; user and password belong into {LOGIN}" if "@" in uri else ""
         raise AddressError(
-            f"expected an address of a known kind ({known}), got another; check it, or install its package{login}"
+            f"expected an address of a known kind ({known}), got another; check it, or install its package"
+            + login
         )
     return shown_address(uri)
 
