@@ -3,14 +3,14 @@
 from typing import Annotated, Any
 
 import typer
-from yochi_runtime.bundle import Kind
+from yochi_runtime.bundle import Kind as BundleKind
 from yochi_runtime.command_line import show_details
 from yochi_runtime.opening import read_bundle
 
 from .command_words import command_words
 from .options import BundleOption, Debug, Images, Notes, Out, Threads
 from .peer_settings import PeerName, PeerSettings
-from .report import Setting
+from .report import Kind, Setting
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .workload import given
 
@@ -40,7 +40,7 @@ def peers(
     from .peers import FEWER, interleaved, missing, peers_table, settings_notes, started
     from .seeing_peers import SEEING, ask_seeing, check_asked, seeing_note, seeing_tables
 
-    seeing = opened.manifest.kind is Kind.STOCK
+    seeing = opened.manifest.kind is BundleKind.STOCK
     wanted = list(dict.fromkeys(peer or (SEEING if seeing else PeerName)))
     if seeing:
         check_asked(wanted, asked)
@@ -60,7 +60,6 @@ def peers(
     tables = seeing_tables(by_state, peaks, absent) if seeing else [peers_table(answers, peaks, absent)]
     told = (seeing_note(opened),) if seeing else (FEWER, *settings_notes(names, workers))
     settings: dict[str, Setting] = {"count": count, "warmup": warmup, "peers": ", ".join(names)}
+    kind: Kind = "seeing-peers" if seeing else "peers"
     line = command_words(ctx)
-    write_report(
-        new_report("peers", line, opened, asked.identity, workers, settings, tables, notes=told), out
-    )
+    write_report(new_report(kind, line, opened, asked.identity, workers, settings, tables, notes=told), out)

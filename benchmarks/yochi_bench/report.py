@@ -28,7 +28,16 @@ JSON_FILE, PAGE_FILE, TABLE_FILE = "report.json", "report.html", "report.txt"
 SCHEMA_FILE = "report.schema.json"
 
 Kind = Literal[
-    "latency", "quality", "roofline", "peers", "suite", "sweep", "quantization", "endurance", "live"
+    "latency",
+    "quality",
+    "roofline",
+    "peers",
+    "seeing-peers",
+    "suite",
+    "sweep",
+    "quantization",
+    "endurance",
+    "live",
 ]
 Better = Literal["lower", "higher"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -47,6 +47,9 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         "ceiling": ("G operations/s", "GB/s"),
     },
     "peers": {"peers": (*_TIMES, "peak", "tokens written", "valid", "agreement")},
+    "seeing-peers": dict.fromkeys(
+        ("new_frame", "new_note"), (*_TIMES, "to the verdict", "tokens written", "times yochi", "peak")
+    ),
     "suite": {
         "suite": (
             "safe",

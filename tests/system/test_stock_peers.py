@@ -1,9 +1,8 @@
-"""`yochi-bench peers` on a stock bundle, with llama-server where it is installed (the extra `bench`)."""
+"""`yochi-bench peers` on a stock bundle, beside a real llama-server."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 from yochi_bench.cli import command
 from yochi_bench.report import read_report
@@ -12,7 +11,6 @@ from tests.fixtures.tiny_stock_bundle import make_stock_bundle
 
 
 def test_new_frames_and_new_notes_in_turn(tmp_path: Path) -> None:
-    pytest.importorskip("xllamacpp")
     made = make_stock_bundle(tmp_path / "stock", tiles=True)
     rgb = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     Image.fromarray(rgb).save(tmp_path / "0.png")
