@@ -53,6 +53,7 @@ $("change-form").addEventListener("submit", async (event) => {
   (answer.ok ? $("change-leave") : $("second-token")).focus();
 });
 $("change-leave").addEventListener("click", () => $("change").close());
-$("change").addEventListener("close", () => { $("second-token").value = ""; });
+// "close" comes a moment after the dialog is gone; Escape is told before.
+for (const end of ["cancel", "close"]) $("change").addEventListener(end, () => { $("second-token").value = ""; });
 $("mode-to").addEventListener("change", drawChanges);
 drawn.push(drawChanges);
