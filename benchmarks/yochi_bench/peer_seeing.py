@@ -12,9 +12,11 @@ from typing import Any
 
 from PIL import Image
 from yochi_runtime.bundle import MMPROJ, TEXT, Bundle
+from yochi_runtime.engines import Rgb
 from yochi_runtime.errors import EngineError, Reason
+from yochi_runtime.image import Frame
 from yochi_runtime.inspection import Inspection
-from yochi_runtime.layout import read_layout
+from yochi_runtime.layout import Layout, read_layout
 from yochi_runtime.taxonomy import Pack
 from yochi_runtime.tokens import TextTokenizer
 from yochi_runtime.verdict import JUDGED
@@ -49,6 +51,14 @@ def seeing_schema(pack: Pack) -> dict[str, Any]:
         "required": ["verdict", "factors"],
         "additionalProperties": False,
     }
+
+
+def shown(layout: Layout, frame: Frame) -> Rgb:
+    """The picture as large as it is seen, with the number in a new frame's first pixel: shrinking rounds it
+    away, and what the server has seen before costs it nothing."""
+    rgb = layout.prepare(frame).copy()
+    rgb[0, 0] = frame.rgb[0, 0]
+    return rgb
 
 
 class SeeingServer:
@@ -113,5 +123,5 @@ class SeeingServer:
     def _url(self, inspection: Inspection) -> str:
         """BMP costs nothing to write or to read."""
         file = io.BytesIO()
-        Image.fromarray(self._layout.prepare(inspection.frame)).save(file, "BMP")
+        Image.fromarray(shown(self._layout, inspection.frame)).save(file, "BMP")
         return f"data:image/bmp;base64,{base64.b64encode(file.getvalue()).decode()}"

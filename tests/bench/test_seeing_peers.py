@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 from jsonschema import validate
 from yochi_bench.peer_process import ASK, NOTE
-from yochi_bench.peer_seeing import seeing_schema, shortest_answer
+from yochi_bench.peer_seeing import seeing_schema, shortest_answer, shown
 from yochi_bench.peer_settings import PeerName
 from yochi_bench.peers import Answers
 from yochi_bench.report import Number
@@ -13,6 +14,7 @@ from yochi_bench.seeing_peers import SEEING, check_asked, seeing_tables
 from yochi_bench.workload import Asked
 from yochi_runtime.errors import UsageError
 from yochi_runtime.inspection import Note
+from yochi_runtime.layout import Layout, Square
 from yochi_runtime.taxonomy import Pack
 
 from tests.runtime.conftest import noise
@@ -25,6 +27,15 @@ def test_the_shortest_answer_is_one_of_the_schemas_but_for_its_length(pack: Pack
     answer = json.loads(shortest_answer(pack))
     assert len(answer["factors"]) == 1 < least
     validate({**answer, "factors": answer["factors"] * least}, schema)
+
+
+def test_a_new_frame_is_new_to_the_server_too() -> None:
+    """Shrunk to a sixteenth, the number in one pixel would be lost."""
+    layout = Layout(before=(1,), after=(2,), turn=(3,), picture=Square(side=64), picture_tokens=4)
+    new = Asked("one", (noise(0, 1024, 1024),), (Note("a"),)).new_frames()
+    first, second = (next(new).frame for _ in range(2))
+    assert np.array_equal(layout.prepare(first), layout.prepare(second))
+    assert not np.array_equal(shown(layout, first), shown(layout, second))
 
 
 def test_the_tables_by_hand() -> None:
