@@ -8,6 +8,7 @@ import typer
 from yochi_runtime.command_line import show_details
 from yochi_runtime.opening import read_bundle
 
+from .options import BundleOption, Debug, Threads
 from .report_files import engine_threads
 
 
@@ -16,11 +17,9 @@ def blur(
     count: Annotated[int, typer.Option(min=1, help="Photos, drawn at random of those with labels.")] = 300,
     judged: Annotated[int, typer.Option(min=0, help="Of these, judged as they are and blurred.")] = 50,
     seed: Annotated[int, typer.Option(help="For the draw.")] = 0,
-    bundle: Annotated[
-        Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+    bundle: BundleOption = None,
+    threads: Threads = None,
+    debug: Debug = False,
 ) -> None:
     """How many labelled heads `--blur-faces` covers, how much of a photo, and how far a replay strays."""
     if debug:

@@ -16,6 +16,7 @@ from yochi_runtime.opening import read_bundle
 from .cable import Cable
 from .command_words import command_words
 from .live import cuts_table, follow, growth_plot, growth_table, page_table, times_of_rows, times_table
+from .options import BundleOption, Debug, Threads
 from .report import Setting, Workload, measured
 from .report_files import engine_threads, make_folder, new_report, write_report
 from .screen import screen
@@ -34,11 +35,9 @@ def live(
     browser: Annotated[
         Path | None, typer.Option(help="Chromium, to see when a verdict is drawn (needs Playwright).")
     ] = None,
-    bundle: Annotated[
-        Path | None, typer.Option("--bundle", help="Bundle folder; the shipped one if left out.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each engine.")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+    bundle: BundleOption = None,
+    threads: Threads = None,
+    debug: Debug = False,
 ) -> None:
     """A live camera before `yochi serve`: age of its frames, cuts of its cable, how soon a screen knows."""
     if debug:

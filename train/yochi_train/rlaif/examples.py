@@ -13,7 +13,7 @@ from yochi_runtime.record import Record
 from yochi_runtime.verdict import Verdict
 
 from ..thresholds import CAUTION, STOP, UNFITTED, Validation
-from .preference import Preference
+from .preference import Answer, Preference
 
 MISTAKES = 6  # of each kind, one a picture
 ANSWERS = 4  # pairs of a round
@@ -112,7 +112,7 @@ def sampled_answers(pairs: Sequence[Preference], records: Sequence[Record]) -> l
     ]
 
 
-def _answer(answer: Any) -> dict[str, Any]:
+def _answer(answer: Answer) -> dict[str, Any]:
     kept: dict[str, Any] = answer.model_dump(
         mode="json", include={"said", "shown", "gs", "os", "told", "score", "text"}
     )
