@@ -5,6 +5,7 @@ Ctrl-C; one line each on stderr.
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -333,6 +334,8 @@ def gates(
 
 def main() -> None:
     """The entry point `yochi-bench`."""
+    # As Ctrl-C: what a benchmark has started (a service, peers) would otherwise go on without it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(command(sys.argv[1:]))
 
 

@@ -43,13 +43,16 @@ class Run:
     lost_s: list[float | None] = field(default_factory=list)
     back_s: list[float | None] = field(default_factory=list)
     missed: int = 0  # judged verdicts that came more than SEEN after a cut, or of a frame past its limit
+    refused: int = 0  # cannot_judge between a cut that was over and the next
     used: list[Use] = field(default_factory=list)  # before the first cut, and after each
 
 
-def follow(served: Served, cable: Cable, count: int, cuts: int, pause: Callable[[float], None]) -> Run:
-    """`count` judged verdicts in a row, then `cuts` cuts. UsageError where the camera stops giving any.
+def follow(
+    served: Served, cable: Cable, count: int, cuts: int, between: float, pause: Callable[[float], None]
+) -> Run:
+    """`count` judged verdicts in a row, then `cuts` cuts, `between` seconds from the end of one to the next.
 
-    `pause` waits so many seconds.
+    `pause` waits so many seconds. UsageError where the camera stops giving any verdicts.
     """
     _wait_for(served, 0, 1, START)
     run, first = Run(), len(served.heard)
@@ -61,7 +64,7 @@ def follow(served: Served, cable: Cable, count: int, cuts: int, pause: Callable[
     run.used.append(tree_use(served.pid))
     progress = Progress("cuts", cuts)
     for _ in range(cuts):
-        _cut(served, cable, run, pause)
+        _cut(served, cable, run, between, pause)
         run.used.append(tree_use(served.pid))
         progress.step()
     run.missed += sum(h.judged and (h.begun_s or 0.0) > STALE.threshold for h in served.heard)
@@ -75,7 +78,7 @@ def _wait_for(served: Served, since: int, count: int, seconds: float) -> None:
         raise UsageError(f"expected another verdict within {seconds:g} s, got: {last}; look at the camera")
 
 
-def _cut(served: Served, cable: Cable, run: Run, pause: Callable[[float], None]) -> None:
+def _cut(served: Served, cable: Cable, run: Run, between: float, pause: Callable[[float], None]) -> None:
     cable.plugged.clear()
     pulled = time.monotonic()
     run.lost_s.append(_until(served, pulled, lambda h: not h.judged, DARK))
@@ -84,7 +87,10 @@ def _cut(served: Served, cable: Cable, run: Run, pause: Callable[[float], None])
     run.missed += sum(h.judged and pulled + SEEN < h.at < put_in for h in served.heard)
     cable.plugged.set()
     run.back_s.append(_until(served, put_in, lambda h: h.judged, GIVE_UP))
+    back = len(served.heard)
+    pause(between)
     _wait_for(served, len(served.heard), SETTLED, GIVE_UP)
+    run.refused += sum(not h.judged for h in served.heard[back:])
 
 
 def _until(served: Served, since: float, holds: Callable[[Heard], bool], seconds: float) -> float | None:
@@ -139,7 +145,11 @@ def cuts_table(run: Run) -> Table:
             "max": measured(max(came), n=len(of)) if whole else measured(None, never, n=len(of)),
         }
         rows.append(Row(id=name, cells=cells))
-    missed = Row(id="verdicts that should not have been", cells={"count": measured(run.missed)})
+    counted = (
+        ("verdicts that should not have been", run.missed),
+        ("cannot_judge with the cable in", run.refused),
+    )
+    rows += [Row(id=name, cells={"count": measured(count)}) for name, count in counted]
     return Table(
         id="cuts",
         title="The camera's cable is pulled",
@@ -148,9 +158,9 @@ def cuts_table(run: Run) -> Table:
             Column(id="max", unit="s", better="lower"),
             Column(id="count", unit="count", better="lower"),
         ),
-        rows=(*rows, missed),
-        caption=f"Out for {DARK:g} s each time, neither side told. The last row: judged more than {SEEN:g} s "
-        f"after a cut, or of a frame older than {STALE.threshold:g} s.",
+        rows=tuple(rows),
+        caption=f"Out for {DARK:g} s each time, neither side told. Should not have been: judged more than "
+        f"{SEEN:g} s after a cut, or of a frame older than {STALE.threshold:g} s.",
     )
 
 

@@ -32,6 +32,13 @@ def live(
     note: Annotated[str, typer.Option(help="The note that it is judged with.")] = "Routine round.",
     count: Annotated[int, typer.Option(min=1, help="Judgements in a row; 64 carry p90, 662 p99.")] = 64,
     cuts: Annotated[int, typer.Option(min=0, help="Times that the camera's cable is pulled.")] = 5,
+    between: Annotated[
+        float,
+        typer.Option(min=0.0, help="Minutes from the end of a cut to the next; 24 and 5 take two hours."),
+    ] = 0.0,
+    every: Annotated[
+        float, typer.Option(min=0.0, help="Seconds between judgements, under 10; 0: one at a time.")
+    ] = 0.0,
     browser: Annotated[
         Path | None, typer.Option(help="Chromium, to see when a verdict is drawn (needs Playwright).")
     ] = None,
@@ -48,7 +55,7 @@ def live(
         raise UsageError(str(e)) from e
     opened = read_bundle(bundle)
     make_folder(out)
-    given = ["--note", note, "--every", "0", "--audit", str(out / "audit.db")]
+    given = ["--note", note, "--every", str(every), "--audit", str(out / "audit.db")]
     given += ["--bundle", str(bundle)] if bundle else []
     given += ["--threads", str(threads)] if threads else []
     with ExitStack() as stack:
@@ -57,7 +64,7 @@ def live(
         served = stack.enter_context(Served(["--camera", through, *given]))
         served.wait(bool, START)  # it listens
         seen = stack.enter_context(screen(browser, served.url)) if browser else None
-        run = follow(served, cable, count, cuts, seen.pause if seen else time.sleep)
+        run = follow(served, cable, count, cuts, 60 * between, seen.pause if seen else time.sleep)
         drawn = seen.drawn() if seen else measured(None, NO_SCREEN)
         tables = [
             times_table(run, times_of_rows(served, run), drawn),
@@ -65,7 +72,13 @@ def live(
             growth_table(run),
             page_table(served),
         ]
-    settings: dict[str, Setting] = {"count": count, "cuts": cuts, "browser": browser is not None}
+    settings: dict[str, Setting] = {
+        "count": count,
+        "cuts": cuts,
+        "between": between,
+        "every": every,
+        "browser": browser is not None,
+    }
     asked = hashlib.sha256(f"{camera}\n{note}".encode()).hexdigest()
     workload = Workload(name="a live camera", frames=len(run.steady), notes=1, sha256=asked)
     words, workers = command_words(ctx), engine_threads(threads)

@@ -24,13 +24,17 @@ class Look:
     oldest: float  # seconds, of the frames when they were read
     failures: tuple[str, ...]
 
+    @property
+    def rate(self) -> float | None:
+        """Frames a second that the camera offers; None of a file, and where a single one came."""
+        return self.offered / self.seconds if self.frame.live and self.seconds > 0 else None
+
     def lines(self) -> list[str]:
-        """For a person; a FrameError where the last frame would be refused."""
+        """For a person."""
         height, width = self.frame.rgb.shape[:2]
         said = [f"size:     {width} x {height} pixels", f"frames:   {self.frames} read"]
         if self.frame.live:
-            rate = f"{self.offered / self.seconds:.1f} a second" if self.seconds > 0 else "one only"
-            said[1] += f", the camera gives {rate}"
+            said[1] += ", one only" if self.rate is None else f", the camera gives {self.rate:.1f} a second"
             said.append(f"age:      at most {self.oldest:.2f} s when read")
         if self.failures:
             said.append(f"failures: {len(self.failures)}, the last: {self.failures[-1]}")
@@ -72,10 +76,9 @@ def look(camera: Camera, seconds: float) -> Look:
 
 def gate_lines(picture: CameraFrame) -> list[str]:
     """Every gate of the picture by itself, with value and limit; GateError where one refuses it."""
-    return [gate_line(gate) for gate in check_content(Frame(picture.rgb))]
+    return [_gate_line(gate) for gate in check_content(Frame(picture.rgb))]
 
 
-def gate_line(gate: Gate) -> str:
-    """For a person."""
+def _gate_line(gate: Gate) -> str:
     bound = {"at_least": ">=", "at_most": "<="}[gate.bound]
     return f"{gate.reason}: {gate.value:.1f} {gate.unit}, expected {bound} {gate.threshold:g}"

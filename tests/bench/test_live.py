@@ -1,10 +1,12 @@
 """A live camera before a real service: the cable is pulled, and every number has its arithmetic."""
 
 import shutil
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +52,14 @@ def test_times_by_hand() -> None:
 
 def test_cuts_by_hand() -> None:
     rows = {
-        r.id: r.cells for r in cuts_table(Run(lost_s=[1.0, 1.5, 1.2], back_s=[2.0, None, 3.0], missed=2)).rows
+        r.id: r.cells
+        for r in cuts_table(Run(lost_s=[1.0, 1.5, 1.2], back_s=[2.0, None, 3.0], missed=2, refused=4)).rows
     }
-    lost, back, missed = rows.values()
+    lost, back, missed, refused = rows.values()
     assert (lost["median"].value, lost["max"].value) == (1.2, 1.5)
     assert back["max"].value is None
     assert "after 2 of 3" in str(back["max"].reason)
-    assert missed["count"].value == 2
+    assert (missed["count"].value, refused["count"].value) == (2, 4)
     assert cuts_table(Run()).rows[0].cells["max"].value is None
 
 
@@ -103,11 +106,27 @@ def test_what_comes_late_or_is_old_is_a_miss(
     monkeypatch.setattr(live, "DARK", 0.0)
     cable = FakeCable()
     served = Scripted(cable, late, begun_s)
-    run = follow(served, cable, 4, 1, lambda _: None)  # type: ignore[arg-type]
+    run = follow(served, cable, 4, 1, 0.0, lambda _: None)  # type: ignore[arg-type]
     assert run.missed == (missed if missed is not None else sum(h.judged for h in served.heard))
     assert len(run.steady) == 4
     assert len(run.lost_s) == len(run.back_s) == 1
     assert None not in (*run.lost_s, *run.back_s)
+
+
+def test_a_refusal_between_two_cuts_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "tree_use", lambda _: Use(1, 1, 1))
+    monkeypatch.setattr(live, "DARK", 0.0)
+    cable = FakeCable()
+    served, waited = Scripted(cable, 0, 0.1), []
+
+    def pause(seconds: float) -> None:
+        if seconds == 300.0:
+            waited.append(len(served.heard))
+            served.heard += [heard(time.monotonic(), verdict) for verdict in ("stop", "cannot_judge", "stop")]
+
+    run = follow(served, cable, 4, 2, 300.0, pause)  # type: ignore[arg-type]
+    assert len(waited) == 2
+    assert (run.refused, run.missed) == (2, 0)
 
 
 def test_a_camera_that_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +139,7 @@ def test_a_camera_that_stops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     cable = FakeCable()
     with pytest.raises(UsageError, match=r"expected another verdict within 0\.05 s"):
-        follow(Stopped(cable, 0, 0.1), cable, 4, 1, lambda _: None)  # type: ignore[arg-type]
+        follow(Stopped(cable, 0, 0.1), cable, 4, 1, 0.0, lambda _: None)  # type: ignore[arg-type]
 
 
 def test_an_event_is_read() -> None:
@@ -199,6 +218,34 @@ def test_a_real_service_loses_its_camera(
     assert page.value > sum(
         (ROOT / "runtime/yochi_runtime/serve/page" / f).stat().st_size for f in ("page.js", "page.css")
     )
+
+
+def test_the_service_ends_with_a_benchmark_that_is_told_to_end(signed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with RtspServer(state=State(draw=scene)) as camera:
+        options = ["--bundle", str(signed), "--count", "1000000"]
+        start = "from yochi_bench.cli import main; main()"
+        command = [sys.executable, "-c", start, "live", camera.uri, str(out), *options]
+        bench = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 240
+        while not (out / "audit.db").exists():
+            assert time.monotonic() < until
+            assert bench.poll() is None
+            time.sleep(0.1)
+        assert services_of(out)
+        bench.terminate()
+        _, said = bench.communicate(timeout=60)
+    assert (bench.returncode, said.splitlines()[-1]) == (130, "yochi-bench: interrupted")
+    assert services_of(out) == []
+
+
+def services_of(out: Path) -> list[str]:
+    """Command lines of the processes that write the log in `out`."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if f"--audit {out / 'audit.db'}" in line]
 
 
 @pytest.mark.parametrize(

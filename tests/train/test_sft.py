@@ -236,10 +236,21 @@ def test_a_start_that_does_not_fit_is_named(
         run(data, tmp_path, **{"start": undisturbed} | changes)
 
 
-def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    for known, wanted in (({"avx512_bf16": True}, torch.bfloat16), ({"avx512_bf16": False}, torch.float32)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda known=known: known)
-        assert precision_of("auto", CPU) is wanted
+@pytest.mark.parametrize(
+    ("known", "wanted"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, torch.bfloat16),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, torch.float32),
+        ({"bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": False}, torch.float32),
+    ],
+)
+def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast(
+    known: dict[str, Any], wanted: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    assert precision_of("auto", CPU) is wanted
     assert precision_of("bf16", CPU) is torch.bfloat16
     assert precision_of("fp32", CPU) is torch.float32
 

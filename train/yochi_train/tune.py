@@ -32,7 +32,7 @@ from .lite0 import fold, tuned_encoder
 from .model_folder import ENCODER, MODEL, PROJECTOR, new_model
 from .nano.vision import VisionTower, read_tower
 from .pictures import Picture, read_pictures
-from .policy import check_finite
+from .policy import check_finite, has_fast_bf16
 from .progress import Progress
 from .run_folder import CHECKPOINT, pin, room_on_disk, save_checkpoint
 
@@ -55,7 +55,7 @@ class Sight(torch.nn.Module):
 
     def forward(self, lower: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, 112, 28, 28) -> embeddings without cue words (B, 49, H), cell and picture logits."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
             maps = self.tower.encoder.upper(lower)
         maps, projector = maps.float(), self.tower.projector
         pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..errors import Reason
 from ..inspection import MAX_NOTE_CHARACTERS
+from ..limits import Gate
 from ..taxonomy import Frozen
 from .engineer_given import BundleInUse
 from .kept_address import MAX_ADDRESS
@@ -45,13 +46,27 @@ class TriedCamera(Frozen):
     camera: str = Field(max_length=MAX_SENT)
 
 
-class SeenCamera(Frozen):
-    """What it gave: the words of `yochi camera test`, its last frame as a JPEG (`data:`), and what is wrong.
+class LookedThrough(Frozen):
+    """What came in a few seconds: pixels, frames a second, seconds; None of a file, which has neither."""
 
-    Without a picture none came. `reason` is what a judgement of this frame would name.
+    width: int
+    height: int
+    frames: int  # read
+    rate: float | None  # of the camera, read or not
+    oldest: float | None  # when it was read
+    failures: int  # reads without a frame
+    failure: str | None  # the last of them
+
+
+class SeenCamera(Frozen):
+    """What the camera gave, its last frame as a JPEG (`data:`) with its gates, and what is wrong.
+
+    Without a picture none came. `looked` is None where it is the camera that is judged now. `reason` is what
+    a judgement of this frame would name.
     """
 
-    words: tuple[str, ...]
+    looked: LookedThrough | None
+    gates: tuple[Gate, ...]
     picture: str | None
     fault: str | None
     reason: Reason | None

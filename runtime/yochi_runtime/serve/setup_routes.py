@@ -11,8 +11,10 @@ from fastapi.security import APIKeyHeader
 from starlette.exceptions import HTTPException
 from yochi_devices.uvc import list_uvc
 
-from ..camera_check import gate_line, gate_lines, look, opened
+from ..camera_check import Look, look, opened
 from ..errors import BundleError, FrameError, NoteError, UsageError
+from ..gates import check_content
+from ..image import Frame
 from ..inspection import Note
 from ..limits import GateError
 from ..opening import check_unchanged, prompt_of
@@ -31,6 +33,7 @@ from .service import Service
 from .setup_given import (
     CheckedBundle,
     DoneSetup,
+    LookedThrough,
     SeenCamera,
     SetupState,
     TriedCamera,
@@ -39,7 +42,6 @@ from .setup_given import (
 )
 
 LOOK_SECONDS = 3.0
-PASSES = "every gate of a single frame passes"
 _TOKEN = APIKeyHeader(name=ADMIN_HEADER, auto_error=False)
 
 
@@ -116,15 +118,27 @@ def _seen(live: Live | None, uri: str) -> SeenCamera:
         with opened(uri) as camera:
             found = look(camera, LOOK_SECONDS)
     except FrameError as e:
-        return SeenCamera(words=(), picture=None, fault=str(e), reason=e.reason)
-    words, picture = found.lines(), as_data(found.frame.rgb)
+        return SeenCamera(looked=None, gates=(), picture=None, fault=str(e), reason=e.reason)
+    looked, picture = _looked(found), as_data(found.frame.rgb)
     try:
-        words += [*gate_lines(found.frame), PASSES]
+        gates = check_content(Frame(found.frame.rgb))
     except FrameError as e:
-        gates = e.gates if isinstance(e, GateError) else ()
-        words += map(gate_line, gates)
-        return SeenCamera(words=tuple(words), picture=picture, fault=str(e), reason=e.reason)
-    return SeenCamera(words=tuple(words), picture=picture, fault=None, reason=None)
+        measured = e.gates if isinstance(e, GateError) else ()
+        return SeenCamera(looked=looked, gates=measured, picture=picture, fault=str(e), reason=e.reason)
+    return SeenCamera(looked=looked, gates=gates, picture=picture, fault=None, reason=None)
+
+
+def _looked(found: Look) -> LookedThrough:
+    height, width = found.frame.rgb.shape[:2]
+    return LookedThrough(
+        width=width,
+        height=height,
+        frames=found.frames,
+        rate=found.rate,
+        oldest=found.oldest if found.frame.live else None,
+        failures=len(found.failures),
+        failure=found.failures[-1] if found.failures else None,
+    )
 
 
 def _seen_live(live: Live) -> SeenCamera:
@@ -132,7 +146,8 @@ def _seen_live(live: Live) -> SeenCamera:
     found, frame = live.shown.given.judgement, live.shown.frame
     of_camera = frame is None or not all(gate.passed for gate in found.gates)
     return SeenCamera(
-        words=tuple(map(gate_line, found.gates)),
+        looked=None,
+        gates=found.gates,
         picture=None if frame is None else as_data(frame.rgb),
         fault=found.message if of_camera else None,  # what else was not judged is no matter of the camera
         reason=found.reasons[0] if of_camera and found.reasons else None,

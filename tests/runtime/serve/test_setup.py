@@ -114,14 +114,16 @@ def test_another_sites_page_sets_nothing_up(fresh: Running) -> None:
     assert fresh.service.settings.access.admin is None
 
 
-def test_it_looks_through_a_camera_with_the_words_of_camera_test(fresh: Running, yard: RtspServer) -> None:
+def test_it_looks_through_a_camera(fresh: Running, yard: RtspServer) -> None:
     found = ask(fresh, "POST", "/camera", {"camera": yard.uri}).json()
     assert (found["fault"], found["reason"]) == (None, None)
-    words = "\n".join(found["words"])
-    assert "size:     128 x 96 pixels" in words
-    assert "a second" in words
-    assert "frame_dark: " in words
-    assert "every gate of a single frame passes" in words
+    looked = found["looked"]
+    assert (looked["width"], looked["height"], looked["failures"], looked["failure"]) == (128, 96, 0, None)
+    assert looked["frames"] >= 1
+    assert looked["rate"] > 0
+    assert 0 <= looked["oldest"] < 60
+    assert "frame_dark" in [gate["reason"] for gate in found["gates"]]
+    assert all(gate["passed"] for gate in found["gates"])
     head, _, data = found["picture"].partition(",")
     assert head == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (128, 96)
@@ -135,6 +137,7 @@ def test_what_is_wrong_with_it_is_said(
     dark = look({"camera": yard.uri}).json()
     assert (dark["reason"], dark["picture"][:10]) == ("frame_blank", "data:image")
     assert dark["fault"].startswith("expected ")
+    assert [gate["passed"] for gate in dark["gates"] if gate["reason"] == "frame_blank"] == [False]
     yard.state.login = ("admin", SECRET)
     refused = look({"camera": yard.uri}).json()
     assert (refused["picture"], refused["reason"]) == (None, "frame_unreadable")

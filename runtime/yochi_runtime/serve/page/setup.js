@@ -51,6 +51,19 @@ function drawCameras() {
   drawnCameras = drawnNow;
 }
 
+function lookedFacts(looked) {
+  if (looked === null) return [];
+  const shown = [[words().size, fill(words().pixels, looked)], [words().frames, String(looked.frames)]];
+  if (looked.rate !== null) shown.push([words().rate, fill(words().a_second, { rate: looked.rate.toFixed(1) })]);
+  if (looked.oldest !== null) shown.push([words().oldest, fill(words().in_seconds, { seconds: looked.oldest.toFixed(2) })]);
+  if (looked.failures > 0) {
+    const last = element("span", looked.failure);
+    last.lang = "en";
+    shown.push([words().failures, String(looked.failures)], [words().last_failure, last]);
+  }
+  return shown;
+}
+
 function drawTried() {
   const now = camera(), seen = tried !== null && tried.camera === now ? tried.seen ?? null : null;
   const detail = tried !== null && tried.camera === now ? tried.detail ?? seen.fault : null;
@@ -61,7 +74,8 @@ function drawTried() {
   $("tried").textContent = busy === "trying" ? words().trying : detail !== null ? refused : seen === null ? "" : words().fine;
   $("tried").className = detail !== null && busy === null ? "bad" : "good";
   $("tried-why").textContent = busy === "trying" ? "" : detail ?? "";
-  $("tried-words").textContent = seen === null ? "" : seen.words.join("\n");
+  facts($("looked"), lookedFacts(seen?.looked ?? null));
+  swap($("tried-gates"), seen?.gates.length ? [gateTable(seen.gates, "")] : []);
   $("view").hidden = !seen?.picture;
   if (seen?.picture && $("picture").src !== seen.picture) $("picture").src = seen.picture;
   $("picture").alt = words().picture;
