@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from yochi_runtime.bundle import Bundle
+from yochi_runtime.bundle import Bundle, file_sha256
 from yochi_runtime.command_line import run_app, show_details
 from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import read_bundle
@@ -168,6 +168,10 @@ def roofline(
     bundle: BundleOption = None,
     count: Annotated[int, typer.Option(min=1, help="Judgements that count; 11 carry p50.")] = 20,
     warmup: Annotated[int, typer.Option(min=0, help="Judgements before them, not counted.")] = 3,
+    graph: Annotated[
+        Path | None,
+        typer.Option(help="A picture model besides, such as vision_encoder.onnx of `yochi-export onnx`."),
+    ] = None,
     threads: Threads = None,
     debug: Debug = False,
 ) -> None:
@@ -180,6 +184,7 @@ def roofline(
     from yochi_runtime.judge import Judge
 
     from .ceiling import measure_ceiling
+    from .operations import graph_times, vision_work
     from .roofline import roofline as of_stages
     from .roofline import work_of
 
@@ -187,8 +192,12 @@ def roofline(
     with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
         timings = Box(judge, log).run(asked.new_frames(), warmup, count)
         opened = judge.bundle
-    found = of_stages(work_of(opened, asked), timings, measure_ceiling(workers))
-    settings = {"count": count, "warmup": warmup}
+    work = work_of(opened, asked)
+    if graph is not None:
+        work[graph.name] = vision_work(graph)
+        timings += [{graph.name: taken} for taken in graph_times(graph, workers, warmup, count)]
+    found = of_stages(work, timings, measure_ceiling(workers))
+    settings = {"count": count, "warmup": warmup, "graph": None if graph is None else file_sha256(graph)}
     words = command_words(ctx)
     write_report(
         new_report("roofline", words, opened, asked.identity, workers, settings, *found.parts()), out

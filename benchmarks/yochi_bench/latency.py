@@ -17,6 +17,7 @@ from yochi_runtime.audit.log import AuditLog
 from yochi_runtime.inspection import Inspection
 
 from .camera_stream import stream
+from .compute import compute_table
 from .energy import Meter, find_meter
 from .machine import Conditions
 from .memory import memory_table
@@ -63,6 +64,7 @@ def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], Meter] = fin
     inspections = asked.inspections
     cold, _ = box.timed(inspections[0])
     tables, timings, joules, read = [cold_table(cold)], {}, {}, ""
+    skipped: dict[str, str] = {}
     new = asked.new_frames()
     questions = {
         "new_frame": new,
@@ -73,6 +75,7 @@ def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], Meter] = fin
         if case == "new_note" and len(asked.notes) < 2:
             tables.append(_unmeasured(case, title, ONE_NOTE))
             joules[case] = measured(None, ONE_NOTE)
+            skipped[case] = ONE_NOTE
             continue
         # The first of a kept frame makes it the kept one.
         box.run(questions[case], 0, plan.warmup + (case != "new_frame"))
@@ -81,7 +84,8 @@ def measure(box: Box, asked: Asked, plan: Plan, meter: Callable[[], Meter] = fin
         joules[case], read = used.joules(plan.count), used.source
         tables.append(stage_table(case, title, timings[case], box.words(questions[case], plan.count)))
     camera = stream(box, new, plan.rate, plan.count)
-    tables += [*camera.tables(plan.rate), memory_table(), _energy(joules, read), conditions.table()]
+    tables += [compute_table(timings, skipped), *camera.tables(plan.rate), memory_table()]
+    tables += [_energy(joules, read), conditions.table()]
     return Measured(tuple(tables), (_distribution(timings, camera.shown),))
 
 

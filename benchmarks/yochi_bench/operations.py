@@ -8,6 +8,7 @@ and what goes in and out of each product of the picture's model (its activations
 import json
 import math
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
@@ -16,10 +17,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from yochi_runtime.engines import IMAGE_TOKENS, SIDE
+from numpy.typing import NDArray
+from yochi_runtime.engines import IMAGE_TOKENS
+from yochi_runtime.errors import UsageError
 from yochi_runtime.prompt import Prompt
 from yochi_runtime.requantize import tensor_shapes
-from yochi_runtime.vision import PIXELS
+from yochi_runtime.vision import session_options
 
 KV_BYTES = 4  # the cache is float32 (`yochi_runtime.language`)
 _WIDTHS = {"float": 4, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1, "int32": 4, "int64": 8}
@@ -37,7 +40,10 @@ class Work:
 
 
 def vision_work(model: Path) -> Work:
-    """One picture, by ONNX Runtime's own profile of the graph as it is written."""
+    """One picture, by ONNX Runtime's own profile of the graph as it is written.
+
+    UsageError where `model` is no graph that runs on `picture_of` it.
+    """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
@@ -46,14 +52,50 @@ def vision_work(model: Path) -> Work:
     options.add_session_config_entry("session.disable_prepacking", "1")
     with tempfile.TemporaryDirectory(prefix="yochi-profile-") as folder:
         options.profile_file_prefix = str(Path(folder) / "vision")
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        session.run(None, {PIXELS: np.zeros((1, 3, SIDE, SIDE), dtype=np.float32)})
+        session = open_graph(model, options)
+        session.run(None, picture_of(session))
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     nodes = [e["args"] for e in events if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
     total = Work(0.0, 0.0)
     for node in nodes:
         total += node_work(node)
     return total
+
+
+def open_graph(model: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """On the CPU. UsageError where `model` is no graph."""
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as e:
+        raise UsageError(f"expected an ONNX graph in {model}, got: {e}; give another file") from e
+
+
+def picture_of(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
+    """One picture for a graph that takes some: noise where it takes float32, all true where it takes bool.
+
+    An axis without a fixed length is 1 long. UsageError for inputs of another kind.
+    """
+    random, made = np.random.default_rng(0), {}
+    for given in session.get_inputs():
+        shape = [axis if isinstance(axis, int) else 1 for axis in given.shape]
+        if given.type == "tensor(float)":
+            made[given.name] = random.uniform(-1.0, 1.0, shape).astype(np.float32)
+        elif given.type == "tensor(bool)":
+            made[given.name] = np.ones(shape, dtype=np.bool_)
+        else:
+            raise UsageError(f"expected a graph of pictures, got the input {given.name} of {given.type}")
+    return made
+
+
+def graph_times(model: Path, threads: int, warmup: int, count: int) -> list[float]:
+    """Milliseconds of each of `count` passes over one picture, run as the box runs its own graph."""
+    session = open_graph(model, session_options(threads))
+    picture, times = picture_of(session), []
+    for _ in range(warmup + count):
+        start = time.perf_counter()
+        session.run(None, picture)
+        times.append((time.perf_counter() - start) * 1e3)
+    return times[warmup:]
 
 
 def node_work(node: dict[str, Any]) -> Work:

@@ -2,7 +2,8 @@
 
 Others read reports by these names, so they are part of the published schema (`report.schema.json`) and a
 report without one of them is not written. Columns beside them, and tables that need an option, may be there
-or not. A name that changes or goes makes another format.
+or not. A name that changes or goes makes another format. A table that came later is missing in the reports
+from before, which stay valid; where it stands it has its columns.
 """
 
 from collections.abc import Iterator
@@ -88,26 +89,42 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
+LATER: dict[str, dict[str, tuple[str, ...]]] = {
+    "latency": {"compute": ("of judging", "of the whole call", "computed", "other", "audit")},
+}
+
 
 def schema_rules() -> list[dict[str, Any]]:
     """The same as JSON schema: one `if` of the kind and `then` its tables, for each kind."""
     rules: list[dict[str, Any]] = []
     for kind, tables in TABLES.items():
-        held = {"allOf": [_has(table, columns) for table, columns in tables.items()]}
+        held = {
+            "allOf": [
+                *(_has(table, columns) for table, columns in tables.items()),
+                *(_whole(table, columns) for table, columns in LATER.get(kind, {}).items()),
+            ]
+        }
         then = {"properties": {"tables": held}}
         rules.append({"if": {"properties": {"kind": {"const": kind}}}, "then": then})
     return rules
 
 
 def _has(table: str, columns: tuple[str, ...]) -> dict[str, Any]:
-    named = [{"contains": {"properties": {"id": {"const": column}}}} for column in columns]
-    return {"contains": {"properties": {"id": {"const": table}, "columns": {"allOf": named}}}}
+    return {"contains": {"properties": {"id": {"const": table}, "columns": _named(columns)}}}
+
+
+def _whole(table: str, columns: tuple[str, ...]) -> dict[str, Any]:
+    is_it = {"properties": {"id": {"const": table}}}
+    return {"items": {"if": is_it, "then": {"properties": {"columns": _named(columns)}}}}
+
+
+def _named(columns: tuple[str, ...]) -> dict[str, Any]:
+    return {"allOf": [{"contains": {"properties": {"id": {"const": column}}}} for column in columns]}
 
 
 def missing(kind: str, tables: dict[str, set[str]]) -> Iterator[str]:
     """What a report with these tables (columns by table) lacks of its kind."""
-    for table, columns in TABLES[kind].items():
-        if table not in tables:
-            yield f"the table {table}"
-        else:
-            yield from (f"the column {name} of {table}" for name in columns if name not in tables[table])
+    yield from (f"the table {table}" for table in TABLES[kind] if table not in tables)
+    for table, columns in (TABLES[kind] | LATER.get(kind, {})).items():
+        found = tables.get(table, set(columns))
+        yield from (f"the column {name} of {table}" for name in columns if name not in found)

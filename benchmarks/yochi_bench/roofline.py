@@ -18,7 +18,6 @@ from .report import Column, Plot, Row, Series, Table, measured
 from .timed import Timings
 from .workload import Asked
 
-STAGES = ("vision", "look", "note")
 COLUMNS = (
     Column(id="operations", unit="operations"),
     Column(id="moved", unit="bytes"),
@@ -60,11 +59,10 @@ def _mean(works: Sequence[Work]) -> Work:
 
 
 def roofline(work: Mapping[str, Work], timings: Sequence[Timings], ceiling: Ceiling) -> Found:
-    """`timings` of new frames. A stage whose p50 so few do not carry is null there."""
+    """`timings` of new frames, by stage. A stage whose p50 so few do not carry is null there."""
     rows, points, bounds = [], [], []
-    for stage in STAGES:
-        own = work[stage]
-        taken = percentile([one[stage] for one in timings], 0.5)
+    for stage, own in work.items():
+        taken = percentile([one[stage] for one in timings if stage in one], 0.5)
         intensity = own.operations / own.bytes
         limit = ceiling.of(intensity)
         rate = None if taken.value is None else own.operations / (taken.value / 1e3)

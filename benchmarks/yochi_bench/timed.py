@@ -22,6 +22,7 @@ from .report import Column, Row, Table, measured
 
 WALL = "whole call"  # by the caller's clock; the stages inside are the judge's own
 STAGES = ("gates", "prepare", "sign text", "vision", "look", "note", "verdict", "judge", "evidence")
+IN_JUDGE, IN_EVIDENCE = "computed in judge", "computed in evidence"  # no stages: parts of two (`compute`)
 FIRST_WORD, LAST_WORD = "explanation, first word", "explanation, last word"
 AFTER = (FIRST_WORD, LAST_WORD, "rules", "audit", WALL)
 NOT_LEARNED = "expected a bundle that learned to explain, this one did not"
@@ -47,8 +48,10 @@ class Judging(Protocol):
 
 
 class Explaining(Judging, Protocol):
-    """That may say something after its verdicts, too."""
+    """That says what its engines computed, and may say something after its verdicts, too."""
 
+    @property
+    def computed_ms(self) -> Mapping[str, float]: ...
     @property
     def explains(self) -> bool: ...
     def explain(self, shown: Judgement) -> Iterator[Explained]: ...
@@ -80,20 +83,22 @@ class Box:
     clock: Clock = Clock()
 
     def timed(self, inspection: Inspection) -> tuple[Timings, Judgement]:
-        """Milliseconds by stage, and the judgement as it is recorded.
+        """Milliseconds by stage, and the judgement as it is recorded. Among them what engines computed.
 
         CannotJudge where it failed (`check_judged`).
         """
         stages: Timings = {}
         with self._stage(stages, WALL):
             judgement = self.judge.judge(inspection)
+            computed = self.judge.computed_ms
             if self.rules is not None:
                 with self._stage(stages, "rules"):
                     judgement = ruled(self.rules, judgement, inspection.note)
             with self._stage(stages, "audit"):
                 judgement = self.log.record(judgement, inspection.note.raw, inspection.frame)
         check_judged(judgement)
-        return {**judgement.timings_ms, **stages}, judgement
+        parts = {IN_JUDGE: computed.get("judge", 0.0), IN_EVIDENCE: computed.get("evidence", 0.0)}
+        return {**judgement.timings_ms, **stages, **parts}, judgement
 
     def run(self, inspections: Iterator[Inspection], warmup: int, count: int) -> list[Timings]:
         """One after the other, the first `warmup` not counted."""
@@ -143,7 +148,7 @@ def stage_table(table: str, title: str, timings: Sequence[Mapping[str, float]], 
 
 def stage_rows(timings: Sequence[Mapping[str, float]], missing: Mapping[str, str] = NOT_DONE) -> list[Row]:
     """A row a stage, over the judgements in which it ran; why there is none, where `missing` says it."""
-    known = (*STAGES, *AFTER)
+    known = (*STAGES, *AFTER, IN_JUDGE, IN_EVIDENCE)
     strange = dict.fromkeys(stage for one in timings for stage in one if stage not in known)
     rows = []
     for stage in (*STAGES, *strange, *AFTER):

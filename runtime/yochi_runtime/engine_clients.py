@@ -36,6 +36,10 @@ class VisionClient:
     def starts(self) -> int:
         return self._engine.starts
 
+    @property
+    def computed_ms(self) -> float:
+        return self._engine.computed_ms
+
     def see(self, pixels: Pixels) -> Sight:
         """`pixels` (1, 3, 448, 448) float32 from `image.prepare`. EngineError unless all is sound."""
 
@@ -61,6 +65,10 @@ class SignClient:
     @property
     def version(self) -> str:
         return str(self._engine.facts.get("version"))
+
+    @property
+    def computed_ms(self) -> float:
+        return self._engine.computed_ms
 
     def read(self, pixels: NDArray[np.float32]) -> str:
         """The words in (H, W, 3) RGB of 0..255, lines apart by SIGN_LINES. EngineError otherwise."""
@@ -106,6 +114,10 @@ class TokenClient:
     @property
     def starts(self) -> int:
         return self._engine.starts
+
+    @property
+    def computed_ms(self) -> float:
+        return self._engine.computed_ms
 
     def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
         """Read `ids` as one segment; (len(asked), len(answers)) float32 logits, as `Language.tokens`."""

@@ -8,7 +8,7 @@ judgement can be explained; that comes after it, and no later one has another bi
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,6 +75,7 @@ class Judge:
         self._explainer = Explainer.of(bundle, prompt)
         self._rests_until = 0.0  # time.monotonic() from which on there are explanations again
         self._last: _Judged | None = None  # None as well where it came to no judgement
+        self._computed: dict[str, float] = {}
 
     @classmethod
     def open(
@@ -128,10 +129,18 @@ class Judge:
         """How often each engine was started."""
         return self._engines.starts
 
+    @property
+    def computed_ms(self) -> Mapping[str, float]:
+        """Of the last judgement's stages `judge` and `evidence` the time in which an engine computed.
+
+        As each engine's process measures it: without the wire, and without waking up.
+        """
+        return dict(self._computed)
+
     def judge(self, inspection: Inspection) -> Judgement:
         """One judgement; what goes wrong with the inspection or the engines is in it, never raised."""
         stages, self._loading = self._loading, Stages()
-        self._last = None
+        self._last, self._computed = None, {}
         identities = self._identities(inspection)
         try:
             return self._guarded(inspection, identities, stages)
@@ -204,7 +213,7 @@ class Judge:
 
     def _judge(self, inspection: Inspection, identities: Identities, stages: Stages) -> Judgement:
         note, pack = inspection.note, self.bundle.pack
-        with stages.timed("judge"):
+        with self._timed(stages, "judge"):
             if self.proved:  # otherwise that is the reason, and the numbers are shown for engineers
                 self._check_language(note)
             self._prompt.note(note.text)  # one that is too long costs no look at the picture
@@ -222,7 +231,7 @@ class Judge:
                 verdict = (
                     verdict_of_risks(self.bundle, readout, risks) if self.proved else Verdict.CANNOT_JUDGE
                 )
-        with stages.timed("evidence"):
+        with self._timed(stages, "evidence"):
             spans = self._spans(note, sign.text, risks, answers)
             factors = risk_factors(pack, readout, spans, self._boxes(risks, readout, seen), sign.text or "")
         self._last = _Judged(note, ids, sign.text, identities)
@@ -238,6 +247,14 @@ class Judge:
             timings_ms=dict(stages),
             identities=identities,
         )
+
+    @contextmanager
+    def _timed(self, stages: Stages, stage: str) -> Iterator[None]:
+        """And what engines computed in it. One thread, one request at a time: their times add up."""
+        before = self._engines.computed_ms + self._signs.computed_ms
+        with stages.timed(stage):
+            yield
+        self._computed[stage] = self._engines.computed_ms + self._signs.computed_ms - before
 
     def _check_language(self, note: Note) -> None:
         proved = self.bundle.manifest.languages

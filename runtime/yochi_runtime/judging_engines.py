@@ -14,7 +14,8 @@ from .scene import Scene
 
 
 class Engines(Protocol):
-    """`scene` looks and reads. `starts`: how often each engine was started, by its kind."""
+    """`scene` looks and reads. `starts`: how often each engine was started, by its kind. `computed_ms`: how
+    long they have computed so far, as their processes say."""
 
     @property
     def scene(self) -> Scene: ...
@@ -22,6 +23,8 @@ class Engines(Protocol):
     def version(self) -> str: ...
     @property
     def starts(self) -> Mapping[str, int]: ...
+    @property
+    def computed_ms(self) -> float: ...
     def ping(self) -> None: ...
     def be_patient(self, seconds: float | None) -> None:
         """So long may a pass over tokens take from now on; None for the usual time."""
@@ -57,6 +60,10 @@ class Pair:
     @property
     def starts(self) -> Mapping[str, int]:
         return {"vision": self._vision.starts, "language": self._language.starts}
+
+    @property
+    def computed_ms(self) -> float:
+        return self._vision.computed_ms + self._language.computed_ms
 
     def ping(self) -> None:
         """EngineError unless the picture's engine answers: the language model's is asked every time."""
@@ -102,6 +109,10 @@ class Whole:
     @property
     def starts(self) -> Mapping[str, int]:
         return {"multimodal": self._engine.starts}
+
+    @property
+    def computed_ms(self) -> float:
+        return self._engine.computed_ms
 
     def ping(self) -> None:
         """EngineError unless it answers."""

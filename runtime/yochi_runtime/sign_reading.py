@@ -60,6 +60,11 @@ class SignReading:
         """None where no engine reads."""
         return self._client.version if self._client else None
 
+    @property
+    def computed_ms(self) -> float:
+        """So far, as the engine's process says."""
+        return self._client.computed_ms if self._client else 0.0
+
     def read(self, frame: Frame, stages: Stages) -> SignText:
         """The words in `frame`, as stage `sign text`: 0 ms where they were read before."""
         if self._client is None:

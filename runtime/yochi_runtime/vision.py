@@ -30,7 +30,7 @@ class Vision:
         self._sizes = width, cues
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                str(path), _options(threads), providers=["CPUExecutionProvider"]
+                str(path), session_options(threads), providers=["CPUExecutionProvider"]
             )
         except Exception as e:
             raise EngineError(
@@ -73,7 +73,8 @@ class Vision:
         self.close()
 
 
-def _options(threads: int) -> Any:
+def session_options(threads: int) -> Any:
+    """How a picture model is run: onnxruntime.SessionOptions."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

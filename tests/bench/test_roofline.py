@@ -8,7 +8,7 @@ from yochi_bench.ceiling import Ceiling, measure_ceiling
 from yochi_bench.cli import command
 from yochi_bench.operations import LanguageModel, Work, node_work, stage_work, vision_work
 from yochi_bench.roofline import roofline
-from yochi_runtime.bundle import LORA, VISION
+from yochi_runtime.bundle import LORA, VISION, file_sha256
 from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import prompt_of, read_bundle
 from yochi_runtime.requantize import tensor_shapes
@@ -137,6 +137,26 @@ def test_the_machines_limits_are_measured() -> None:
 def test_a_measuring_process_that_fails_is_one_line() -> None:
     with pytest.raises(UsageError, match="expected to measure the machine's limits, got: ValueError"):
         measure_ceiling(1, side=-1)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_graph_besides(
+    tiny: TinyBundle, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """The bundle's own picture model, or what is none."""
+    monkeypatch.setattr("yochi_bench.ceiling.measure_ceiling", lambda threads: Ceiling(1e12 * threads, 1e12))
+    graph = tmp_path / "seen.onnx"
+    graph.write_bytes((tiny.folder / VISION).read_bytes() if known else b"no graph")
+    words = ["--image", photos / "0.png", "--note", "Sweep.", "--bundle", tiny.folder, "--graph", graph]
+    ended = command([str(w) for w in ("roofline", tmp_path / "out", *words, "--count", 11, "--warmup", 0)])
+    assert ended == (0 if known else 2)
+    if known:
+        report = valid_report(tmp_path / "out" / "report.json")
+        rows = {row.id: row.cells for row in report.table("roofline").rows}
+        assert list(rows) == ["vision", "look", "note", "seen.onnx"]
+        assert rows["seen.onnx"]["operations"].value == rows["vision"]["operations"].value
+        assert rows["seen.onnx"]["p50"].n == 11
+        assert report.settings["graph"] == file_sha256(graph)
 
 
 def test_the_command(tiny: TinyBundle, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

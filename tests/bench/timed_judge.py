@@ -1,6 +1,6 @@
 """A judge that takes time on a clock of its own, for the tests of what is timed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 
 import numpy as np
@@ -34,11 +34,13 @@ class FakeTime:
 class FakeJudge:
     """Keeps what it was asked, knows the last frame like the real judge, and takes time on the fake clock.
 
-    0.110 s for a new frame, 0.010 s for one that is known.
+    0.110 s for a new frame, 0.010 s for one that is known; 2 ms of either are evidence. 1 ms of both parts
+    is not computed by an engine.
     """
 
     bundle = read_bundle(None)
     explains = False
+    computed_ms: Mapping[str, float] = {}
 
     def __init__(self, reason: Reason | None = None, time: FakeTime | None = None) -> None:
         self.asked: list[Inspection] = []
@@ -49,10 +51,13 @@ class FakeJudge:
         first = not self.asked
         self.asked.append(inspection)
         self.time.at += 0.010 if known else 0.110
+        judge = 8.0 if known else 108.0
+        self.computed_ms = {"judge": judge - 1.0, "evidence": 1.0}
         if self.reason is not None:
             failed = cannot_judge(self.reason, "expected an engine, got none; restart")
             return failed.model_copy(update={"timings_ms": {"judge": 1.0}})
-        timings = {"vision": 0.0 if known else 100.0, "note": 10.0} | ({"load": 500.0} if first else {})
+        timings = {"vision": 0.0 if known else 100.0, "note": 10.0, "judge": judge, "evidence": 2.0}
+        timings |= {"load": 500.0} if first else {}
         return Judgement(
             verdict=Verdict.PROCEED, advice=GO_ON, timings_ms=timings, identities=Identities(engine="fake")
         )
