@@ -6,12 +6,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from yochi_runtime import engine_process
+from yochi_runtime.engine_child import COMPUTED
 from yochi_runtime.errors import EngineError, Reason
+from yochi_runtime.image import Frame
+from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
+from yochi_runtime.supervision import computed
+from yochi_runtime.wire import Message
 
 from tests.fixtures.tiny_bundle import TinyBundle
 
@@ -75,3 +82,30 @@ def test_the_engines_end_with_their_parent(tiny: TinyBundle, tmp_path: Path, blo
     process.communicate()
     while not all(gone(pid) for pid in children):
         time.sleep(0.05)  # the test's own limit ends it
+
+
+def test_engines_tell_how_long_they_computed(tiny_judge: Judge) -> None:
+    """Less than was waited for; nothing of a judgement that failed."""
+    first = judged(tiny_judge)
+    told = tiny_judge.computed_ms
+    assert 0 < told["judge"] < first.timings_ms["judge"]
+    assert 0 <= told["evidence"] <= first.timings_ms["evidence"]
+    tiny_judge.judge(Inspection(Frame(np.zeros((60, 80, 3), np.uint8)), Note(PLAIN_NOTE)))
+    assert tiny_judge.computed_ms == {}
+
+
+@pytest.mark.parametrize(
+    ("head", "counted"),
+    [
+        ({COMPUTED: 2.5}, 2.5),
+        ({COMPUTED: 10.5}, 0.0),
+        ({COMPUTED: -1.0}, 0.0),
+        ({COMPUTED: float("nan")}, 0.0),
+        ({COMPUTED: True}, 0.0),
+        ({COMPUTED: "2.5"}, 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_a_time_that_cannot_be_counts_as_none(head: dict[str, Any], counted: float) -> None:
+    """Of ten milliseconds that were waited for."""
+    assert computed(Message(head), 10.0) == counted
