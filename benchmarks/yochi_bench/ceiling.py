@@ -9,9 +9,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from yochi_runtime.errors import UsageError
@@ -19,11 +20,15 @@ from yochi_runtime.errors import UsageError
 SIDE = 2048  # rows and columns of the product: 17 G operations
 COPIED = 2**28  # bytes of each of two arrays, many times what caches hold
 SECONDS, LEAST_TRIES = 2.0, 5
+PARTS = 3  # of what is timed, with the limits measured before, between and after them
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _FORCED = (
     "OPENBLAS_CORETYPE",
     "OPENBLAS_L2_SIZE",
 )  # an older processor's kernels would set the limit too low
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,23 @@ def measure_ceiling(threads: int, side: int = SIDE, copied: int = COPIED) -> Cei
         raise UsageError(f"expected to measure the machine's limits, got: {last}; free some memory")
     found = json.loads(done.stdout)
     return Ceiling(found["operations"], found["bytes"])
+
+
+def in_turn(
+    timed: Callable[[int], Sequence[T]], count: int, limits: Callable[[], Ceiling]
+) -> tuple[list[T], list[Ceiling]]:
+    """`count` times of `timed`, and the limits meanwhile: the speed of a machine changes in minutes."""
+    sizes = [len(part) for part in np.array_split(np.arange(count), min(PARTS, count))]
+    times, found = list[T](), [limits()]
+    for size in sizes:
+        times += timed(size)
+        found.append(limits())
+    return times, found
+
+
+def best_of(found: Sequence[Ceiling]) -> Ceiling:
+    """A limit is what can be reached: the best of several."""
+    return Ceiling(max(one.operations for one in found), max(one.bytes for one in found))
 
 
 def gemm_rate(side: int) -> float:

@@ -7,6 +7,7 @@ Ctrl-C; one line each on stderr.
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -183,20 +184,26 @@ def roofline(
     # Loads both engines' libraries: not for --help.
     from yochi_runtime.judge import Judge
 
-    from .ceiling import measure_ceiling
-    from .operations import graph_times, vision_work
+    from .ceiling import in_turn, measure_ceiling
+    from .operations import graph_timer, vision_work
     from .roofline import roofline as of_stages
     from .roofline import work_of
 
     workers = engine_threads(threads)
     with log_beside(out) as log, Judge.open(bundle, threads=threads) as judge:
-        timings = Box(judge, log).run(asked.new_frames(), warmup, count)
+        box, new = Box(judge, log), asked.new_frames()
+        box.run(new, 0, warmup)
+        timings, limits = in_turn(partial(box.run, new, 0), count, lambda: measure_ceiling(workers))
         opened = judge.bundle
     work = work_of(opened, asked)
     if graph is not None:
         work[graph.name] = vision_work(graph)
-        timings += [{graph.name: taken} for taken in graph_times(graph, workers, warmup, count)]
-    found = of_stages(work, timings, measure_ceiling(workers))
+        timer = graph_timer(graph, workers)
+        timer(warmup)
+        taken, more = in_turn(timer, count, lambda: measure_ceiling(workers))
+        timings += [{graph.name: ms} for ms in taken]
+        limits += more
+    found = of_stages(work, timings, limits)
     settings = {"count": count, "warmup": warmup, "graph": None if graph is None else file_sha256(graph)}
     words = command_words(ctx)
     write_report(

@@ -17,7 +17,8 @@ CAPTION = (
     "asked (vision, look, note, words in the picture, the passes for evidence), by the clock of its own "
     "process, so without the wire and without waking up. of judging: what was computed from gates to "
     "verdict, through judge. of the whole call: all that was computed, through its time without audit; "
-    "other is the rest of that time. audit: the row until it is durable, its fsync included."
+    "other is the rest of that time. A core that somebody else takes from an engine makes computing longer, "
+    "so a share counts only where nothing else runs. audit: the row until it is durable, its fsync included."
 )
 
 

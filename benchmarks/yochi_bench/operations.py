@@ -9,7 +9,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -87,15 +87,20 @@ def picture_of(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]
     return made
 
 
-def graph_times(model: Path, threads: int, warmup: int, count: int) -> list[float]:
-    """Milliseconds of each of `count` passes over one picture, run as the box runs its own graph."""
+def graph_timer(model: Path, threads: int) -> Callable[[int], list[float]]:
+    """Gives the milliseconds of so many passes over one picture, run as the box runs its own graph."""
     session = open_graph(model, session_options(threads))
-    picture, times = picture_of(session), []
-    for _ in range(warmup + count):
-        start = time.perf_counter()
-        session.run(None, picture)
-        times.append((time.perf_counter() - start) * 1e3)
-    return times[warmup:]
+    picture = picture_of(session)
+
+    def times(count: int) -> list[float]:
+        taken = []
+        for _ in range(count):
+            start = time.perf_counter()
+            session.run(None, picture)
+            taken.append((time.perf_counter() - start) * 1e3)
+        return taken
+
+    return times
 
 
 def node_work(node: dict[str, Any]) -> Work:

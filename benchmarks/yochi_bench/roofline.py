@@ -11,10 +11,10 @@ from yochi_runtime.bundle import LORA, VISION, Bundle, Kind
 from yochi_runtime.errors import UsageError
 from yochi_runtime.opening import prompt_of
 
-from .ceiling import Ceiling
+from .ceiling import Ceiling, best_of
 from .operations import LanguageModel, Work, stage_work, vision_work
 from .percentiles import percentile
-from .report import Column, Plot, Row, Series, Table, measured
+from .report import Column, Number, Plot, Row, Series, Table, measured
 from .timed import Timings
 from .workload import Asked
 
@@ -58,9 +58,9 @@ def _mean(works: Sequence[Work]) -> Work:
     return Work(sum(w.operations for w in works) / n, sum(w.bytes for w in works) / n)
 
 
-def roofline(work: Mapping[str, Work], timings: Sequence[Timings], ceiling: Ceiling) -> Found:
-    """`timings` of new frames, by stage. A stage whose p50 so few do not carry is null there."""
-    rows, points, bounds = [], [], []
+def roofline(work: Mapping[str, Work], timings: Sequence[Timings], limits: Sequence[Ceiling]) -> Found:
+    """`timings` of new frames, by stage; `limits` meanwhile. A p50 that so few do not carry is null there."""
+    rows, points, bounds, ceiling = [], [], [], best_of(limits)
     for stage, own in work.items():
         taken = percentile([one[stage] for one in timings if stage in one], 0.5)
         intensity = own.operations / own.bytes
@@ -87,11 +87,12 @@ def roofline(work: Mapping[str, Work], timings: Sequence[Timings], ceiling: Ceil
         caption="p50 with its early-stopping estimate. Operations and bytes are counted from the files.",
     )
     return Found(
-        (table, _machine_table(ceiling)), (_plot(work, ceiling, points),), (f"Bound: {', '.join(bounds)}.",)
+        (table, _machine_table(limits)), (_plot(work, ceiling, points),), (f"Bound: {', '.join(bounds)}.",)
     )
 
 
-def _machine_table(ceiling: Ceiling) -> Table:
+def _machine_table(limits: Sequence[Ceiling]) -> Table:
+    operations, copied = [one.operations for one in limits], [one.bytes for one in limits]
     return Table(
         id="ceiling",
         title="The machine's limits",
@@ -100,12 +101,19 @@ def _machine_table(ceiling: Ceiling) -> Table:
             Column(id="GB/s", unit="GB/s", better="higher"),
         ),
         rows=(
-            Row(id="float32 product", cells={"G operations/s": measured(ceiling.operations / GIGA)}),
-            Row(id="copy in memory", cells={"GB/s": measured(ceiling.bytes / GIGA)}),
+            Row(id="float32 product", cells={"G operations/s": _best(operations)}),
+            Row(id="copy in memory", cells={"GB/s": _best(copied)}),
         ),
-        caption="The best of several tries, on the engines' number of threads. Units that multiply smaller "
-        "numbers (int8, bfloat16) can be faster than float32; what fits into a cache moves faster.",
+        caption="The best of several tries, on the engines' number of threads, before, between and after "
+        "what was timed; in brackets the lowest and the highest of these, and the highest is the limit. "
+        "Units that multiply smaller numbers (int8, bfloat16) can be faster than float32; what fits into a "
+        "cache moves faster.",
     )
+
+
+def _best(rates: Sequence[float]) -> Number:
+    low, high = min(rates) / GIGA, max(rates) / GIGA
+    return Number(value=high, low=low, high=high, n=len(rates))
 
 
 def _plot(work: Mapping[str, Work], ceiling: Ceiling, points: Sequence[Series]) -> Plot:

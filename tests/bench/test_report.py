@@ -24,7 +24,7 @@ from yochi_bench.report import (
     schema_text,
 )
 from yochi_bench.report_files import write_report
-from yochi_bench.report_kinds import TABLES
+from yochi_bench.report_kinds import LATER, TABLES
 from yochi_bench.report_page import page
 from yochi_bench.report_plot import file_name, svg, svg_file
 from yochi_bench.report_text import cell, render
@@ -76,6 +76,18 @@ def test_a_report_that_lacks_a_table_or_a_column_is_of_no_kind(kind: str, tmp_pa
             assert not SCHEMA.is_valid(json.loads(broken.model_dump_json()))
             with pytest.raises(ValueError, match=f"expected a whole report of {kind}, got one without the"):
                 write_report(broken, tmp_path)
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_a_table_that_came_later_may_be_missing_but_not_halved(kind: str) -> None:
+    made = whole(kind)
+    assert made.lacks() == []
+    for name, columns in LATER[kind].items():
+        of = tuple(Column(id=c, unit="1") for c in columns)
+        for given, lacking in ((of, []), (of[1:], [f"the column {columns[0]} of {name}"])):
+            more = report(kind=kind, tables=(*made.tables, Table(id=name, title="", columns=given, rows=())))
+            assert more.lacks() == lacking
+            assert SCHEMA.is_valid(json.loads(more.model_dump_json())) == (not lacking)
 
 
 def test_what_was_kept_is_valid() -> None:

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
-from yochi_bench.ceiling import Ceiling, measure_ceiling
+from onnx import TensorProto, helper, numpy_helper
+from yochi_bench.ceiling import Ceiling, in_turn, measure_ceiling
 from yochi_bench.cli import command
 from yochi_bench.operations import LanguageModel, Work, node_work, stage_work, vision_work
 from yochi_bench.roofline import roofline
@@ -105,7 +108,7 @@ def test_a_roofline_by_hand() -> None:
     """100 G operations and 10 GB a second: the ridge is at 10 operations a byte."""
     work = {"vision": Work(4e9, 1e9), "look": Work(40e9, 1e9), "note": Work(10e9, 1e9)}
     timings = [{"vision": 200.0, "look": 800.0, "note": 100.0} for _ in range(11)]
-    found = roofline(work, timings, Ceiling(100e9, 10e9))
+    found = roofline(work, timings, [Ceiling(80e9, 10e9), Ceiling(100e9, 8e9)])
     rows = {row.id: {k: n.value for k, n in row.cells.items()} for row in found.tables[0].rows}
     assert rows["vision"]["limit"] == pytest.approx(40)
     assert rows["vision"]["rate"] == pytest.approx(20)
@@ -113,6 +116,9 @@ def test_a_roofline_by_hand() -> None:
     assert rows["look"]["attained"] == pytest.approx(0.5)
     assert rows["note"]["attained"] == pytest.approx(1.0)
     assert found.notes == ("Bound: vision by moving bytes, look by computing, note by computing.",)
+    product, copied = (next(iter(row.cells.values())) for row in found.tables[1].rows)
+    assert (product.low, product.value, product.high) == (80.0, 100.0, 100.0)
+    assert (copied.low, copied.value, copied.n) == (8.0, 10.0, 2)
     roof, vision, *_ = found.plots[0].series
     assert roof.x[1] == 10.0
     assert list(roof.y) == pytest.approx([10, 100, 100])
@@ -121,7 +127,7 @@ def test_a_roofline_by_hand() -> None:
 
 def test_a_time_that_so_few_do_not_carry_is_null() -> None:
     work = {stage: Work(1e9, 1e9) for stage in ("vision", "look", "note")}
-    found = roofline(work, [{"vision": 1.0, "look": 1.0, "note": 1.0}], Ceiling(1e9, 1e9))
+    found = roofline(work, [{"vision": 1.0, "look": 1.0, "note": 1.0}], [Ceiling(1e9, 1e9)])
     cells = found.tables[0].rows[0].cells
     assert cells["attained"].value is None
     assert "--count" in str(cells["attained"].reason)
@@ -137,6 +143,72 @@ def test_the_machines_limits_are_measured() -> None:
 def test_a_measuring_process_that_fails_is_one_line() -> None:
     with pytest.raises(UsageError, match="expected to measure the machine's limits, got: ValueError"):
         measure_ceiling(1, side=-1)
+
+
+def test_limits_are_measured_before_between_and_after() -> None:
+    told: list[str] = []
+
+    def timed(count: int) -> list[str]:
+        told.append(f"{count} times")
+        return ["time"] * count
+
+    def limits() -> Ceiling:
+        told.append("limits")
+        return Ceiling(1.0, 1.0)
+
+    times, found = in_turn(timed, 11, limits)
+    assert told == ["limits", "4 times", "limits", "4 times", "limits", "3 times", "limits"]
+    assert (len(times), len(found)) == (11, 4)
+    assert len(in_turn(timed, 1, limits)[1]) == 2
+
+
+SIDE, PATCH, WIDTH_SEEN = 8, 4, 6
+
+
+def write_eyes(path: Path, more: list[Any] | None = None) -> Path:
+    """Two pictures' axes, as the three-file export has them: patches of 4 x 4 to 6 numbers, their products
+    with each other where a mask is, and a softmax, which counts as nothing."""
+    floats = TensorProto.FLOAT
+    weights = [
+        numpy_helper.from_array(np.ones((WIDTH_SEEN, 3, PATCH, PATCH), np.float32), "kernel"),
+        numpy_helper.from_array(np.array([3, SIDE, SIDE]), "one"),
+        numpy_helper.from_array(np.array([-1, WIDTH_SEEN, 4]), "rows"),
+    ]
+    nodes = [
+        helper.make_node("Shape", ["pixel_values"], ["batch"], start=0, end=2),
+        helper.make_node("ReduceProd", ["batch"], ["count"], keepdims=1),
+        helper.make_node("Concat", ["count", "one"], ["flat"], axis=0),
+        helper.make_node("Reshape", ["pixel_values", "flat"], ["pixels"]),
+        helper.make_node("Conv", ["pixels", "kernel"], ["patches"], strides=[PATCH, PATCH]),
+        helper.make_node("Reshape", ["patches", "rows"], ["across"]),
+        helper.make_node("Transpose", ["across"], ["along"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["along", "across"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["shares"]),
+        helper.make_node("MatMul", ["shares", "along"], ["image_features"]),
+    ]
+    pixels: list[str | int | None] = ["batch_size", "num_images", 3, SIDE, SIDE]
+    inputs = [
+        helper.make_tensor_value_info("pixel_values", floats, pixels),
+        helper.make_tensor_value_info("pixel_attention_mask", TensorProto.BOOL, [*pixels[:2], *pixels[3:]]),
+        *(more or []),
+    ]
+    outputs = [helper.make_tensor_value_info("image_features", floats, ["all", 4, WIDTH_SEEN])]
+    graph = helper.make_graph(nodes, "eyes", inputs, outputs, weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def test_a_graph_whose_axes_vary_is_counted_for_one_picture(tmp_path: Path) -> None:
+    """4 patches of 48 numbers to 6 each, and twice 4 x 4 x 6 for the attention."""
+    found = vision_work(write_eyes(tmp_path / "eyes.onnx"))
+    assert found.operations == 2 * (4 * 6 * 48 + 4 * 4 * 6 + 4 * 6 * 4)
+    assert found.bytes == 4 * ((3 * 64 + 6 * 48 + 24) + (24 + 24 + 16) + (16 + 24 + 24))
+
+
+def test_an_input_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    grid = helper.make_tensor_value_info("image_grid_thw", TensorProto.INT64, [1, 3])
+    with pytest.raises(UsageError, match="got the input image_grid_thw of tensor"):
+        vision_work(write_eyes(tmp_path / "eyes.onnx", [grid]))
 
 
 @pytest.mark.parametrize("known", [False, True])
