@@ -15,7 +15,7 @@ from yochi_runtime.opening import read_bundle
 
 from .cable import Cable
 from .command_words import command_words
-from .live import cuts_table, follow, growth_plot, growth_table, page_table, times_of_rows, times_table
+from .live import DARK, cuts_table, follow, growth_plot, growth_table, page_table, times_of_rows, times_table
 from .options import BundleOption, Debug, Threads
 from .report import Setting, Workload, measured
 from .report_files import engine_threads, make_folder, new_report, write_report
@@ -37,7 +37,7 @@ def live(
         typer.Option(min=0.0, help="Minutes from the end of a cut to the next; 24 and 5 take two hours."),
     ] = 0.0,
     every: Annotated[
-        float, typer.Option(min=0.0, help="Seconds between judgements, under 10; 0: one at a time.")
+        float, typer.Option(min=0.0, max=DARK / 2, help="Seconds between judgements; 0: one after the other.")
     ] = 0.0,
     browser: Annotated[
         Path | None, typer.Option(help="Chromium, to see when a verdict is drawn (needs Playwright).")
