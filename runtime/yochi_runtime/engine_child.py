@@ -82,7 +82,7 @@ def serve(kind: str, line: Line) -> None:
 
 
 def _timed(answer: Answer, asked: Message) -> Message:
-    """The answer, with how long it took: neither the wire is in that nor the waiting for a free core."""
+    """The answer, with how long it took: without the wire, but with what others took of its cores."""
     start = time.perf_counter()
     given = answer(asked)
     taken = (time.perf_counter() - start) * 1e3

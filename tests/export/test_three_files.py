@@ -102,7 +102,7 @@ def test_no_graph_tells_of_the_machine(folder: Path) -> None:
 
 
 def test_no_layer_of_the_eyes_looks_for_nan(folder: Path) -> None:
-    """With a mask of bools it does, and a fifth of the time goes there (`three_files.vision`)."""
+    """With a mask of bools it does, and a sixth of the time goes there (`three_files.vision`)."""
     graph = onnx.load(graph_file(folder, Graph.VISION)).graph
     assert {"MatMul", "Softmax"} <= {node.op_type for node in graph.node}
     assert "IsNaN" not in {node.op_type for node in graph.node}

@@ -35,7 +35,7 @@ class IdeficsVision(nn.Module):
         seen = seen | ~here[:, None, None]  # nothing to attend to would be NaN
         hidden = self.tower.embeddings(pixel_values=pixels, patch_attention_mask=seen)
         # Added, not a mask of bools: with such a one torch's export looks for NaN in every layer's
-        # scores, a quarter of the graph's time. Each patch sees some here, so there is none.
+        # scores, a sixth of the graph's time. Each patch sees some here, so there is none.
         unseen = torch.where(seen.reshape(batch * count, 1, 1, rows * columns), 0.0, float("-inf"))
         hidden = self.tower.encoder(inputs_embeds=hidden, attention_mask=unseen).last_hidden_state
         features: Tensor = self.connector(self.tower.post_layernorm(hidden))
