@@ -31,7 +31,12 @@ class CameraLost(CameraError):
 
 
 class Camera(ABC):
-    """A context manager and an iterator of CameraFrame that survives CameraError."""
+    """A context manager and an iterator of CameraFrame that survives CameraError.
+
+    `live`: `read` gives what is before the camera now, so frames between two reads are not missed.
+    """
+
+    live = False
 
     @abstractmethod
     def read(self) -> CameraFrame | None:

@@ -35,7 +35,7 @@ class CameraProcess(Camera):
     """
 
     def __init__(self, kind: Kind, source: int | str, shown: str) -> None:
-        self._kind, self._shown = kind, shown
+        self._kind, self._shown, self.live = kind, shown, kind != "video"
         self._settings = {"kind": kind, "source": source}
         self._limit = FILE_SECONDS if kind == "video" else LIVE_SECONDS
         self._child: subprocess.Popen[bytes] | None = None

@@ -28,6 +28,8 @@ from .stream import StreamGates, stream_gates
 from .taxonomy import Pack
 
 ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
+LOOK_EVERY = 0.25  # seconds from look to look at a live camera whose next judgement is not due
+WAITED = 0.1  # seconds: a live camera's frame that has waited longer for its judgement is taken anew
 _LOG = logging.getLogger(__name__)
 
 
@@ -262,20 +264,45 @@ def paced(
 ) -> Iterator[Judged]:
     """What `judged` makes of the camera's shots until its end, at most `count`, one each `every` seconds.
 
-    `pause` waits for so many seconds; without it the thread sleeps.
+    A live camera is looked at between them: when it fails it is judged at once, and soon again until it is
+    back. `pause` waits for so many seconds, and may say that nobody waits any more; without it the thread
+    sleeps.
     """
-    given, failures, pause = 0, 0, pause or time.sleep
+    given, failures, pause, lost = 0, 0, pause or time.sleep, None
     while count is None or given < count:
         start = time.monotonic()
-        shot = _next(camera)
+        shot = lost or _next(camera)
         if shot is None:
             return
         failures = failures + 1 if isinstance(shot.picture, CameraError) else 0
-        wait = every if failures < 2 else max(every, ERROR_PAUSE)
+        wait = min(every, ERROR_PAUSE) if failures and camera.live else every
+        due = start + (wait if failures < 2 else max(wait, ERROR_PAUSE))
         given += 1
-        yield judged(shot)._replace(due=None if given == count else start + wait)
+        yield judged(shot)._replace(due=None if given == count else due)
         if count is None or given < count:
-            pause(max(0.0, start + wait - time.monotonic()))
+            lost = _until(due, pause, camera if camera.live and not failures else None)
+
+
+def _until(due: float, pause: Callable[[float], object], watched: Camera | None) -> Shot | None:
+    """Waits; a failure of the camera that is watched ends the wait and is given."""
+    while (left := due - time.monotonic()) > 0:
+        if watched is None or left <= LOOK_EVERY:
+            pause(left)
+            return None
+        if pause(LOOK_EVERY):
+            return None
+        shot = _next(watched)
+        if shot is None or isinstance(shot.picture, CameraError):
+            return shot
+    return None
+
+
+def renewed(shot: Shot, camera: Camera) -> Shot:
+    """`shot`, or what a live camera shows now where the frame has waited too long to be judged."""
+    frame = shot.picture
+    if not isinstance(frame, CameraFrame) or not frame.live or time.monotonic() - frame.monotonic <= WAITED:
+        return shot
+    return _next(camera) or shot
 
 
 def judge_shot(shot: Shot, seen_by: Callable[[Inspection], Looked], note: Note, gates: StreamGates) -> Judged:

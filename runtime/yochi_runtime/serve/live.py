@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from yochi_devices.cameras import CameraError, is_live, open_camera
-from yochi_devices.frame import CameraFrame
+from yochi_devices.cameras import Camera, CameraError, is_live, open_camera
 from yochi_devices.plant.line import Line
 
 from ..errors import NoteError, Reason, one_line
@@ -35,6 +35,7 @@ from ..run import (
     look,
     of_camera,
     paced,
+    renewed,
     ruled,
 )
 from ..scene import Stages
@@ -158,7 +159,8 @@ class Live:
         while not self._closed.is_set():
             try:
                 with open_camera(self._settings.uri) as camera:
-                    ended = self._follow(paced(camera, self._judged, self._settings.every, None, self._wait))
+                    judged = partial(self._judged, camera=camera)
+                    ended = self._follow(paced(camera, judged, self._settings.every, None, self._wait))
             except CameraError as e:
                 ended = False
                 self._judged(Shot(e, Stages()))
@@ -179,12 +181,12 @@ class Live:
         """
         return all(not self._closed.is_set() for _ in judgements)
 
-    def _wait(self, seconds: float) -> None:
-        self._closed.wait(seconds)
+    def _wait(self, seconds: float) -> bool:
+        return self._closed.wait(seconds)
 
-    def _judged(self, shot: Shot) -> Judged:
-        """Have it judged and recorded, and show it."""
-        source, picture = self.note, shot.picture
+    def _judged(self, shot: Shot, camera: Camera | None = None) -> Judged:
+        """Have it judged and recorded, and show it; a frame that waited for the desk is taken anew."""
+        source, asked = self.note, time.monotonic()
 
         def work() -> Judged:
             note: Note | None = None
@@ -193,19 +195,20 @@ class Live:
             except NoteError as e:
                 found = Judged(failure(e))
             else:
-                found = judge_shot(shot, self._look, note, self._gates)
+                newest = shot if camera is None else renewed(shot, camera)
+                found = judge_shot(newest, self._look, note, self._gates)
             return found._replace(
                 judgement=self._finished(ruled(self._settings.rules, found.judgement, note))
             )
 
-        since = picture.monotonic if isinstance(picture, CameraFrame) else time.monotonic()
         try:
             tell = self._explain if self._listening else None
             outcome = self._desk.ask(work, lambda: source.raw, camera=True, tell=tell).result()
         except CancelledError:
             self._closed.set()  # the desk is closed
             return Judged(self.shown.given.judgement)
-        self._show(source, outcome, since)
+        seen = outcome.judged.seen
+        self._show(source, outcome, asked if seen is None else seen)
         return outcome.judged
 
     def _finished(self, judgement: Judgement) -> Judgement:

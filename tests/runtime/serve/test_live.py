@@ -14,6 +14,7 @@ from yochi_devices.camera import Camera, CameraError
 from yochi_devices.frame import CameraFrame
 from yochi_runtime.errors import Reason
 from yochi_runtime.image import decode_frame
+from yochi_runtime.run import WAITED
 from yochi_runtime.serve import live as live_module
 from yochi_runtime.serve.given import Given
 
@@ -24,10 +25,11 @@ from .conftest import Running, asked, opens, png, running, wait_until
 
 
 class Eye(Camera):
-    """A live camera of noise; `fault` is what it fails with. `opened` counts the openings."""
+    """A live camera of noise; `fault` is what it fails with. `opened` and `reads` count."""
 
     fault: str | None = None
-    opened = 0
+    opened = reads = 0
+    live = True
 
     def __init__(self, _: str) -> None:
         Eye.opened += 1
@@ -37,6 +39,7 @@ class Eye(Camera):
         if Eye.fault is not None:
             raise CameraError(Eye.fault)
         self._read += 1
+        Eye.reads += 1
         return CameraFrame(noise(self._read).rgb, self._read, time.monotonic(), "eye", live=True)
 
     def close(self) -> None:
@@ -50,6 +53,7 @@ def eye(monkeypatch: pytest.MonkeyPatch) -> type[Eye]:
     monkeypatch.setattr("yochi_runtime.run.ERROR_PAUSE", 0.02)
     monkeypatch.setattr(Eye, "fault", None)
     monkeypatch.setattr(Eye, "opened", 0)
+    monkeypatch.setattr(Eye, "reads", 0)
     return Eye
 
 
@@ -96,6 +100,28 @@ def test_verdicts_are_streamed_and_recorded(watching: Running) -> None:
 def test_requests_are_judged_between_its_frames(watching: Running) -> None:
     found = watching.http.post("/v1/judgements", json=asked(png(99))).json()
     assert (found["origin"], found["judgement"]["identities"]["frame"]) == ("request", noise(99).sha256)
+
+
+def test_a_frame_that_waited_for_the_desk_is_not_judged(watching: Running, eye: type[Eye]) -> None:
+    begun, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        held.wait()
+
+    desk = watching.service.desk
+    busy = desk.run(hold)
+    begun.wait()
+    wait_until(lambda: len(desk._camera) == 1)  # the loop waits with its frame
+    waiting = eye.reads
+    time.sleep(2 * WAITED)  # which grows old
+    held.set()
+    busy.result()
+    wait_until(lambda: eye.reads > waiting + 1)
+    rows = watching.http.get("/v1/judgements", params={"limit": 50}).json()["entries"]
+    seen = {row["judgement"]["identities"]["frame"] for row in rows if row["judgement"]}
+    assert noise(waiting).sha256 not in seen
+    assert noise(waiting + 1).sha256 in seen
 
 
 def test_another_note_is_judged_from_the_next_frame_on(watching: Running, eye: type[Eye]) -> None:

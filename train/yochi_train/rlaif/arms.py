@@ -2,6 +2,7 @@
 
 Half of the validation split's picture groups is kept from every run and judged at the end alone: rounds are
 kept or taken back by the other half, so a table of that one would praise whoever had most to choose from.
+What the arms of a seed begin with is judged once.
 """
 
 import json
@@ -9,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +63,11 @@ def compare(
     held, shown = halves(read_records(settings.records / "val.jsonl"))
     judged: Judged = {START: [], **{arm: [] for arm in ARMS}}
     for seed in seeds:
+        start = out / f"{START}-{seed}.json"
         for arm, changes in ARMS.items():
             chosen = settings.model_copy(update={**changes, "seed": seed})
-            found = _play(chosen, open_model, held, shown, out / f"{arm}-{seed}")
-            judged[arm].append(found["end"])
-            if arm == BASELINE:  # every arm's start of this seed
-                judged[START].append(found["start"])
+            judged[arm].append(_play(chosen, open_model, held, shown, start, out / f"{arm}-{seed}"))
+        judged[START].append(_read(start)["verdicts"])
     draws = resample(
         {"pictures": [r.picture_group for r in shown], "templates": linked([r.templates for r in shown])},
         seed=0,
@@ -97,21 +98,30 @@ def _play(
     open_model: Callable[[RlaifSettings], SlotModel],
     held: Sequence[Record],
     shown: Sequence[Record],
+    start: Path,
     out: Path,
-) -> dict[str, list[str]]:
-    """`start` and `end`: the verdicts before the first round and after the last."""
+) -> list[str]:
+    """The verdicts after the last round. The seed's first arm judges what all begin with, into `start`."""
     file = out / VERDICTS
-    if file.is_file():
-        found: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
-        return found
-    made = prepare(settings, open_model(settings), out, held)
-    start = _judged(made, shown)
-    made.run()
-    made.policy.save(out / MODEL, made.trained.positives)
-    found = {"start": start, "end": _judged(made, shown)}
-    with written(file) as text:
-        text.write(json.dumps(found) + "\n")
+    if not file.is_file():
+        made = prepare(settings, open_model(settings), out, held)
+        if not start.is_file():
+            _write(start, {"verdicts": _judged(made, shown), "reached": made.reached()})
+        made.report["start"] = _read(start)["reached"]
+        made.run()
+        made.policy.save(out / MODEL, made.trained.positives)
+        _write(file, {"verdicts": _judged(made, shown)})
+    return list(_read(file)["verdicts"])
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def _write(file: Path, found: Mapping[str, object]) -> None:
+    with written(file) as text:
+        text.write(json.dumps(found, ensure_ascii=False) + "\n")
 
 
 def _judged(made: Rounds, records: Sequence[Record]) -> list[str]:

@@ -69,7 +69,7 @@ class Rounds:
         """From the newest checkpoint to the last round. UsageError where there is nothing to learn from."""
         self._resume()
         if self.report["start"] is None:
-            self.report["start"] = {**asdict(evaluate(self.policy, self.trained, self.held)), **self._told()}
+            self.report["start"] = self.reached()
             self._save()
         while self.round < self.settings.rounds and self.report["ended"] is None:
             self._play()
@@ -77,6 +77,10 @@ class Rounds:
             self._tell()
         self.policy.set_lora(self.kept)
         self._tell()
+
+    def reached(self) -> dict[str, Any]:
+        """What the weights reach on held-out records, for the report."""
+        return {**asdict(evaluate(self.policy, self.trained, self.held)), **self._told()}
 
     def _play(self) -> None:
         """One round, or its end where it has nothing to learn from."""
