@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 from .camera import Camera, CameraError, CameraLost, LoginError
 from .frame import CameraFrame
 
-WAIT_SECONDS = 1.5  # for the next frame; one that takes a second is stale anyway
+WAIT_SECONDS = 1.5  # from a frame to the next, while one is wanted; one that takes a second is stale anyway
+WAIT_AT_LEAST = 0.5  # seconds, however long the last frame is ago
 RETRY_SECONDS = 0.1  # between two tries on a camera that gave a broken frame
 CLOSE_SECONDS = 2.0  # for the thread to free the device
 FIRST_PAUSE, MAX_PAUSE = 0.25, 2.0  # seconds before it is opened again: 0.25, 0.5, 1, 2, 2 ...
@@ -47,6 +48,7 @@ class LiveCamera(Camera):
         self._came: CameraFrame | CameraError | None = None
         self._lost: CameraError | None = None  # why it is not open
         self._called = 0.0  # since when the thread is inside the library, 0 where it is not
+        self._alive = time.monotonic()  # when it last gave a frame, asked for or not, or was opened
         self._thread = threading.Thread(target=self._follow, name="yochi camera", daemon=True)
         self._thread.start()
 
@@ -65,7 +67,8 @@ class LiveCamera(Camera):
         with self._changed:
             self._came = None  # what came too late for the last read is not given now
             self._asked = time.monotonic()
-            answered = self._changed.wait_for(lambda: self._came is not None or self._closed, WAIT_SECONDS)
+            left = max(WAIT_AT_LEAST, self._alive + WAIT_SECONDS - self._asked)
+            answered = self._changed.wait_for(lambda: self._came is not None or self._closed, left)
             came, closed, lost = self._came, self._closed, self._lost
         if closed:
             return None
@@ -73,7 +76,8 @@ class LiveCamera(Camera):
             raise lost
         if not answered:
             raise CameraError(
-                f"expected a frame within {WAIT_SECONDS:g} s, the camera is silent; check it and its cable"
+                f"expected a frame within {WAIT_SECONDS:g} s of the last, the camera is silent; check it and "
+                "its cable"
             )
         if isinstance(came, CameraError):
             raise came
@@ -112,6 +116,7 @@ class LiveCamera(Camera):
         came = self._called_library(lambda: self._open(self._sequence))
         with self._changed:
             self._tried, self._lost = True, came if isinstance(came, CameraError) else None
+            self._alive = time.monotonic() if self._lost is None else self._alive
             self._changed.notify_all()
         return came
 
@@ -120,6 +125,7 @@ class LiveCamera(Camera):
 
         def taken() -> CameraFrame | None:
             source.grab()
+            self._alive = time.monotonic()
             asked = self._asked
             return None if asked is None or source.arrived < asked else source.retrieve()
 

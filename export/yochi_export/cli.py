@@ -120,16 +120,22 @@ def gguf(
 
 
 @app.command()
-def lora(run: Run, out: Annotated[Path, typer.Argument(help="Folder for lora.gguf.")]) -> None:
-    """Write the LoRA as GGUF for the base language model."""
+def lora(
+    run: Run, out: Annotated[Path, typer.Argument(help="Folder for lora.gguf and explain.gguf.")]
+) -> None:
+    """Write a run's LoRA as GGUF for the base language model, and that of its explanations."""
     from yochi_runtime.base import NANO_BASE, find_base
+    from yochi_runtime.bundle import EXPLAIN, LORA
 
     from .lora import write_lora
     from .trained import RunFolder
 
     out.mkdir(parents=True, exist_ok=True)
-    write_lora(RunFolder(run).adapter, find_base(NANO_BASE), out / "lora.gguf")
-    typer.echo(f"{out / 'lora.gguf'}: {(out / 'lora.gguf').stat().st_size} bytes")
+    opened = RunFolder(run)
+    for adapter, name in ((opened.adapter, LORA), (opened.explain, EXPLAIN)):
+        if adapter is not None:
+            write_lora(adapter, find_base(NANO_BASE), out / name)
+            typer.echo(f"{out / name}: {(out / name).stat().st_size} bytes")
 
 
 @app.command()
@@ -259,9 +265,12 @@ def pack(
     languages: Languages = None,
     card: Annotated[Path | None, typer.Option(help="Model card instead of the rendered one.")] = None,
     version: Annotated[str | None, typer.Option(help="Version of the bundle (default: as it is).")] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="explain.gguf of `lora`, taught from this bundle's weights.")
+    ] = None,
 ) -> None:
-    """Write a bundle again with another calibration, proof, evaluation, list of languages or card; or, out of
-    a folder of `gguf`, for the first time.
+    """Write a bundle again with another calibration, proof, evaluation, list of languages, card, or LoRA of
+    its explanations; or, out of a folder of `gguf`, for the first time.
     """
     from yochi_runtime.bundle import open_bundle
 
@@ -272,7 +281,7 @@ def pack(
 
     stock = (bundle / STOCK).is_file()
     parts = parts_of_stock(bundle, VERSION) if stock else parts_of(open_bundle(bundle))
-    changes = Changes(calibration, parity_file, evaluation, _list(languages), card, version)
+    changes = Changes(calibration, parity_file, evaluation, _list(languages), card, version, explain)
     typer.echo(_line(repack(parts, out, changes)))
 
 

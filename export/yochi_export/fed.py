@@ -48,7 +48,14 @@ class _Listener:
     def position(self) -> int:
         return len(self._fed.ids)
 
-    def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
+    def tokens(
+        self,
+        ids: Sequence[int],
+        asked: Sequence[int] = (),
+        answers: Sequence[int] = (),
+        *,
+        explaining: bool = False,  # noqa: ARG002 -- it is not asked to explain
+    ) -> Logits:
         self._fed.asked += [(self.position + place, tuple(answers)) for place in asked]
         self._fed.ids += ids
         return np.zeros((len(asked), len(answers)), np.float32)

@@ -17,6 +17,7 @@ from typing import Any
 import yochi_runtime
 from yochi_runtime.bundle import (
     CALIBRATION,
+    EXPLAIN,
     FORMAT,
     GLOSSARY,
     LAYOUT,
@@ -85,10 +86,12 @@ class Parts(Common):
     vision: Path
     lora: Path
     base: BaseModelEntry
+    explain: Path | None = None  # a second LoRA, for explanations alone
 
     @property
     def files(self) -> dict[str, Path]:
-        return {VISION: self.vision, LORA: self.lora, **super().files}
+        beside = {} if self.explain is None else {EXPLAIN: self.explain}
+        return {VISION: self.vision, LORA: self.lora, **beside, **super().files}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +164,8 @@ def parts_of(bundle: Bundle) -> AnyParts:
     if manifest.kind is Kind.STOCK:
         text, mmproj, layout = (folder / name for name in (TEXT, MMPROJ, LAYOUT))
         return StockParts(name=manifest.name, text=text, mmproj=mmproj, layout=layout, **common)
-    return Parts(vision=folder / VISION, lora=folder / LORA, base=manifest.base, **common)
+    explain = folder / EXPLAIN if EXPLAIN in manifest.files else None
+    return Parts(vision=folder / VISION, lora=folder / LORA, base=manifest.base, explain=explain, **common)
 
 
 def proved_languages(evaluation: Mapping[str, Any] | None, asked: tuple[str, ...] | None) -> tuple[str, ...]:

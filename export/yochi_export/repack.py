@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 from yochi_runtime.bundle import Bundle, Calibration
 from yochi_runtime.errors import UsageError
+from yochi_runtime.explanation import FORM
 
-from .pack import AnyParts, proved_languages, without_proof, write_bundle
+from .pack import AnyParts, Parts, proved_languages, without_proof, write_bundle
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Changes:
     languages: tuple[str, ...] | None = None
     card: Path | None = None
     version: str | None = None
+    explain: Path | None = None  # a LoRA that `yochi-train explain` taught, as GGUF
 
 
 def repack(parts: AnyParts, out: Path, changes: Changes) -> Bundle:
@@ -29,6 +31,11 @@ def repack(parts: AnyParts, out: Path, changes: Changes) -> Bundle:
     if changes.calibration is not None:
         # Thresholds decide which verdicts flip, so what was compared before says nothing any more.
         parts = without_proof(replace(parts, calibration=_calibration(changes.calibration)))
+    if changes.explain is not None:
+        if not isinstance(parts, Parts):
+            raise UsageError("expected a bundle of yochi-nano to explain, got a stock model")
+        # Slots are read without it, so what was proved of them stays proved.
+        parts = replace(parts, explain=changes.explain, explanation=FORM)
     if changes.parity is not None:
         parts = replace(parts, parity=_json(changes.parity))
     if changes.evaluation is not None:

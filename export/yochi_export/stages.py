@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from yochi_bench.answers import Answers, Box
 from yochi_bench.scored import Scored, score
 from yochi_runtime.base import NANO_BASE, find_base
-from yochi_runtime.bundle import Bundle, open_bundle
+from yochi_runtime.bundle import EXPLAIN, Bundle, open_bundle
 from yochi_runtime.record import Record
 from yochi_runtime.taxonomy import pack_text, parse_pack
 from yochi_train.calibrate import draft
@@ -93,6 +93,8 @@ def begin(order: Order, say: Say) -> tuple[Report, Choice, Torch]:
         write_lora(order.run.adapter, find_base(NANO_BASE), beside)
         beside.replace(lora)
     report.put("lora", {"bytes": lora.stat().st_size})
+    if order.run.explain is not None:
+        write_lora(order.run.explain, find_base(NANO_BASE), order.out / EXPLAIN)
     return report, choice, torch
 
 
@@ -191,6 +193,7 @@ def _draft(order: Order, rung: VisionRung) -> Parts:
     return Parts(
         vision=graph_of(order, rung),
         lora=order.out / "lora.gguf",
+        explain=order.out / EXPLAIN if order.run.explain else None,
         tokenizer=order.run.tokenizer,
         glossary=order.run.glossary,
         pack=order.run.pack,

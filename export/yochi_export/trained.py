@@ -13,11 +13,13 @@ from yochi_runtime.errors import UsageError
 from yochi_runtime.explanation import FORM
 from yochi_train.assemble import assemble
 from yochi_train.lite0 import tuned_encoder
-from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL, PROJECTOR, explains
+from yochi_train.model_folder import ADAPTER, ADAPTER_WEIGHTS, EXPLAIN, MODEL, PROJECTOR, explains
 from yochi_train.nano import YochiNanoProcessor
 from yochi_train.nano.vision import VisionTower, read_tower
 from yochi_train.positives import POSITIVES, read_positives
 from yochi_train.readout import SlotReader
+
+from .lora import WEIGHTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,12 @@ class RunFolder:
         return self.path / MODEL / ADAPTER
 
     @property
+    def explain(self) -> Path | None:
+        """The adapter of its explanations, None where it has none."""
+        folder = self.path / MODEL / EXPLAIN
+        return folder if folder.is_dir() else None
+
+    @property
     def projector(self) -> Path:
         return self.path / MODEL / PROJECTOR
 
@@ -72,6 +80,7 @@ class RunFolder:
         files = {"adapter": self.path / MODEL / ADAPTER_WEIGHTS, "projector": self.projector}
         tuned = tuned_encoder(self.path / MODEL)
         files |= {"encoder": tuned} if tuned else {}
+        files |= {"explain": self.explain / WEIGHTS} if self.explain else {}
         files |= {"pack": self.pack, "tokenizer": self.tokenizer, "glossary": self.glossary}
         return {name: file_sha256(path) for name, path in files.items()} | {"base": NANO_BASE.sha256}
 
@@ -82,7 +91,7 @@ class RunFolder:
     @property
     def explanation(self) -> str | None:
         """The form that it learned to explain in, None where it learned none; UsageError for another's."""
-        return FORM if explains(self.path / MODEL) else None
+        return FORM if self.explain or explains(self.path / MODEL) else None
 
     def tower(self) -> VisionTower:
         """The unquantized vision half alone."""

@@ -17,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from yochi_runtime.bundle import GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle, Kind
+from yochi_runtime.bundle import EXPLAIN, GLOSSARY, LORA, PACK, TOKENIZER, VISION, Bundle, Kind
 from yochi_runtime.errors import UsageError
 from yochi_runtime.explanation import FORM
 from yochi_runtime.explanation_choices import LIMIT
 from yochi_train.assemble import assemble
 from yochi_train.lite0 import OPENED, Block, Lite0
 from yochi_train.model_folder import ADAPTER, ENCODER, MODEL, PROJECTOR, new_model, write_explains
+from yochi_train.model_folder import EXPLAIN as EXPLAIN_ADAPTER
 from yochi_train.nano import YochiNanoForConditionalGeneration
 from yochi_train.nano.vision import VisionTower
 from yochi_train.policy import LORA_TARGETS
@@ -56,7 +57,9 @@ def unpack(bundle: Bundle, base: Path, out: Path) -> Path:
         if encoder is not None:
             save_file(encoder, folder / ENCODER, metadata={"format": "pt"})
         write_positives(bundle.manifest.positives, folder)
-        if bundle.manifest.explanation == FORM:
+        if EXPLAIN in bundle.manifest.files:
+            _write_adapter(model, *read_lora(bundle.path / EXPLAIN, base), folder / EXPLAIN_ADAPTER)
+        elif bundle.manifest.explanation == FORM:
             write_explains(folder, LIMIT)  # how many it learned with is not in a bundle
         for name in (TOKENIZER, GLOSSARY, PACK):
             shutil.copyfile(bundle.path / name, folder / name)
@@ -75,7 +78,9 @@ def _write_adapter(
         task_type="CAUSAL_LM",
     )
     with peft_in_silence():
-        get_peft_model(model.language, config).save_pretrained(str(folder))
+        adapted = get_peft_model(model.language, config)
+        adapted.save_pretrained(str(folder))
+        adapted.unload()
     tensors = {name: torch.from_numpy(matrix) for name, matrix in matrices.items()}
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
 

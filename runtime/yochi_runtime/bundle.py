@@ -33,6 +33,7 @@ VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION = (
     "calibration.json",
 )
 REQUIRED = (VISION, LORA, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
+EXPLAIN = "explain.gguf"  # a second LoRA, for explanations alone, where the bundle has one
 TEXT, MMPROJ, LAYOUT = "text.gguf", "mmproj.gguf", "layout.json"
 REQUIRED_STOCK = (TEXT, MMPROJ, LAYOUT, TOKENIZER, GLOSSARY, PACK, CALIBRATION)
 MAX_MANIFEST = 2**20  # bytes

@@ -106,7 +106,8 @@ def open_language(settings: Any) -> tuple[dict[str, Any], Answer]:
     """What `engine_clients.LanguageClient` talks to. Each request says at which position to read it."""
     from . import language
 
-    engine = language.Language(Path(settings["base"]), Path(settings["lora"]), threads=settings["threads"])
+    files = [name and Path(name) for name in (settings["base"], settings["lora"], settings["explain"])]
+    engine = language.Language(*files, threads=settings["threads"])
 
     def answer(asked: Message) -> Message:
         head = asked.head
@@ -114,7 +115,8 @@ def open_language(settings: Any) -> tuple[dict[str, Any], Answer]:
         if head["do"] == "embeddings":
             engine.embeddings(asked.arrays[ROWS])
             return Message({})
-        return Message({}, {LOGITS: engine.tokens(head["ids"], head["asked"], head["answers"])})
+        asked_for = head["ids"], head["asked"], head["answers"]
+        return Message({}, {LOGITS: engine.tokens(*asked_for, explaining=head["explaining"])})
 
     return {"version": f"llama-cpp-python {language.VERSION}", "width": engine.width}, answer
 

@@ -119,7 +119,14 @@ class TokenClient:
     def computed_ms(self) -> float:
         return self._engine.computed_ms
 
-    def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
+    def tokens(
+        self,
+        ids: Sequence[int],
+        asked: Sequence[int] = (),
+        answers: Sequence[int] = (),
+        *,
+        explaining: bool = False,
+    ) -> Logits:
         """Read `ids` as one segment; (len(asked), len(answers)) float32 logits, as `Language.tokens`."""
 
         def read(answer: Message) -> Logits:
@@ -127,7 +134,8 @@ class TokenClient:
             check_numbers(LOGITS, logits, (len(asked), len(answers)))
             return logits
 
-        head = {"do": "tokens", "ids": list(ids), "asked": list(asked), "answers": list(answers)}
+        head: dict[str, Any] = {"do": "tokens", "ids": list(ids), "asked": list(asked)}
+        head |= {"answers": list(answers), "explaining": explaining}
         return self._read(head, len(ids), {}, read)
 
     def rewind(self, position: int) -> None:
@@ -158,8 +166,11 @@ class TokenClient:
 class LanguageClient(TokenClient):
     """`language.Language` in another process, with the same errors."""
 
-    def __init__(self, base: Path, lora: Path, *, threads: int, whole: Check) -> None:
-        super().__init__("language", {"base": str(base), "lora": str(lora), "threads": threads}, whole)
+    def __init__(
+        self, base: Path, lora: Path, explain: Path | None = None, *, threads: int, whole: Check
+    ) -> None:
+        files = {"base": str(base), "lora": str(lora), "explain": explain and str(explain)}
+        super().__init__("language", {**files, "threads": threads}, whole)
 
     def embeddings(self, rows: NDArray[np.float32]) -> None:
         """Read (n, width) float32 embeddings in place of tokens."""

@@ -42,7 +42,12 @@ class TokenEngine(Protocol):
     @property
     def position(self) -> int: ...
     def tokens(
-        self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()
+        self,
+        ids: Sequence[int],
+        asked: Sequence[int] = (),
+        answers: Sequence[int] = (),
+        *,
+        explaining: bool = False,
     ) -> Logits: ...
     def rewind(self, position: int) -> None: ...
 

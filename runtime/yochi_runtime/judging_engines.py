@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
-from .bundle import LORA, MMPROJ, TEXT, VISION, Bundle, Kind
+from .bundle import EXPLAIN, LORA, MMPROJ, TEXT, VISION, Bundle, Kind
 from .engine_clients import LanguageClient, MultimodalClient, VisionClient
 from .layout import context_for, read_layout
 from .opening import base_of, check_unchanged
@@ -44,7 +44,8 @@ class Pair:
         """BundleError or EngineError where it cannot be opened."""
         whole, base = partial(check_unchanged, bundle), base_of(bundle)
         with ExitStack() as opened:
-            language = LanguageClient(base, bundle.path / LORA, threads=threads, whole=whole)
+            explain = bundle.path / EXPLAIN if EXPLAIN in bundle.manifest.files else None
+            language = LanguageClient(base, bundle.path / LORA, explain, threads=threads, whole=whole)
             opened.callback(language.close)
             cues = len(bundle.pack.cue)
             vision = VisionClient(bundle.path / VISION, language.width, cues, threads=threads, whole=whole)

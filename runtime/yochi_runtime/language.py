@@ -1,4 +1,4 @@
-"""The language model's engine: llama.cpp through its low-level interface, base GGUF and a LoRA at run time.
+"""The language model's engine: llama.cpp through its low-level interface, base GGUF and LoRAs at run time.
 
 It only ever *reads*: segments of token ids or embeddings are evaluated one after the other, and the logits of
 chosen answers at chosen positions are copied out. Nothing is sampled. What has been read can be taken back to
@@ -79,22 +79,36 @@ def llama_log() -> _Log:
 class Language:
     """A llama.cpp model and context. `position` counts what has been read, `width` is the embedding width.
 
-    `context`: positions that it holds. A context manager; `close()` frees everything and may be called twice.
-    Not for several threads at once.
+    `lora` is for what is judged; `explain` comes on top of it for what is read to explain, and for nothing
+    else. `context`: positions that it holds. A context manager; `close()` frees everything and may be called
+    twice. Not for several threads at once.
     """
 
-    def __init__(self, base: Path, lora: Path | None = None, *, threads: int, context: int = CONTEXT) -> None:
+    def __init__(
+        self,
+        base: Path,
+        lora: Path | None = None,
+        explain: Path | None = None,
+        *,
+        threads: int,
+        context: int = CONTEXT,
+    ) -> None:
         self._room = context
         self._model: Any = None
         self._context: Any = None
-        self._adapter: Any = None
+        self._adapters: list[Any] = []
+        self._explaining = False  # whether the last adapter is in use, too
         self.position = 0
         _LOG.install()
         llama_cpp.llama_backend_init()
         try:
             self._load(base, threads)
-            if lora is not None:
-                self._adapt(lora)
+            self._explains = explain is not None
+            for file in (lora, explain):
+                if file is not None:
+                    self._adapters.append(self._adapter(file))
+            if self._adapters:
+                self._adapt(False)
         except BaseException:
             self.close()
             raise
@@ -123,13 +137,24 @@ class Language:
         if not self._context:
             raise _LOG.failure("make a context")
 
-    def _adapt(self, lora: Path) -> None:
-        self._adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(lora))
-        if not self._adapter:
-            raise _LOG.failure(f"load {lora.name} for this base model")
-        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(self._adapter)
-        if llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, (ctypes.c_float * 1)(1.0)):
-            raise _LOG.failure(f"apply {lora.name}")
+    def _adapter(self, file: Path) -> Any:
+        adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(file))
+        if not adapter:
+            raise _LOG.failure(f"load {file.name} for this base model")
+        return adapter
+
+    def _adapt_to(self, explaining: bool) -> None:
+        if self._explains and explaining != self._explaining:
+            self._adapt(explaining)
+
+    def _adapt(self, explaining: bool) -> None:
+        """Have the model use the adapters of what is read next."""
+        used = self._adapters[: len(self._adapters) - (self._explains and not explaining)]
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * len(used))(*used)
+        scales = (ctypes.c_float * len(used))(*[1.0] * len(used))
+        if llama_cpp.llama_set_adapters_lora(self._context, adapters, len(used), scales):
+            raise _LOG.failure("apply its adapters")
+        self._explaining = explaining
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
         """Ids by the GGUF's own vocabulary; `control`: names of control tokens become those."""
@@ -142,7 +167,14 @@ class Language:
             raise _LOG.failure(f"make tokens of {len(data)} bytes")
         return list(found[:count])
 
-    def tokens(self, ids: Sequence[int], asked: Sequence[int] = (), answers: Sequence[int] = ()) -> Logits:
+    def tokens(
+        self,
+        ids: Sequence[int],
+        asked: Sequence[int] = (),
+        answers: Sequence[int] = (),
+        *,
+        explaining: bool = False,
+    ) -> Logits:
         """Read `ids` as one segment; (len(asked), len(answers)) float32 logits.
 
         `asked` are positions within the segment, ascending: each row holds the logits of the `answers` as the
@@ -154,6 +186,7 @@ class Language:
                 Reason.ENGINE_FAILED,
                 f"expected token ids below {self.vocabulary}, got others; the tokenizer is of another model",
             )
+        self._adapt_to(explaining)
         with self._batch(len(ids), 0) as batch:
             for place, token in enumerate(ids):
                 batch.token[place] = token
@@ -170,6 +203,7 @@ class Language:
                 f"expected finite embeddings (n, {self.width}), got {rows.shape} or NaN; export it again",
             )
         self._check_asked(len(rows), ())
+        self._adapt_to(False)
         dense = np.ascontiguousarray(rows, dtype=np.float32)
         with self._batch(len(dense), self.width) as batch:
             ctypes.memmove(batch.embd, dense.ctypes.data, dense.nbytes)
@@ -242,11 +276,12 @@ class Language:
         """Frees context, adapter and model, in this order."""
         if self._context is not None:
             llama_cpp.llama_free(self._context)
-        if self._adapter is not None:
-            llama_cpp.llama_adapter_lora_free(self._adapter)
+        for adapter in self._adapters:
+            llama_cpp.llama_adapter_lora_free(adapter)
+        self._adapters.clear()
         if self._model is not None:
             llama_cpp.llama_model_free(self._model)
-        self._model = self._context = self._adapter = None
+        self._model = self._context = None
 
     def __enter__(self) -> Self:
         return self

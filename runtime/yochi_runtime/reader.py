@@ -75,7 +75,7 @@ class Reader:
 
         Whatever is read so is forgotten with the next answer, which begins right after the frame.
         """
-        (logits,) = self._language.tokens(ids, (len(ids) - 1,), answers)
+        (logits,) = self._language.tokens(ids, (len(ids) - 1,), answers, explaining=True)
         found: Logits = logits
         return found
 

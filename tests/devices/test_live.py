@@ -112,6 +112,21 @@ def test_a_device_that_hangs_is_an_error_and_never_an_old_frame(
     assert frame.monotonic >= asked - PERIOD / 2
 
 
+def test_a_silent_device_is_told_by_its_last_frame_and_not_by_who_asks(
+    camera: Camera, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert camera.read() is not None
+    device.hangs.set()
+    time.sleep(5 * PERIOD)
+    monkeypatch.setattr(live, "WAIT_AT_LEAST", 0.05)
+    monkeypatch.setattr(live, "WAIT_SECONDS", PERIOD)  # gone by: an hour's wait would begin with the call
+    with pytest.raises(CameraError, match=r"silent; check it"):
+        camera.read()
+    monkeypatch.setattr(live, "WAIT_SECONDS", 3600.0)
+    device.hangs.clear()
+    assert camera.read() is not None  # a device that lives is waited for
+
+
 def test_a_device_that_fails_is_opened_again_and_counts_on(camera: Camera, device: Device) -> None:
     before = camera.read()
     device.works = False

@@ -1,4 +1,4 @@
-"""`yochi-train`: packs, records, scenes, sft, rlaif, arms, merge, evaluate. Thin: a command is one call.
+"""`yochi-train`: packs, records, scenes, sft, rlaif, explain, arms, merge, evaluate. Thin: one call each.
 
 Exit 0: done. 2: called wrongly, one line on stderr. 3: a bundle or the base model cannot be used. 1: a fault,
 or records that are not all good. 130: interrupted.
@@ -109,6 +109,22 @@ def rlaif(
         typer.echo(plan(chosen, model, out))
     else:
         typer.echo(improve(chosen, model, out))
+
+
+@app.command()
+def explain(
+    settings: Annotated[
+        Path, typer.Argument(help="Settings (TOML), as of `sft`: ExplainSettings in yochi_train/settings.py.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Run folder; an interrupted run goes on in it.")],
+) -> None:
+    """Teach a finished run of yochi-nano to explain its verdicts, which stay what they are to the bit."""
+    from .explain import explain as teach
+    from .open_model import open_model
+    from .settings import ExplainSettings, read_settings
+
+    chosen = read_settings(settings, ExplainSettings)
+    typer.echo(teach(chosen, open_model(chosen), out))
 
 
 @app.command()

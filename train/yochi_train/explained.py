@@ -124,6 +124,20 @@ class Explainer:
         looked = (s for s in asked if s.source is not Source.IMAGE_TEXT or record.sign is not None)
         return all(record.known(slot) >= 0 for slot in looked)
 
+    def pick(
+        self, packs: Sequence[Sequence[Record]], count: int, step: int
+    ) -> tuple[list[list[Text]], list[Said]]:
+        """Targets of at most `count` notes of each pack, others at the next step: the texts of every note in
+        its place, as `read_on` takes them, and those that are there."""
+        texts, told = list[list[Text]](), list[Said]()
+        for pack in packs:
+            made = [self.of(record) for record in pack]
+            picked = chosen(made, count, step)
+            now = [one if place in picked else None for place, one in enumerate(made)]
+            texts += [[one.text] if one else [] for one in now]
+            told += [one for one in now if one]
+        return texts, told
+
 
 def chosen(targets: Sequence[Said | None], count: int, step: int) -> list[int]:
     """Places of at most `count` of the notes that have a target, others at the next step."""

@@ -5,7 +5,8 @@ projector.safetensors                    projector and cue heads
 encoder.safetensors                      the encoder, where `tune` opened it; else it is the pretrained one
 tokenizer.json, glossary.tsv, pack.toml  what its prompt is made of
 positives.json                           how much each slot was trained on
-explains.json                            that it learned to explain: in which form, in how many tokens
+explains.json                            that the LoRA learned to explain: in which form, in how many tokens
+explain/                                 a second LoRA, where one learned to explain and nothing else
 """
 
 import json
@@ -20,7 +21,7 @@ from yochi_runtime.explanation import FORM
 MODEL, ADAPTER, PROJECTOR = "model", "adapter", "projector.safetensors"
 ENCODER = "encoder.safetensors"
 ADAPTER_WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
-
+EXPLAIN = "explain"
 EXPLAINS = "explains.json"
 
 
@@ -47,7 +48,7 @@ def write_explains(model: Path, tokens: int) -> None:
 
 
 def explains(model: Path) -> bool:
-    """Whether it learned to. UsageError where it learned another form than this version's."""
+    """Whether the LoRA of its slots learned to. UsageError where it learned another form than ours."""
     file = model / EXPLAINS
     if not file.is_file():
         return False

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
-from .model_folder import ADAPTER, ADAPTER_WEIGHTS, MODEL
+from .model_folder import ADAPTER, ADAPTER_WEIGHTS, EXPLAIN, MODEL
 from .positives import POSITIVES, write_positives
 from .processes import ALONE, Processes
 from .readout import Logits
@@ -57,6 +57,31 @@ class Policy:
                 f"expected a run with LoRA on the same layers in {run}, got {len(weights)} of "
                 f"{len(self.lora)} matrices; give the same lora_from_layer"
             )
+
+    def explain_apart(self, config: LoraConfig) -> list[nn.Parameter]:
+        """A second LoRA, fresh, on top of the first for what is said after the slots, and for nothing else.
+
+        From now on it alone learns; returns its weights.
+        """
+        self.language.add_adapter(EXPLAIN, config)
+        learned = [p for name, p in self.language.named_parameters() if f".{EXPLAIN}." in name]
+
+        def use(*adapters: str) -> None:
+            self.language.base_model.set_adapter(list(adapters), inference_mode=True)
+            for parameter in learned:
+                parameter.requires_grad_(True)
+
+        @contextmanager
+        def both() -> Iterator[None]:
+            use("default", EXPLAIN)
+            try:
+                yield
+            finally:
+                use("default")
+
+        use("default")
+        self.model.reader.speaker.aside = both
+        return learned
 
     def images(self, packs: Sequence[Sequence[Record]]) -> Images:
         """Each pack's picture, as the model takes it."""
@@ -174,12 +199,12 @@ def lora_config(settings: PolicySettings, layers: int) -> LoraConfig:
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=2 * settings.lora_rank,
-        layers_to_transform=upper_layers(settings, layers),
+        layers_to_transform=upper_layers(settings.lora_from_layer, layers),
         target_modules=LORA_TARGETS,
         task_type="CAUSAL_LM",
     )
 
 
-def upper_layers(settings: PolicySettings, layers: int) -> list[int]:
-    """From `lora_from_layer`, the last one at least."""
-    return list(range(min(settings.lora_from_layer, layers - 1), layers))
+def upper_layers(first: int, layers: int) -> list[int]:
+    """From `first` on, the last one at least."""
+    return list(range(min(first, layers - 1), layers))

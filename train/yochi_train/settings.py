@@ -69,6 +69,28 @@ class SftSettings(PolicySettings):
         return self
 
 
+class ExplainSettings(PolicySettings):
+    """Every field of `yochi-train explain SETTINGS.toml OUT`, with those of `PolicySettings`.
+
+    `lora_rank` and `lora_from_layer` are those of `start`.
+    """
+
+    start: Path  # finished run whose verdicts are explained; nothing of it changes
+    steps: int = Field(default=400, gt=0)
+    explain_rank: int = Field(default=8, gt=0)
+    explain_from_layer: int = Field(default=20, ge=0)  # layers below stay as they are
+    explain_rate: float = Field(default=1e-3, gt=0)  # peak learning rate
+    warmup: int = Field(default=20, ge=0)  # steps
+
+    @model_validator(mode="after")
+    def _is_of_nano(self) -> Self:
+        if self.model is not None:
+            raise ValueError(
+                "expected yochi-nano, whose LoRAs stay apart, got another model; `sft` teaches it to explain"
+            )
+        return self
+
+
 Settings = TypeVar("Settings", bound=PolicySettings)
 
 

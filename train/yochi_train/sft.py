@@ -18,7 +18,7 @@ from torch import Tensor
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
-from .explained import Explainer, Said, chosen, text_loss
+from .explained import Explainer, text_loss
 from .loss import readout_loss, targets
 from .model_folder import MODEL, explains, write_explains
 from .pictures import read_pictures
@@ -31,7 +31,7 @@ from .records import PACK_NOTES, read_records
 from .run_folder import CHECKPOINT, cut_log, pin_run, room_on_disk, save_checkpoint
 from .run_log import RunLog
 from .run_page import write_run_page
-from .settings import SftSettings
+from .settings import PolicySettings, SftSettings
 from .slot_model import Images, SlotModel
 from .speech import Text
 from .utility import Utility, anchor_loss, check_instructions, read_instructions
@@ -84,7 +84,7 @@ class Trainer(Policy):
         return [*self.lora, *(self.projector.parameters() if self.projector is not None else ())]
 
     def train_step(self) -> dict[str, Any]:
-        packs = self.processes.share(self._packs(self.step))
+        packs = self.processes.share(packs_of(self.records, self.step, self.settings))
         with torch.set_grad_enabled(self.step < self.settings.projector_steps):  # while the projector learns
             images = self.images(packs)
         logits, extra = self._read(packs, images)
@@ -115,13 +115,7 @@ class Trainer(Policy):
             extra["anchors"] = s.anchor_weight, self.processes.part_of_mean(mean, tokens)
         if not s.explanation_weight:
             return self.read(packs, images), extra
-        texts, told = list[list[Text]](), list[Said]()
-        for pack in packs:
-            made = [self.explainer.of(record) for record in pack]
-            picked = chosen(made, s.explained, self.step)
-            now = [one if place in picked else None for place, one in enumerate(made)]
-            texts += [[one.text] if one else [] for one in now]
-            told += [one for one in now if one]
+        texts, told = self.explainer.pick(packs, s.explained, self.step)
         logits, logs = self.read_on(packs, images, texts)
         mean = text_loss([log for of in logs for log in of], told)
         tokens = sum(sum(one.known) for one in told)
@@ -133,18 +127,6 @@ class Trainer(Policy):
         number, place = divmod(i, len(self.anchors))
         generator = torch.Generator().manual_seed(self.settings.seed + number)
         return self.anchors[int(torch.randperm(len(self.anchors), generator=generator)[place])]
-
-    def _packs(self, step: int) -> list[list[Record]]:
-        """The packs of a step: the file's order in the first pass, a seeded shuffle in later ones."""
-        count = len(self.records) // PACK_NOTES
-        chosen = []
-        for i in range(step * self.settings.packs, (step + 1) * self.settings.packs):
-            pass_number, place = divmod(i, count)
-            if pass_number:
-                generator = torch.Generator().manual_seed(self.settings.seed + pass_number)
-                place = int(torch.randperm(count, generator=generator)[place])
-            chosen.append(list(self.records[place * PACK_NOTES : (place + 1) * PACK_NOTES]))
-        return chosen
 
     def _schedule(self) -> None:
         """Linear warm-up, linear decay to a twentieth; the projector stops at its own last step."""
@@ -174,6 +156,19 @@ class Trainer(Policy):
             self.optimizer.load_state_dict(state["optimizer"])
         if self.processes.first:
             cut_log(self.out, self.step)
+
+
+def packs_of(records: Sequence[Record], step: int, settings: PolicySettings) -> list[list[Record]]:
+    """The packs of a step: the file's order in the first pass, a seeded shuffle in later ones."""
+    count = len(records) // PACK_NOTES
+    chosen = []
+    for i in range(step * settings.packs, (step + 1) * settings.packs):
+        pass_number, place = divmod(i, count)
+        if pass_number:
+            generator = torch.Generator().manual_seed(settings.seed + pass_number)
+            place = int(torch.randperm(count, generator=generator)[place])
+        chosen.append(list(records[place * PACK_NOTES : (place + 1) * PACK_NOTES]))
+    return chosen
 
 
 def train(settings: SftSettings, model: SlotModel, out: Path) -> Path:

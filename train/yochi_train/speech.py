@@ -4,7 +4,8 @@ Rows go on from the cache of a readout, which they leave as it is. Logits are ov
 the weights are bfloat16 the product is, and all that follows is float32 on the CPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,10 +60,14 @@ class Answered:
 
 
 class Speaker:
-    """`body` with its token embeddings and the rows that make logits."""
+    """`body` with its token embeddings and the rows that make logits.
+
+    `aside` is entered for what is said after slots, and for nothing else.
+    """
 
     def __init__(self, body: nn.Module, embeddings: nn.Module, output: nn.Module) -> None:
         self._body, self._embeddings, self._output = body, embeddings, output
+        self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def log_probabilities(self, after: Answered, said: Sequence[tuple[int, Text]]) -> list[Tensor]:
         """(len(text.said),) of each (row of `after`, text)."""
@@ -111,12 +116,13 @@ class Speaker:
         going.real = torch.cat([going.real, real], 1)
         position = going.position[:, None] + torch.arange(ids.shape[1], device=ids.device)
         going.position = going.position + real.sum(1)
-        output = self._body(
-            inputs_embeds=self._embeddings(ids),
-            past_key_values=going.cache,
-            attention_mask=going.real.long(),
-            position_ids=position.expand(*going.axes, -1, -1),
-        )
+        with self.aside():
+            output = self._body(
+                inputs_embeds=self._embeddings(ids),
+                past_key_values=going.cache,
+                attention_mask=going.real.long(),
+                position_ids=position.expand(*going.axes, -1, -1),
+            )
         hidden: Tensor = output.last_hidden_state
         return hidden
 

@@ -66,7 +66,7 @@ class VlmSlots:
     def lora(self, settings: PolicySettings) -> LoraConfig:
         """On the upper layers of the language half alone: the vision half has modules of the same names."""
         layers = self._hub.vlm.config.get_text_config().num_hidden_layers
-        numbers = "|".join(map(str, upper_layers(settings, layers)))
+        numbers = "|".join(map(str, upper_layers(settings.lora_from_layer, layers)))
         layer = re.escape(self._hub.family.layer).replace(r"\{\}", f"({numbers})")
         return LoraConfig(
             r=settings.lora_rank,
