@@ -101,7 +101,7 @@ remove() {
 # What is installed is known by what it was made of: pins, and the source's every byte.
 made_of() {
 	(cd "$here" && find requirements/edge.lock pyproject.toml runtime devices benchmarks train export \
-		-type f ! -path '*/__pycache__/*' -exec sha256sum {} + | LC_ALL=C sort | sha256sum | cut -d' ' -f1)
+		-type f ! -path '*/__pycache__/*' ! -path 'benchmarks/results/*' -exec sha256sum {} + | LC_ALL=C sort | sha256sum | cut -d' ' -f1)
 }
 
 make_environment() {

@@ -280,7 +280,7 @@ def _check_languages(parts: AnyParts) -> None:
 
 def judging_hashes(parts: AnyParts) -> dict[str, str]:
     """As `yochi_train.evaluate.judging_hashes`, before the bundle is written."""
-    files = {**parts.files, PACK: parts.pack}
+    files = {name: path for name, path in parts.files.items() if name != EXPLAIN} | {PACK: parts.pack}
     calibration = hashlib.sha256(parts.calibration.text().encode()).hexdigest()
     hashes = {name: file_sha256(path) for name, path in files.items()}
     return {**hashes, CALIBRATION: calibration, "base": parts.base.sha256}

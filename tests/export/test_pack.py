@@ -19,7 +19,7 @@ from yochi_export.repack import Changes, repack
 from yochi_runtime.bundle import MANIFEST, file_sha256, open_bundle
 from yochi_runtime.errors import UsageError
 
-from tests.fixtures.tiny_bundle import make_bundle
+from tests.fixtures.tiny_bundle import make_bundle, write_lora
 
 PARITY = {
     "records": 500,
@@ -172,6 +172,20 @@ def test_shipping_copies_and_pins(parts: Parts, tmp_path: Path) -> None:
     (package / "trust.py").write_text("", encoding="utf-8")
     with pytest.raises(UsageError, match="SHIPPED_MANIFEST_SHA256"):
         ship(new, package)
+
+
+def test_a_lora_that_explains_changes_nothing_that_was_proved(parts: Parts, tmp_path: Path) -> None:
+    proved = write_bundle(replace(parts, parity=PARITY, evaluation=evaluation_of(parts)), tmp_path / "a")
+    write_lora(tmp_path / "explain.gguf", seed=5)
+    told = repack(parts_of(proved), tmp_path / "b", Changes(explain=tmp_path / "explain.gguf"))
+    assert told.manifest.explanation == "explain-1"
+    assert told.manifest.proof.passed is True
+    kept = proved.manifest.files.keys() - {"MODEL_CARD.md"}
+    assert {name: told.manifest.files[name] for name in kept} == {n: proved.manifest.files[n] for n in kept}
+    assert told.manifest.files.keys() - proved.manifest.files.keys() == {"explain.gguf"}
+    again = repack(parts_of(told), tmp_path / "c", Changes(version="2"))
+    assert again.manifest.files["explain.gguf"] == told.manifest.files["explain.gguf"]
+    assert judging_hashes(parts_of(told)) == judging_hashes(parts_of(proved))
 
 
 def test_packing_again_keeps_the_engines_and_a_new_calibration_undoes_the_proof(

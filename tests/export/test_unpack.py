@@ -1,6 +1,7 @@
 """A bundle's weights out again: the trained ones rounded to float16, name by name."""
 
 import copy
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,3 +107,20 @@ def test_the_shipped_bundle_becomes_a_run_that_gives_its_lora_again(tmp_path: Pa
     assert (tmp_path / "lora.gguf").read_bytes() == (bundle.path / "lora.gguf").read_bytes()
     with pytest.raises(UsageError, match="choose another"):
         unpack(bundle, base, tmp_path)
+
+
+def test_a_lora_that_explains_comes_back_beside_the_other(tmp_path: Path) -> None:
+    base, shipped = find_base(NANO_BASE), open_bundle(shipped_bundle())
+    folder = tmp_path / "bundle"
+    shutil.copytree(shipped.path, folder)
+    shutil.copyfile(folder / "lora.gguf", folder / "explain.gguf")
+    files = {**shipped.manifest.files, "explain.gguf": shipped.manifest.files["lora.gguf"]}
+    told = shipped.manifest.model_copy(update={"explanation": "explain-1", "files": files})
+    unpack(replace(shipped, path=folder, manifest=told), base, tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    assert run.explanation == "explain-1"
+    assert run.explain is not None
+    assert run.hashes()["explain"] == run.hashes()["adapter"]
+    assert not (tmp_path / "run" / "model" / "explains.json").exists()  # the first LoRA learned no such thing
+    write_lora(run.explain, base, tmp_path / "explain.gguf")
+    assert (tmp_path / "explain.gguf").read_bytes() == (folder / "lora.gguf").read_bytes()

@@ -76,6 +76,29 @@ def test_after_rewinding_the_numbers_are_the_very_same(language: Language) -> No
     assert language.position == len(IDS)
 
 
+def test_a_second_lora_is_for_explaining_alone(base: Path, tmp_path: Path) -> None:
+    write_lora(tmp_path / "lora.gguf")
+    write_lora(tmp_path / "explain.gguf", seed=5)
+    with Language(base, tmp_path / "lora.gguf", threads=1) as alone:
+        wanted = alone.tokens(IDS, [3, 7], EVERY)
+        same = alone.tokens(IDS[:3], [2], EVERY, explaining=True)
+    with Language(base, tmp_path / "lora.gguf", tmp_path / "explain.gguf", threads=1) as both:
+        first = both.tokens(IDS, [3, 7], EVERY)
+        said = both.tokens(IDS[:3], [2], EVERY, explaining=True)
+        both.rewind(0)
+        again = both.tokens(IDS, [3, 7], EVERY)
+        both.rewind(0)
+        both.tokens(IDS[:2], explaining=True)
+        both.rewind(0)
+        both.embeddings(embeddings_of(base, IDS[:4]))  # right after an explanation
+        after = both.tokens(IDS[4:], [3], EVERY)
+    assert first.tobytes() == again.tobytes() == wanted.tobytes()
+    assert np.abs(after - wanted[1:]).max() <= 1e-4
+    assert np.abs(said - same).max() >= 0.01
+    with pytest.raises(EngineError, match=r"load nothing.gguf"):
+        Language(base, tmp_path / "lora.gguf", tmp_path / "nothing.gguf", threads=1)
+
+
 def test_a_lora_changes_the_answer(base: Path, tmp_path: Path, language: Language) -> None:
     write_lora(tmp_path / "lora.gguf")
     plain = language.tokens(IDS, [7], EVERY)

@@ -73,7 +73,7 @@ class ExplainTrainer:
         if told:
             descend(loss, self.optimizer)
         self.step += 1
-        return {"step": self.step, "loss": float(loss), "explained": len(told)}
+        return {"step": self.step, "loss": float(loss.detach()), "explained": len(told)}
 
     def told(self, held: Sequence[Record]) -> str:
         """What it says of held-out records with known verdicts, without the box's choices around it."""
