@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from yochi_export.lora import WEIGHTS, write_lora
 from yochi_runtime.base import NANO_BASE, find_base
@@ -81,6 +82,42 @@ def test_tiny_llama_with_lora_answers_as_torch_does(tmp_path: Path) -> None:
     assert np.abs(np.array(found) - np.array(wanted)).max() <= 1e-3
     assert np.abs(np.array(without) - np.array(wanted)).max() >= 0.05, "the LoRA does something"
     assert np.ptp(np.array(wanted), axis=0).max() >= 0.05, "the answers depend on picture and note"
+
+
+def test_explanations_are_read_with_both_loras_as_torch_reads_them(tmp_path: Path) -> None:
+    """After slots without it the second LoRA is used, then no longer: the box's logits are torch's."""
+    model, processor = tiny_nano()
+    write_base(model, tmp_path / "base.gguf")
+    adapted = random_lora(model, 0.1)
+    assert isinstance(adapted, PeftModel)
+    adapted.add_adapter("explain", adapted.peft_config["default"])
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if ".lora_B.explain." in name:
+                weight.normal_(0, 0.2)
+            if ".lora_" in name:
+                weight.copy_(weight.half())  # as the file has it
+    adapted.save_pretrained(str(tmp_path / "adapter"))
+    write_lora(tmp_path / "adapter", tmp_path / "base.gguf", tmp_path / "lora.gguf")
+    write_lora(tmp_path / "adapter" / "explain", tmp_path / "base.gguf", tmp_path / "explain.gguf")
+    slots, said, every = list(processor.prompt.look), [5, 6, 7], list(range(100))
+    wanted, cache = {}, None
+    with torch.no_grad():
+        for name, ids in (("default", slots), ("explain", said), ("default", slots)):
+            adapted.base_model.set_adapter(["default", name] if name != "default" else [name])
+            output = adapted(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            wanted[len(wanted)] = output.logits[0, -1, :100].numpy()
+    with Language(
+        tmp_path / "base.gguf", tmp_path / "lora.gguf", tmp_path / "explain.gguf", threads=1
+    ) as box:
+        for i, ids in enumerate((slots, said, slots)):
+            (found,) = box.tokens(ids, [len(ids) - 1], every, explaining=ids is said)
+            assert np.abs(found - wanted[i]).max() <= 5e-3, i  # products of float16
+    with Language(tmp_path / "base.gguf", tmp_path / "lora.gguf", threads=1) as alone:
+        alone.tokens(slots)
+        (without,) = alone.tokens(said, [2], every)
+    assert np.abs(without - wanted[1]).max() >= 0.2, "the second LoRA does something"
 
 
 def test_real_base_with_lora_answers_as_torch_does(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from yochi_runtime.taxonomy import Pack
 from yochi_runtime.verdict import Verdict
 from yochi_train.explain import ExplainTrainer, explain
-from yochi_train.model_folder import explains, write_explains
+from yochi_train.model_folder import explains, new_model, write_explains
 from yochi_train.policy import Policy
 from yochi_train.records import read_records
 from yochi_train.rlaif.run import prepare
@@ -85,6 +85,8 @@ def test_the_model_is_its_start_with_a_folder_more(data: Path, tmp_path: Path) -
     assert layers == {"1"}
     assert any(bool(value.any()) for name, value in taught(tmp_path).items() if "lora_B" in name)
     assert not explains(model)
+    with new_model(tmp_path / "later", model) as later:
+        assert not (later / "explain").exists()  # other weights would have to be taught again
     going_on = prepare(settings_of(data, start=tmp_path), tiny_slots(), tmp_path / "rlaif")
     assert going_on.telling is None  # rounds would draw by the first LoRA, which does not know how
 

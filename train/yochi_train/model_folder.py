@@ -29,14 +29,15 @@ EXPLAINS = "explains.json"
 def new_model(run: Path, like: Path | None = None) -> Iterator[Path]:
     """A folder that becomes `run/model` when the block ends without an error; one that is there is replaced.
 
-    It begins as a copy of the model folder `like`, or empty.
+    It begins as a copy of the model folder `like`, or empty. Explanations by a LoRA of their own are of the
+    weights that they were taught on, and not copied.
     """
     partial, made = run / f".partial-{MODEL}", run / MODEL
     shutil.rmtree(partial, ignore_errors=True)
     if like is None:
         partial.mkdir(parents=True)
     else:
-        shutil.copytree(like, partial)
+        shutil.copytree(like, partial, ignore=shutil.ignore_patterns(EXPLAIN))
     yield partial
     shutil.rmtree(made, ignore_errors=True)
     partial.rename(made)
