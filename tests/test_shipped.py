@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pytest
 from yochi_runtime.bundle import open_bundle
-from yochi_runtime.explainer import Explainer
 from yochi_runtime.image import Frame, read_frame
 from yochi_runtime.inspection import Inspection, Note
 from yochi_runtime.judge import Judge
 from yochi_runtime.judgement import Judgement
 from yochi_runtime.rule_file import read_rules
 from yochi_runtime.rule_findings import findings
-from yochi_runtime.tokens import TextTokenizer
 from yochi_runtime.trust import shipped_bundle
 from yochi_runtime.verdict import Verdict
 
@@ -51,6 +49,15 @@ def test_the_sample_is_dangerous_in_combination(judge: Judge, frame: Frame) -> N
     assert "combination:vehicle" in {factor.slot for factor in found.factors}
 
 
+def test_it_explains_the_sample(judge: Judge, frame: Frame) -> None:
+    found = asked(judge, frame, (SAMPLE / "note.txt").read_text(encoding="utf-8"))
+    *_, end = judge.explain(found, seconds=60)
+    assert end.dropped is None
+    assert end.text is not None
+    assert end.tokens <= 64
+    assert end.text.en != end.text.ja
+
+
 def test_a_language_that_is_not_proved_is_refused(judge: Judge, frame: Frame) -> None:
     found = asked(judge, frame, "手袋の在庫を数えた。")
     proved = "ja" in judge.bundle.manifest.languages
@@ -70,14 +77,11 @@ def test_what_is_kept_gives_the_very_same_judgement(judge: Judge, frame: Frame) 
 
 
 def test_an_explanation_takes_no_bit_from_what_is_judged_after_it(judge: Judge, frame: Frame) -> None:
-    """Whether or not this bundle learned to explain: on its model, in its form."""
     other = Frame(frame.rgb[:, ::-1].copy())
     note = (SAMPLE / "note.txt").read_text(encoding="utf-8")
     asks = [(frame, note), (frame, note), (frame, CALM), (other, note), (frame, note)]
     before = [without_timings(asked(judge, *one)) for one in asks]
-    with Judge.open(threads=2) as talker, pytest.MonkeyPatch.context() as patch:
-        reads = TextTokenizer.load(talker.bundle.path)
-        patch.setattr(talker, "_explainer", Explainer(talker.bundle.pack, reads))
+    with Judge.open(threads=2) as talker:
         ends = []
         for one, wanted in zip(asks, before, strict=True):
             found = asked(talker, *one)

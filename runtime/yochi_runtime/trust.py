@@ -7,7 +7,7 @@ writes it here, in the same commit as the bundle.
 from importlib import resources
 from pathlib import Path
 
-SHIPPED_MANIFEST_SHA256 = "c4fecaebcd094a6fec5754bad2315b33be06e37183ab6e6f2c6356ae64fb41dd"
+SHIPPED_MANIFEST_SHA256 = "aebed83b5541e744a5028a4cb5d6e0e029f2045f93cc9b87fc4ddce2544019ec"
 
 
 def shipped_bundle() -> Path:

@@ -101,13 +101,13 @@ def test_explanations_are_read_with_both_loras_as_torch_reads_them(tmp_path: Pat
     write_lora(tmp_path / "adapter", tmp_path / "base.gguf", tmp_path / "lora.gguf")
     write_lora(tmp_path / "adapter" / "explain", tmp_path / "base.gguf", tmp_path / "explain.gguf")
     slots, said, every = list(processor.prompt.look), [5, 6, 7], list(range(100))
-    wanted, cache = {}, None
+    wanted, cache = list[NDArray[np.float32]](), None
     with torch.no_grad():
         for name, ids in (("default", slots), ("explain", said), ("default", slots)):
             adapted.base_model.set_adapter(["default", name] if name != "default" else [name])
             output = adapted(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True)
             cache = output.past_key_values
-            wanted[len(wanted)] = output.logits[0, -1, :100].numpy()
+            wanted.append(output.logits[0, -1, :100].numpy())
     with Language(
         tmp_path / "base.gguf", tmp_path / "lora.gguf", tmp_path / "explain.gguf", threads=1
     ) as box:

@@ -1,7 +1,6 @@
 """A bundle's weights out again: the trained ones rounded to float16, name by name."""
 
 import copy
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,32 +94,25 @@ def test_another_form_or_encoder_is_refused(graphs: Path, tmp_path: Path) -> Non
         read_vision(tmp_path / "other.onnx", tiny_nano()[0].vision)
 
 
-def test_the_shipped_bundle_becomes_a_run_that_gives_its_lora_again(tmp_path: Path) -> None:
-    base = find_base(NANO_BASE)
-    shipped = open_bundle(shipped_bundle())
-    bundle = replace(shipped, manifest=shipped.manifest.model_copy(update={"explanation": "explain-1"}))
+def test_the_shipped_bundle_becomes_a_run_that_gives_its_loras_again(tmp_path: Path) -> None:
+    base, bundle = find_base(NANO_BASE), open_bundle(shipped_bundle())
     unpack(bundle, base, tmp_path)
     run = RunFolder(tmp_path)
     assert run.positives() == bundle.manifest.positives
     assert run.explanation == "explain-1"
-    write_lora(run.adapter, base, tmp_path / "lora.gguf")
-    assert (tmp_path / "lora.gguf").read_bytes() == (bundle.path / "lora.gguf").read_bytes()
+    assert run.explain is not None
+    for adapter, name in ((run.adapter, "lora.gguf"), (run.explain, "explain.gguf")):
+        write_lora(adapter, base, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == (bundle.path / name).read_bytes()
+    assert not (tmp_path / "model" / "explains.json").exists()  # the first LoRA learned no such thing
     with pytest.raises(UsageError, match="choose another"):
         unpack(bundle, base, tmp_path)
 
 
-def test_a_lora_that_explains_comes_back_beside_the_other(tmp_path: Path) -> None:
-    base, shipped = find_base(NANO_BASE), open_bundle(shipped_bundle())
-    folder = tmp_path / "bundle"
-    shutil.copytree(shipped.path, folder)
-    shutil.copyfile(folder / "lora.gguf", folder / "explain.gguf")
-    files = {**shipped.manifest.files, "explain.gguf": shipped.manifest.files["lora.gguf"]}
-    told = shipped.manifest.model_copy(update={"explanation": "explain-1", "files": files})
-    unpack(replace(shipped, path=folder, manifest=told), base, tmp_path / "run")
-    run = RunFolder(tmp_path / "run")
-    assert run.explanation == "explain-1"
-    assert run.explain is not None
-    assert run.hashes()["explain"] == run.hashes()["adapter"]
-    assert not (tmp_path / "run" / "model" / "explains.json").exists()  # the first LoRA learned no such thing
-    write_lora(run.explain, base, tmp_path / "explain.gguf")
-    assert (tmp_path / "explain.gguf").read_bytes() == (folder / "lora.gguf").read_bytes()
+def test_a_bundle_whose_only_lora_explains_says_so_to_the_next_run(tmp_path: Path) -> None:
+    shipped = open_bundle(shipped_bundle())
+    files = {name: entry for name, entry in shipped.manifest.files.items() if name != "explain.gguf"}
+    one = replace(shipped, manifest=shipped.manifest.model_copy(update={"files": files}))
+    unpack(one, find_base(NANO_BASE), tmp_path)
+    run = RunFolder(tmp_path)
+    assert (run.explain, run.explanation) == (None, "explain-1")

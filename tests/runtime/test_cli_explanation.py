@@ -30,7 +30,7 @@ def explains(tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
 
 @pytest.fixture(autouse=True)
 def _shipped(explains: TinyBundle, yochi: Yochi, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Instead of the one that explains nothing, which `yochi` ships."""
+    """Instead of the one that `yochi` ships."""
     monkeypatch.setenv("YOCHI_BASE", str(explains.base))
     monkeypatch.setattr(trust, "SHIPPED_MANIFEST_SHA256", explains.sha256)
     monkeypatch.setattr(trust, "shipped_bundle", lambda: explains.folder)

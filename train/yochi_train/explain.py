@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from yochi_runtime.errors import UsageError
 from yochi_runtime.record import Record
 
@@ -59,21 +60,26 @@ class ExplainTrainer:
 
     def train_step(self) -> dict[str, Any]:
         """On every note of the step's packs that there is something true to say of; there may be none."""
-        packs = packs_of(self.records, self.step, self.settings)
-        texts, told = self.explainer.pick(packs, PACK_NOTES, self.step)
-        with torch.no_grad():
-            images = self.policy.images(packs)
-        _, logs = self.policy.read_on(packs, images, texts)
-        loss = text_loss([log for of in logs for log in of], told)
-        check_finite(loss, self.step)
         s = self.settings
+        drawn = packs_of(self.records, self.step, s)
+        packs = [told for pack in drawn if (told := [r for r in pack if self.explainer.of(r)])]
+        loss = self._loss(packs) if packs else torch.zeros(())
+        check_finite(loss, self.step)
         warm = min(1.0, (self.step + 1) / max(1, s.warmup))
         for group in self.optimizer.param_groups:
             group["lr"] = s.explain_rate * warm * max(0.05, 1 - self.step / s.steps)
-        if told:
+        if packs:
             descend(loss, self.optimizer)
         self.step += 1
-        return {"step": self.step, "loss": float(loss.detach()), "explained": len(told)}
+        return {"step": self.step, "loss": float(loss.detach()), "explained": sum(map(len, packs))}
+
+    def _loss(self, packs: Sequence[Sequence[Record]]) -> Tensor:
+        """Of what is said after the slots of `packs`, each record of which has a target."""
+        texts, told = self.explainer.pick(packs, PACK_NOTES, 0)
+        with torch.no_grad():
+            images = self.policy.images(packs)
+        _, logs = self.policy.read_on(packs, images, texts)
+        return text_loss([log for of in logs for log in of], told)
 
     def told(self, held: Sequence[Record]) -> str:
         """What it says of held-out records with known verdicts, without the box's choices around it."""
