@@ -99,7 +99,7 @@ yochi-train average "$run/sft-${last[0]}" "$run/sft-${last[1]}" "$run/sft"
 
 # The words after the verdict, by a LoRA of their own, which no slot is read with.
 printf '%s\n' "records = \"$(basename "$records")\"" 'photos = "photos"' 'features = "features-tuned"' \
-  'start = "sft"' 'seed = 30' "steps = $(steps 400)" "packs = $packs" >"$run/explain.toml"
+  'start = "sft"' 'seed = 30' "steps = $(steps 200)" "packs = $packs" >"$run/explain.toml"
 yochi-train explain "$run/explain.toml" "$run/explained"
 
 # Exit 4 says "not proved", which is what 20 compared records of the smoke run must give.
