@@ -19,11 +19,10 @@ from yochi_runtime.record import Record
 from .explained import Explainer, text_loss
 from .model_folder import EXPLAIN, EXPLAINS, MODEL, new_model
 from .policy import Policy, check_finite, descend
-from .progress import Progress
 from .records import PACK_NOTES, read_records
 from .rlaif.telling import Telling
 from .run_folder import CHECKPOINT, cut_log, pin_run, room_on_disk, save_checkpoint
-from .run_log import RunLog
+from .run_log import walk
 from .run_page import write_run_page
 from .settings import ExplainSettings
 from .sft import packs_of
@@ -48,15 +47,7 @@ class ExplainTrainer:
 
     def run(self) -> None:
         """UsageError for a loss that is no number."""
-        total = self.settings.steps
-        progress = Progress("explain", total, self.step)
-        with RunLog(self.out, self.step) as log:
-            while self.step < total:
-                line = self.train_step()
-                log.add(line)
-                if self.step % self.settings.checkpoint_every == 0 or self.step == total:
-                    self._save()
-                progress.step(note=f"loss {line['loss']:.3f}")
+        walk("explain", self, self.settings.steps)
 
     def train_step(self) -> dict[str, Any]:
         """On every note of the step's packs that there is something true to say of; there may be none."""
@@ -93,7 +84,7 @@ class ExplainTrainer:
             self.policy.language.save_pretrained(str(folder), selected_adapters=[EXPLAIN])
         return self.out / MODEL
 
-    def _save(self) -> None:
+    def checkpoint(self) -> None:
         learned = [p.detach() for p in self.learned]
         state = {"step": self.step, "explain": learned, "optimizer": self.optimizer.state_dict()}
         save_checkpoint(state, self.out)

@@ -9,16 +9,44 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import Summary
 
+from .progress import Progress
 from .run_folder import LOG
 from .run_page import COUNTERS
+from .settings import PolicySettings
 
 SCALARS = "tensorboard"
+
+
+class Walker(Protocol):
+    """What a run of steps is made by; `step` counts those that are done, in the run folder `out`."""
+
+    step: int
+    out: Path
+
+    @property
+    def settings(self) -> PolicySettings: ...
+    def train_step(self) -> dict[str, Any]:
+        """One more step; its line of the log, with `loss`."""
+
+    def checkpoint(self) -> None: ...
+
+
+def walk(name: str, walker: Walker, total: int) -> None:
+    """To the step `total`: each is logged and shown, and after every so many the run can go on from there."""
+    progress = Progress(name, total, walker.step)
+    with RunLog(walker.out, walker.step) as log:
+        while walker.step < total:
+            line = walker.train_step()
+            log.add(line)
+            if walker.step % walker.settings.checkpoint_every == 0 or walker.step == total:
+                walker.checkpoint()
+            progress.step(note=f"loss {line['loss']:.3f}")
 
 
 class RunLog:

@@ -25,11 +25,10 @@ from .pictures import read_pictures
 from .policy import Policy, check_finite, descend
 from .positives import count_positives, larger_counts, read_positives
 from .processes import ALONE, Processes
-from .progress import Progress
 from .readout import Logits
 from .records import PACK_NOTES, read_records
 from .run_folder import CHECKPOINT, cut_log, pin_run, room_on_disk, save_checkpoint
-from .run_log import RunLog
+from .run_log import walk
 from .run_page import write_run_page
 from .settings import PolicySettings, SftSettings
 from .slot_model import Images, SlotModel
@@ -68,15 +67,7 @@ class Trainer(Policy):
             while self.step < self.settings.steps:
                 self.train_step()
             return
-        total = self.settings.steps
-        progress = Progress("sft", total, self.step)
-        with RunLog(self.out, self.step) as log:
-            while self.step < total:
-                line = self.train_step()
-                log.add(line)
-                if self.step % self.settings.checkpoint_every == 0 or self.step == total:
-                    self._save()
-                progress.step(note=f"loss {line['loss']:.3f}")
+        walk("sft", self, self.settings.steps)
 
     @property
     def moving(self) -> list[Tensor]:
@@ -136,7 +127,7 @@ class Trainer(Policy):
         for group, last in zip(self.optimizer.param_groups, lasts, strict=False):
             group["lr"] = group["peak"] * warm * max(0.05, 1 - self.step / last) if self.step < last else 0.0
 
-    def _save(self) -> None:
+    def checkpoint(self) -> None:
         state = {
             "step": self.step,
             "lora": [p.detach() for p in self.lora],
