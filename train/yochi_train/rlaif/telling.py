@@ -100,11 +100,14 @@ class Telling:
 
         `true`: share whose every named slot is known and holds, or that rightly name nothing.
         """
-        words = [word.value for word in JUDGED]
+        some = records[:: max(1, len(records) // TOLD_OF)][:TOLD_OF]
+        before = [[given(Verdict(record.verdict or "stop"), record.lang, self.words)] for record in some]
+        draws = Draws(before, self.limit, single(self.words, END), 0.0, torch.Generator())
+        packs = [[record] for record in some]
+        with torch.no_grad():
+            images = policy.images(packs)
         lengths, formed, true = [], 0, 0
-        for record in records[:: max(1, len(records) // TOLD_OF)][:TOLD_OF]:
-            shown = torch.tensor([[words.index(record.verdict or "stop")]])
-            drawn = self.draw(policy, [record], shown, 0.0, torch.Generator())[0][0]
+        for record, (drawn,) in zip(some, policy.draw(packs, images, draws), strict=True):
             said = self.read(record, self.words.decode(list(drawn.said)))
             lengths.append(len(drawn.said))
             formed += said is not None
