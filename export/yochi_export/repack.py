@@ -35,7 +35,7 @@ def repack(parts: AnyParts, out: Path, changes: Changes) -> Bundle:
         if not isinstance(parts, Parts):
             raise UsageError("expected a bundle of yochi-nano to explain, got a stock model")
         # Slots are read without it, so what was proved of them stays proved.
-        parts = replace(parts, explain=changes.explain, explanation=FORM)
+        parts = replace(parts, explain=_lora(changes.explain), explanation=FORM)
     if changes.parity is not None:
         parts = replace(parts, parity=_json(changes.parity))
     if changes.evaluation is not None:
@@ -58,6 +58,12 @@ def _calibration(file: Path) -> Calibration:
         raise UsageError(
             f"expected a calibration in {file}, got: {e.errors()[0]['msg']}; run: yochi-export calibrate"
         ) from e
+
+
+def _lora(file: Path) -> Path:
+    if not file.is_file() or file.read_bytes()[:4] != b"GGUF":
+        raise UsageError(f"expected a LoRA as GGUF in {file}, found none; run: yochi-export lora RUN FOLDER")
+    return file
 
 
 def _json(file: Path) -> dict[str, Any]:

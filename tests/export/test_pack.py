@@ -186,6 +186,9 @@ def test_a_lora_that_explains_changes_nothing_that_was_proved(parts: Parts, tmp_
     again = repack(parts_of(told), tmp_path / "c", Changes(version="2"))
     assert again.manifest.files["explain.gguf"] == told.manifest.files["explain.gguf"]
     assert judging_hashes(parts_of(told)) == judging_hashes(parts_of(proved))
+    for wrong in (tmp_path / "none.gguf", proved.path / MANIFEST):
+        with pytest.raises(UsageError, match="expected a LoRA as GGUF"):
+            repack(parts_of(proved), tmp_path / "d", Changes(explain=wrong))
 
 
 def test_packing_again_keeps_the_engines_and_a_new_calibration_undoes_the_proof(

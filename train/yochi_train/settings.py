@@ -76,7 +76,7 @@ class ExplainSettings(PolicySettings):
     """
 
     start: Path  # finished run whose verdicts are explained; nothing of it changes
-    steps: int = Field(default=400, gt=0)
+    steps: int = Field(default=200, gt=0)
     explain_rank: int = Field(default=8, gt=0)
     explain_from_layer: int = Field(default=20, ge=0)  # layers below stay as they are
     explain_rate: float = Field(default=1e-3, gt=0)  # peak learning rate
