@@ -1,13 +1,17 @@
 """The dry run: what it says is true of the run, and it leaves nothing."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from yochi_runtime.bundle import file_sha256
 from yochi_runtime.errors import UsageError
 from yochi_runtime.taxonomy import Pack
+from yochi_train.features import INDEX
 from yochi_train.nano.slots import NanoSlots
-from yochi_train.plan import plan
+from yochi_train.plan import encoded_photos, plan
 
 from .made import tiny_nano, tiny_slots
 from .sft_data import settings_of, write_sft_data
@@ -55,6 +59,20 @@ def test_the_photos_that_are_not_encoded_yet_are_counted(data: Path, tmp_path: P
     assert rows["features"] == "0 of 16 photos are encoded; the others come first"
     assert "projector" not in rows["time"]
     assert not (tmp_path / "none").exists()
+
+
+def test_a_cache_is_of_the_encoder_that_the_start_tuned(data: Path, tmp_path: Path) -> None:
+    tuned, cache = tmp_path / "start" / "model" / "encoder.safetensors", tmp_path / "features"
+    tuned.parent.mkdir(parents=True)
+    tuned.write_bytes(b"another encoder")
+    shutil.copytree(data / "features", cache)
+    index = json.loads((cache / INDEX).read_text())
+    (cache / INDEX).write_text(json.dumps({**index, "encoder": file_sha256(tuned)}))
+    going_on = settings_of(data, features=cache, start=tmp_path / "start")
+    assert encoded_photos(going_on)[0][1].startswith("16 of 16 photos")
+    for wrong in (settings_of(data, features=cache), settings_of(data, start=tmp_path / "start")):
+        with pytest.raises(UsageError, match="by this encoder"):
+            encoded_photos(wrong)
 
 
 def test_what_would_stop_the_run_is_told_at_once(data: Path, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def _filled(
 ) -> list[np.memmap]:
     """A read-only array a name, one row an image: from the cache, or computed and kept there."""
     made_by = _encoder(model)
-    done = encoded(images, cache, made_by)
+    done = encoded(images, cache, model)
     cache.mkdir(parents=True, exist_ok=True)
     maps = [
         _array(cache / name, dtype, (len(images), *shape), fresh=done == 0)
@@ -133,12 +133,15 @@ def _encoder(model: Path | None) -> str:
     return file_sha256(tuned) if tuned else ""
 
 
-def encoded(images: Sequence[str], cache: Path, made_by: str = "") -> int:
-    """How many of `images` are in the cache. UsageError where it is one of others, or of another encoder."""
+def encoded(images: Sequence[str], cache: Path, model: Path | None = None) -> int:
+    """How many of `images` are in the cache. UsageError where it is one of others, or of another encoder.
+
+    `model` as in `encode_folder`.
+    """
     if not (cache / INDEX).exists():
         return 0
     held = json.loads((cache / INDEX).read_text())
-    if held != _index(images[: len(held["images"])], made_by):
+    if held != _index(images[: len(held["images"])], _encoder(model)):
         raise UsageError(
             f"expected the feature cache {cache} to hold these {len(images)} pictures by this encoder, it "
             "holds others; delete it"

@@ -15,6 +15,7 @@ import torch
 from yochi_runtime.record import Record
 
 from .features import encoded
+from .model_folder import MODEL
 from .pictures import read_photos
 from .records import PACK_NOTES, read_records
 from .settings import PolicySettings, SftSettings
@@ -83,7 +84,7 @@ def encoded_photos(settings: PolicySettings) -> list[tuple[str, str]]:
     if settings.features is None:
         return []
     photos = [photo.image for photo in read_photos(settings.photos)]
-    done = encoded(photos, settings.features)
+    done = encoded(photos, settings.features, settings.start / MODEL if settings.start else None)
     return [("features", f"{done:,} of {len(photos):,} photos are encoded; the others come first")]
 
 
