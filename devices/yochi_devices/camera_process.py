@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from typing import Literal
@@ -28,7 +29,9 @@ END_SECONDS = 1.0  # until a killed process is gone
 
 
 class CameraProcess(Camera):
-    """The camera `source` of this kind. The constructor waits until it was tried to open it.
+    """The camera `source` of this kind, for threads that read one after another.
+
+    The constructor waits until it was tried to open it.
 
     A live camera that is not there yet, or no more, is a CameraError of `read`, and is opened again for
     ever. A video that cannot be opened is one of the constructor, and has ended when its process dies.
@@ -41,6 +44,7 @@ class CameraProcess(Camera):
         self._child: subprocess.Popen[bytes] | None = None
         self._wire: FrameWire | None = None
         self._opened = self._closed = False
+        self._reading = threading.Lock()
         self._started = self._not_before = 0.0
         self._failures = 0
         self._next = self._first = 0  # numbers of the next frame, and of this process's first
@@ -51,6 +55,10 @@ class CameraProcess(Camera):
             raise
 
     def read(self) -> CameraFrame | None:
+        with self._reading:
+            return self._read()
+
+    def _read(self) -> CameraFrame | None:
         if self._closed:
             return None
         until = time.monotonic() + self._limit

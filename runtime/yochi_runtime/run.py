@@ -28,7 +28,7 @@ from .stream import StreamGates, stream_gates
 from .taxonomy import Pack
 
 ERROR_PAUSE = 1.0  # seconds between failing reads in a row: a dead camera must not fill the disk with lines
-LOOK_EVERY = 0.25  # seconds from look to look at a live camera whose next judgement is not due
+LOOK_EVERY = 0.5  # seconds from look to look at a live camera whose judgement is not due, or not made yet
 WAITED = 0.1  # seconds: a live camera's frame that has waited longer for its judgement is taken anew
 _LOG = logging.getLogger(__name__)
 
@@ -271,7 +271,7 @@ def paced(
     given, failures, pause, lost = 0, 0, pause or time.sleep, None
     while count is None or given < count:
         start = time.monotonic()
-        shot = lost or _next(camera)
+        shot = lost or next_shot(camera)
         if shot is None:
             return
         failures = failures + 1 if isinstance(shot.picture, CameraError) else 0
@@ -291,7 +291,7 @@ def _until(due: float, pause: Callable[[float], object], watched: Camera | None)
             return None
         if pause(LOOK_EVERY):
             return None
-        shot = _next(watched)
+        shot = next_shot(watched)
         if shot is None or isinstance(shot.picture, CameraError):
             return shot
     return None
@@ -302,7 +302,7 @@ def renewed(shot: Shot, camera: Camera) -> Shot:
     frame = shot.picture
     if not isinstance(frame, CameraFrame) or not frame.live or time.monotonic() - frame.monotonic <= WAITED:
         return shot
-    return _next(camera) or shot
+    return next_shot(camera) or shot
 
 
 def judge_shot(shot: Shot, seen_by: Callable[[Inspection], Looked], note: Note, gates: StreamGates) -> Judged:
@@ -329,7 +329,8 @@ def judge_shot(shot: Shot, seen_by: Callable[[Inspection], Looked], note: Note, 
     )
 
 
-def _next(camera: Camera) -> Shot | None:
+def next_shot(camera: Camera) -> Shot | None:
+    """What the camera gives now, None at its end."""
     stages = Stages()
     try:
         with stages.timed("decode"):

@@ -8,24 +8,22 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from yochi_devices.cameras import Camera, CameraError, is_live, open_camera
 from yochi_devices.plant.line import Line
 
 from ..errors import NoteError, Reason, one_line
 from ..explainer import Explained
-from ..image import Frame
 from ..inspection import Inspection, Note
 from ..judgement import Judgement, cannot_judge
-from ..mode import Mode
 from ..rules_in_force import RulesInForce
 from ..run import (
     ERROR_PAUSE,
+    LOOK_EVERY,
     Judged,
     Looked,
     NoteSource,
@@ -33,6 +31,7 @@ from ..run import (
     failure,
     judge_shot,
     look,
+    next_shot,
     of_camera,
     paced,
     renewed,
@@ -42,7 +41,8 @@ from ..scene import Stages
 from ..signalling import Signals
 from ..stream import StreamGates
 from .desk import Desk, Outcome
-from .given import Given, Told, Withheld
+from .given import Given
+from .live_shown import Shown
 
 
 @dataclass(frozen=True)
@@ -59,32 +59,6 @@ class CameraSettings:
     signals: Signals | None = None
 
 
-class Shown(NamedTuple):
-    """A judgement of the camera, since when it counts, its frame and its explanation where there are any."""
-
-    given: Given
-    since: float  # time.monotonic() of its frame
-    frame: Frame | None
-    explained: Explained | None = None
-
-    def now(self, mode: Mode) -> Given | Withheld:
-        """As it is to be shown now, in `mode`: with its age, or as expired."""
-        return self.aged(mode).shown()
-
-    def told(self, mode: Mode) -> Told | None:
-        """Its explanation, as far as it is; None where what is shown now is not what it explains."""
-        now, explained = self.now(mode), self.explained
-        if not isinstance(now, Given) or now.id is None or explained is None:
-            return None
-        if now.judgement.verdict is not self.given.judgement.verdict:
-            return None
-        return Told(id=now.id, explanation=explained)
-
-    def aged(self, mode: Mode) -> Given:
-        """The same with all of the judgement, in shadow, too: for who looks after the box."""
-        return self.given.under(mode).at(max(0.0, time.monotonic() - self.since))
-
-
 class Live:
     """The loop of one camera. `note` may be changed while it runs."""
 
@@ -98,9 +72,10 @@ class Live:
     ) -> None:
         self._desk, self._gates, self._settings, self._tell = desk, gates, settings, tell
         self.note = note
-        self._failures = 0  # reads of the camera in a row that failed
         self._listening = 0  # who would read an explanation; counted on the event loop
-        self._guard = threading.Lock()  # of what is shown and the newest explanation, by two threads
+        self._telling = threading.Lock()  # screens and signals hear of one after another, in one order
+        self._guard = threading.Lock()  # of what is shown, the newest explanation
+        self._lost = 0.0  # time.monotonic() when the camera was last found lost, beside the judging
         self._explained: tuple[int | None, Explained | None] = (None, None)  # of a row
         self._closed = threading.Event()
         self._waking: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -185,7 +160,10 @@ class Live:
         return self._closed.wait(seconds)
 
     def _judged(self, shot: Shot, camera: Camera | None = None) -> Judged:
-        """Have it judged and recorded, and show it; a frame that waited for the desk is taken anew."""
+        """Have it judged and recorded, and show it; a frame that waited for the desk is taken anew.
+
+        A camera that is lost before the desk has answered is told at once, and has its row after that answer.
+        """
         source, asked = self.note, time.monotonic()
 
         def work() -> Judged:
@@ -201,15 +179,35 @@ class Live:
                 judgement=self._finished(ruled(self._settings.rules, found.judgement, note))
             )
 
+        def show(answer: "Future[Outcome]") -> None:
+            if not answer.cancelled():
+                outcome = answer.result()
+                seen = outcome.judged.seen
+                given = self._show(source, outcome, asked if seen is None else seen)
+                self._tell(given, outcome.seconds)
+
+        tell = self._explain if self._listening else None
+        answer = self._desk.ask(work, lambda: source.raw, camera=True, tell=tell)
+        answer.add_done_callback(show)  # by the desk itself: nothing waits for a look at the camera
         try:
-            tell = self._explain if self._listening else None
-            outcome = self._desk.ask(work, lambda: source.raw, camera=True, tell=tell).result()
+            lost = self._look_until(answer, shot, camera)
+            outcome = answer.result()
         except CancelledError:
             self._closed.set()  # the desk is closed
             return Judged(self.shown.given.judgement)
-        seen = outcome.judged.seen
-        self._show(source, outcome, asked if seen is None else seen)
-        return outcome.judged
+        return outcome.judged if lost is None else self._judged(Shot(lost, Stages()))
+
+    def _look_until(self, answer: "Future[Outcome]", shot: Shot, camera: Camera | None) -> CameraError | None:
+        """Until the desk answers or the camera is lost: why, where `shot` does not say so itself."""
+        picture = shot.picture
+        while not _came(answer, LOOK_EVERY):
+            if not isinstance(picture, CameraError) and camera is not None and camera.live:
+                picture = (next_shot(camera) or shot).picture
+            if isinstance(picture, CameraError):
+                self._lost = time.monotonic()
+                self._show(self.note, Outcome(None, Judged(failure(picture)), 0.0), self._lost)
+                return None if picture is shot.picture else picture
+        return None
 
     def _finished(self, judgement: Judgement) -> Judgement:
         """In the mode of its row; where it has none, in the desk's."""
@@ -230,16 +228,20 @@ class Live:
             self.shown = self.shown._replace(explained=explained)
         self._tell_listeners()
 
-    def _show(self, source: NoteSource, outcome: Outcome, since: float) -> None:
-        with self._guard:
-            row, explained = self._explained
-            shown = self._as_shown(source, outcome, since)
-            known = row is not None and row == outcome.id
-            self.shown = shown._replace(explained=explained) if known else shown
-        self._tell(self.shown.given, outcome.seconds)
-        if self._settings.signals is not None:
-            self._settings.signals.give(self.shown.given.judgement, outcome.id, since)
+    def _show(self, source: NoteSource, outcome: Outcome, since: float) -> Given:
+        """What was given, shown unless it is from before the camera was lost."""
+        with self._telling:
+            with self._guard:
+                row, explained = self._explained
+                shown = self._as_shown(source, outcome, since)
+                if since < self._lost:
+                    return shown.given
+                known = row is not None and row == outcome.id
+                self.shown = shown._replace(explained=explained) if known else shown
+            if self._settings.signals is not None:
+                self._settings.signals.give(shown.given.judgement, outcome.id, since)
         self._tell_listeners()
+        return shown.given
 
     def _tell_listeners(self) -> None:
         if self._waking is not None:
@@ -273,3 +275,12 @@ _NOTHING_YET = Outcome(
     ),
     0.0,
 )
+
+
+def _came(answer: "Future[Outcome]", seconds: float) -> bool:
+    """Whether it came within so many seconds; CancelledError as of a future."""
+    try:
+        answer.result(seconds)
+    except TimeoutError:
+        return False
+    return True

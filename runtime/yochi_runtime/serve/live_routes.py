@@ -12,7 +12,8 @@ from ..mode import Mode
 from ..run import NoteSource
 from .given import Given, LiveNote, SignalShown, Withheld
 from .intake import read_json
-from .live import Live, Shown
+from .live import Live
+from .live_shown import Shown
 from .picture import as_jpeg
 from .service import Service
 from .signal_states import in_a_word, signal_states

@@ -14,7 +14,9 @@ from yochi_devices.camera import Camera, CameraError
 from yochi_devices.frame import CameraFrame
 from yochi_runtime.errors import Reason
 from yochi_runtime.image import decode_frame
-from yochi_runtime.run import WAITED
+from yochi_runtime.inspection import Inspection
+from yochi_runtime.judge import Judge
+from yochi_runtime.run import WAITED, Looked, look
 from yochi_runtime.serve import live as live_module
 from yochi_runtime.serve.given import Given
 
@@ -122,6 +124,52 @@ def test_a_frame_that_waited_for_the_desk_is_not_judged(watching: Running, eye: 
     seen = {row["judgement"]["identities"]["frame"] for row in rows if row["judgement"]}
     assert noise(waiting).sha256 not in seen
     assert noise(waiting + 1).sha256 in seen
+
+
+@pytest.mark.parametrize("where", ["waiting for the desk", "being judged"])
+def test_a_camera_lost_during_a_judgement_is_told_before_it_ends(
+    watching: Running, eye: type[Eye], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def held() -> None:
+        begun.set()
+        free.wait()
+
+    def slowly(judge: Judge, inspection: Inspection) -> Looked:
+        held()
+        return look(judge, inspection)
+
+    wait_until(lambda: judged(watching)["verdict"] == "proceed")
+    if where == "being judged":
+        monkeypatch.setattr(live_module, "look", slowly)
+    else:
+        watching.service.desk.run(held)
+    begun.wait()
+    before = watching.http.get("/v1/judgements").json()["entries"][0]["id"]
+    eye.fault = "expected a frame, got none; check the cable"
+    wait_until(lambda: judged(watching)["verdict"] == "cannot_judge")
+    told = watching.http.get("/v1/live").json()
+    assert (told["id"], told["judgement"]["reasons"]) == (None, [Reason.FRAME_UNREADABLE])
+    seen: list[str] = []  # on the screen, whenever a judgement was given
+    monkeypatch.setattr(watching.service.live, "_tell", lambda *_: seen.append(on_screen(watching)))
+    free.set()
+    wait_until(lambda: watching.http.get("/v1/live").json()["id"] is not None)
+    assert set(seen) == {"cannot_judge"}  # the judgement of before is in the log and on no screen
+    rows = watching.http.get("/v1/judgements", params={"limit": 50}).json()["entries"]
+    after = [row["judgement"]["verdict"] for row in reversed(rows) if row["id"] > before]
+    assert after[:2] == [
+        "proceed" if where == "being judged" else "cannot_judge",
+        "cannot_judge",
+    ]
+    eye.fault = None
+    wait_until(lambda: judged(watching)["verdict"] == "proceed")
+
+
+def on_screen(server: Running) -> str:
+    live = server.service.live
+    assert live is not None
+    return str(live.shown.given.judgement.verdict)
 
 
 def test_another_note_is_judged_from_the_next_frame_on(watching: Running, eye: type[Eye]) -> None:
