@@ -32,11 +32,18 @@ class Cable:
                     threading.Thread(target=self._carry, args=ends, daemon=True).start()
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
+        """Bytes, and how they end: one that was closed is closed on the other side, once the cable is in."""
+        try:
             while data := source.recv(65536):
                 self.plugged.wait()
                 sink.sendall(data)
+            self.plugged.wait()
             sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.plugged.wait()
+            for end in (source, sink):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> "Cable":
         threading.Thread(target=self._accept, daemon=True).start()

@@ -1,6 +1,7 @@
 """A live camera before a real service: the cable is pulled, and every number has its arithmetic."""
 
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -166,6 +167,26 @@ def test_a_pulled_cable_lets_nothing_pass() -> None:
             cable.plugged.set()
             far.settimeout(30)
             assert far.recv(9) == b"kept"
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_an_end_is_told_once_the_cable_is_in(reset: bool) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server, Cable(*server.getsockname()) as cable:
+        near = socket.create_connection(("127.0.0.1", cable.port))
+        far, _ = server.accept()
+        with far:
+            cable.plugged.clear()
+            if reset:
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            near.close()
+            far.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                far.recv(9)
+            cable.plugged.set()
+            far.settimeout(30)
+            assert far.recv(9) == b""
 
 
 @pytest.fixture
