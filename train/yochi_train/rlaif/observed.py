@@ -26,6 +26,7 @@ from yochi_runtime.verdict import JUDGED
 
 from ..calibrate import applied, calibrate
 from ..policy import Policy
+from ..progress import Progress
 from ..thresholds import Validation, VerdictTable
 from ..truth import NOTE_SOURCES
 from .assignment import Assignments, Questions
@@ -89,7 +90,11 @@ class DisentangledCritic:
         return torch.tensor([words.index(word) for word in said])
 
     def _read_all(self, records: Sequence[Record]) -> Answers:
-        read = [self._read(pack) for pack in in_packs(records)]
+        packs, read = in_packs(records), list[Answers]()
+        progress = Progress("the critic's thresholds, pictures", len(packs))
+        for pack in packs:
+            read.append(self._read(pack))
+            progress.step()
         return Answers(
             *(np.concatenate([getattr(part, name) for part in read]) for name in ("cues", "risks", "verdict"))
         )

@@ -4,6 +4,7 @@ As `..plan` does for `sft`: the parts of a round are made on the real records, w
 sees, and timed.
 """
 
+import time
 from pathlib import Path
 
 from yochi_runtime.verdict import Verdict
@@ -37,7 +38,9 @@ def plan(
     features = encoded_photos(settings)
     images = sorted({record.image for record in (*records, *halves.fit, *halves.count)})
     model.pretend(settings, images)
+    begun = time.monotonic()
     made = begin(settings, model, records, halves, out)
+    ready = time.monotonic() - begun
     asks = isinstance(made.critic, EndpointCritic)
     if asks:  # nobody is asked for a plan
         made.critic = TruthCritic(made.questions)
@@ -47,7 +50,8 @@ def plan(
     look = seconds_of(lambda: read_answers(made.policy, in_packs(held)[0]))
     step = seconds_of(lambda: _step(made))
     evaluation = len(in_packs(held)) * look
-    minutes = (settings.rounds * (packs * draw + settings.steps * step + evaluation) + evaluation) / 60
+    a_round = packs * draw + settings.steps * step + evaluation
+    minutes = (ready + evaluation + settings.rounds * a_round) / 60
     asked = made.questions
     rows = [
         ("goes on from", str(settings.start)),
