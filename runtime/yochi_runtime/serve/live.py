@@ -74,7 +74,7 @@ class Live:
         self.note = note
         self._listening = 0  # who would read an explanation; counted on the event loop
         self._telling = threading.Lock()  # screens and signals hear of one after another, in one order
-        self._guard = threading.Lock()  # of what is shown, the newest explanation
+        self._guard = threading.Lock()  # of what is shown and the newest explanation
         self._lost = 0.0  # time.monotonic() when the camera was last found lost, beside the judging
         self._explained: tuple[int | None, Explained | None] = (None, None)  # of a row
         self._closed = threading.Event()
